@@ -1,0 +1,41 @@
+# make run, make test, make check: each makes .venv first if it is not there yet. PYTHON chooses the Python that makes it.
+PYTHON ?= python3
+VENV = .venv
+BIN = $(VENV)/bin
+
+.PHONY: help run test check format clean
+
+help:
+	@echo 'make run    start the server (make run ARGS="--listen 0.0.0.0:1337")'
+	@echo 'make test   run every test'
+	@echo 'make check  ruff and mypy'
+	@echo 'make format lay out the code as check wants it'
+
+run: $(VENV)/run
+	$(BIN)/python gchat.py $(ARGS)
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# What is installed is marked by a file, so that a changed requirements file is installed anew and nothing else is.
+$(VENV)/run: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/run
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

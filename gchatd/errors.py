@@ -1,0 +1,22 @@
+"""What can go wrong, and who is told.
+
+    GchatError
+    ├── UserError      its text is shown to the person who typed; nothing else happens
+    └── ConfigError    one line on standard error, exit status 2
+
+A peer that goes away is not an error: it is how most sessions end.
+"""
+
+from __future__ import annotations
+
+
+class GchatError(Exception):
+    """The root of everything that gchat raises on purpose."""
+
+
+class UserError(GchatError):
+    """Something a person typed cannot be done. The text is one clear sentence, shown to that person as it is."""
+
+
+class ConfigError(GchatError):
+    """The server cannot start as it was told to. The text names the file, the section, the option and the value."""

@@ -1,0 +1,31 @@
+"""The order of events, and later their history. Knows nothing of rooms, sockets or people.
+
+Everything that happens passes through one journal, in one order, before anybody hears of it: commit, then deliver.
+What a journal promises, whatever stands behind it:
+
+1. `append` returns at once. What is appended first comes out first.
+2. `take` gives committed events only, each once, each with an `id` that grows, in the order of their ids.
+3. After `close`, what was appended before still comes out; then `take` gives an empty list, for ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from .memory import MemoryJournal
+
+if TYPE_CHECKING:
+    from ..events import Event
+
+__all__ = ["Journal", "MemoryJournal"]
+
+
+class Journal(Protocol):
+    def append(self, event: Event) -> None:
+        """Put an event in line to be committed. Never blocks. After `close` it is dropped."""
+
+    def take(self) -> list[Event]:
+        """Wait for committed events and give all there are, in order. Switches. Empty: the journal has closed."""
+
+    def close(self) -> None:
+        """Take no more events."""

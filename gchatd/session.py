@@ -1,0 +1,177 @@
+"""One client's life: a name, a read loop, a goodbye. Knows no sockets: a door gives it a link.
+
+Everything here runs in the client's own greenlet, in blocking style, and whatever is raised here ends this client only.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+import gevent
+import msgspec
+
+from . import commands
+from .errors import UserError
+from .events import Said
+from .fanout import BREATH_SECONDS
+from .names import parse_name
+from .rooms import LOBBY
+from .wire.text import TOO_LONG, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .fanout import Format
+    from .hub import Hub, User
+    from .outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 5.0
+"""How long a client that has left may take to read what is still its own."""
+
+_PAGE = 8192  # bytes of a long answer that are put into the outbox at once
+
+
+class Link(Protocol):
+    """What a door gives a session: the connection, as lines."""
+
+    outbox: Outbox
+
+    def read(self) -> list[str] | None:
+        """Wait for the client to finish some lines (None: it is gone). Switches; never longer than the client lives.
+
+        A line is as it was typed, not cleaned yet; `TOO_LONG` from `wire.text` stands for one that was dropped.
+        """
+        ...
+
+    def __str__(self) -> str:
+        """Where the client is, for the log: `telnet 127.0.0.3:51422`."""
+        ...
+
+
+class Session:
+    """One connection. `user` is whom it speaks for, once it has a name; `number` is its own and never used again."""
+
+    __slots__ = ("_ended", "_line_limit", "_link", "_words", "format", "hub", "number", "outbox", "user")
+
+    def __init__(self, hub: Hub, link: Link, format: Format, line_limit: int) -> None:
+        self.hub = hub
+        self.format = format
+        self.outbox = link.outbox
+        self.user: User | None = None
+        self._link = link
+        self._line_limit = line_limit
+        self._ended = ""  # why this session is over, for the log
+        self._words = ""  # what it said in parting, for the others
+        self.number = hub.number(self)
+
+    def __str__(self) -> str:
+        """The session's tag in the log."""
+        return f"[{self._link} {self.user}]" if self.user is not None else f"[{self._link}]"
+
+    def run(self) -> None:
+        """Live this client's life. Blocks its greenlet until the client is gone, and raises nothing."""
+        try:
+            self._ask_for_name()
+            while not self._ended and self._take_lines():
+                pass
+        except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
+            log.exception("%s failed", self)
+            self._ended = "failed: see the traceback above"
+        finally:
+            self._say_goodbye()
+
+    # What commands use.
+
+    def reply(self, text: str) -> None:
+        """Tell this client something, as the server."""
+        self.outbox.put(self.format.notice(text))
+
+    def reply_at_length(self, texts: Iterable[str]) -> None:
+        """Tell this client a lot, a page at a time, at the speed at which it reads. Switches."""
+        page = bytearray()
+        for text in texts:
+            page += self.format.notice(text)
+            if len(page) > _PAGE:
+                self.outbox.put(bytes(page))
+                page.clear()
+                gevent.sleep(BREATH_SECONDS)  # a long answer takes turns with everybody else
+                self.outbox.flush()
+                if self.outbox.failed:
+                    return
+        if page:
+            self.outbox.put(bytes(page))
+
+    def say(self, text: str, action: bool = False) -> None:
+        """Say something in the room."""
+        assert self.user is not None
+        self.hub.broadcast(Said(room=LOBBY, name=self.user.name.shown, text=text, action=action, origin=self.number))
+
+    def take_name(self, typed: str) -> None:
+        """Become somebody, or somebody else. Raises UserError for a name that is taken or that nobody may have."""
+        name = parse_name(typed)
+        if self.user is None:
+            self.hub.claim(name, self)
+            log.info("%s came", self)
+        else:
+            log.info("%s is %s now", self, name.shown)
+            self.hub.rename(self.user, name, self)
+        self.reply(f"Your username is {name.shown}.")
+
+    def show_notices(self, on: bool) -> None:
+        """Be told, or be spared, who comes and goes."""
+        self.format = msgspec.structs.replace(self.format, notices=on)  # type: ignore[type-var]  # formats are structs
+        if self.user is not None:
+            for room in self.user.rooms:
+                room.regroup()
+
+    def quit(self, words: str) -> None:
+        """End this session after what is being handled, with some last words for the others."""
+        self._ended = "quit"
+        self._words = words
+        self.reply("Goodbye.")
+
+    # The read loop.
+
+    def _ask_for_name(self) -> None:
+        self.reply("Input username.")
+
+    def _take_lines(self) -> bool:
+        """Wait for some lines and handle them; tell whether there may be more."""
+        lines = self._link.read()
+        if lines is None:
+            return False
+        for line in lines:
+            try:
+                self._handle(line)
+            except UserError as error:
+                self.reply(str(error))
+            if self._ended:
+                return False
+            if self.user is None:
+                self._ask_for_name()
+        return True
+
+    def _handle(self, line: str) -> None:
+        if line == TOO_LONG:
+            raise UserError(f"That line was too long and was dropped: a line has at most {self._line_limit} bytes.")
+        if self.user is None and not line.startswith("/"):
+            self.take_name(line)
+            return
+        text = clean(line)
+        if text.startswith("/") and not text.startswith("//"):
+            commands.run(self, text)
+        elif text.strip():
+            self.say(text.removeprefix("/") if text.startswith("//") else text)
+
+    def _say_goodbye(self) -> None:
+        """Leave, and let the client read what is still its own."""
+        reason = self.outbox.failed or self._ended or "hung up"
+        try:
+            log.info("%s left: %s", self, reason)
+            self.hub.depart(self, self._words)
+            self.outbox.flush(FLUSH_SECONDS)
+        except BaseException:
+            log.exception("%s failed to say goodbye", self)

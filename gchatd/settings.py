@@ -1,0 +1,161 @@
+"""Every setting, its type and its default, and where a value came from. config.ini says what each is for.
+
+Values come from the built-in defaults, then the configuration file, then the command line; the last one counts.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+WholeNumber = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+COMMAND_LINE = "command line"
+DEFAULTS = "built-in defaults"
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where to listen. Port 0 lets the system pick one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read `ADDRESS:PORT`, an IPv6 address in brackets. Raises ValueError."""
+        match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:\s]+)):(\d{1,5})", text)
+        if match is None or int(match[3]) > 65535:
+            raise ValueError(f"expected ADDRESS:PORT, such as 127.0.0.1:1337 or [::1]:1337, got {text!r}")
+        return cls(match[1] or match[2], int(match[3]))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Server(msgspec.Struct, frozen=True):
+    listen: tuple[Address, ...] = (Address("127.0.0.1", 1337),)
+    data: str = "data"
+    drain_seconds: Seconds = 5.0
+
+
+class Limits(msgspec.Struct, frozen=True):
+    line: Count = 4096
+    sendq: Count = 262144
+    stalled_seconds: Seconds = 10.0
+
+
+class Rooms(msgspec.Struct, frozen=True):
+    announce_up_to: WholeNumber = 50
+
+
+class Log(msgspec.Struct, frozen=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """All settings, one field a section. `sources` says where the values that are not defaults came from."""
+
+    server: Server = Server()
+    limits: Limits = Limits()
+    rooms: Rooms = Rooms()
+    log: Log = Log()
+    sources: dict[str, str] = {}
+
+    def complain(self, section: str, option: str, value: object, trouble: str) -> ConfigError:
+        """Make the error for a value that turned out not to work."""
+        source = self.sources.get(f"{section}.{option}", DEFAULTS)
+        return ConfigError(f"{source}: [{section}] {option} = {value}: {trouble}")
+
+
+_SECTIONS = {field.name: field.type for field in msgspec.structs.fields(Settings) if field.name != "sources"}
+
+
+def load(file: Path | None, overrides: Iterable[tuple[str, str, str]] = ()) -> Settings:
+    """Read the settings from a file (None: the defaults) and from (section, option, value) overrides.
+
+    Raises ConfigError, one line, for a file that cannot be read and for the first thing in it that is not a setting.
+    """
+    texts: dict[str, dict[str, str]] = {section: {} for section in _SECTIONS}
+    sources: dict[str, str] = {}
+    given = [(str(file), *entry) for entry in _read(file)] if file is not None else []
+    given += [(COMMAND_LINE, *entry) for entry in overrides]
+    for source, section, option, value in given:
+        _check_exists(source, section, option, value)
+        texts[section][option] = value
+        sources[f"{section}.{option}"] = source
+    structs: dict[str, Any] = {}
+    for section, struct in _SECTIONS.items():
+        types = {field.name: field.type for field in msgspec.structs.fields(struct)}
+        values = {}
+        for option, text in texts[section].items():
+            try:
+                values[option] = _convert(text, types[option])
+            except ValueError as error:
+                source = sources[f"{section}.{option}"]
+                raise ConfigError(f"{source}: [{section}] {option} = {text}: {error}") from None
+        structs[section] = struct(**values)
+    return Settings(**structs, sources=sources)
+
+
+def _read(file: Path) -> list[tuple[str, str, str]]:
+    parser = configparser.ConfigParser(interpolation=None, default_section="", empty_lines_in_values=False)
+    try:
+        parser.read_string(file.read_text(encoding="utf-8"), str(file))
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: is not UTF-8 at byte {error.start}") from None
+    except configparser.DuplicateOptionError as error:
+        raise ConfigError(f"{file}: [{error.section}] {error.option}: given again in line {error.lineno}") from None
+    except configparser.DuplicateSectionError as error:
+        raise ConfigError(f"{file}: [{error.section}]: begun again in line {error.lineno}") from None
+    except configparser.MissingSectionHeaderError as error:
+        raise ConfigError(f"{file}: line {error.lineno}: expected a [section] before {error.line.strip()!r}") from None
+    except configparser.ParsingError as error:
+        raise ConfigError(f"{file}: line {error.errors[0][0]}: expected `option = value`") from None
+    return [(section, option, value) for section in parser.sections() for option, value in parser.items(section)]
+
+
+def _check_exists(source: str, section: str, option: str, value: str) -> None:
+    if section not in _SECTIONS:
+        raise ConfigError(
+            f"{source}: [{section}] {option} = {value}: no such section, there are {', '.join(_SECTIONS)}"
+        )
+    options = [field.name for field in msgspec.structs.fields(_SECTIONS[section])]
+    if option not in options:
+        raise ConfigError(
+            f"{source}: [{section}] {option} = {value}: no such option, [{section}] has {', '.join(options)}"
+        )
+
+
+def _convert(text: str, type: Any) -> Any:
+    """Read a value as its type. Raises ValueError with what would be right."""
+    if type == tuple[Address, ...]:
+        addresses = tuple(Address.parse(word) for word in text.replace(",", " ").split())
+        if not addresses:
+            raise ValueError("expected at least one ADDRESS:PORT")
+        return addresses
+    if type is str and not text:
+        raise ValueError("expected a value")
+    try:
+        return msgspec.convert(text, type, strict=False)
+    except msgspec.ValidationError:
+        raise ValueError(_EXPECTED.get(type) or f"expected one of {', '.join(type.__args__)}") from None
+
+
+_EXPECTED: dict[Any, str] = {
+    Count: "expected a whole number, 1 or more",
+    WholeNumber: "expected a whole number, 0 or more",
+    Seconds: "expected a number of seconds, 0 or more",
+}

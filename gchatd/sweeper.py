@@ -1,0 +1,28 @@
+"""Everything that time brings about, in one greenlet: deadlines, and the garbage collector.
+
+The collector does not run by itself: one full collection with 9,000 sessions takes 57 to 80 ms, in which nobody is
+served. Sessions leave no cycles behind, so what is left for it is little and young: it is collected every second, and
+what survives is set aside and never looked at again.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import gevent
+
+if TYPE_CHECKING:
+    from .outbox import SlowReaders
+
+SWEEP_SECONDS = 1.0
+
+
+def run(slow_readers: SlowReaders) -> None:
+    """Sweep for ever. The body of the sweeper greenlet; ends with the process."""
+    gc.disable()
+    while True:
+        gevent.sleep(SWEEP_SECONDS)
+        slow_readers.close_stalled()
+        gc.collect(1)
+        gc.freeze()

@@ -1,0 +1,161 @@
+"""The telnet wire: bytes in, lines and replies out (RFC 854, 1143). No I/O, and right at every split of the input.
+
+    wire = TelnetWire(limit=4096)
+    lines, reply = wire.feed(sock.recv(4096))
+
+Bytes pass two stages: telnet's own commands are taken out of the stream, then what is left is cut into lines. A client
+that sends no telnet commands is never sent any.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from .text import TOO_LONG
+
+# RFC 854, "TELNET COMMAND STRUCTURE".
+IAC, DONT, DO, WONT, WILL, SB, AYT, SE = 255, 254, 253, 252, 251, 250, 246, 240
+
+TIMING_MARK: Final = 6
+"""RFC 860. A line-mode telnet discards all output from its user's Ctrl-C until this is answered."""
+
+LONGEST_SUBNEGOTIATION: Final = 256
+"""A subnegotiation longer than this many bytes is cut off, and what follows is read as text again."""
+
+_HERE = b"server: I am here.\r\n"
+_LINE_END = re.compile(rb"\r?\n|\r\0")
+
+_State = Literal["text", "iac", "option", "sb", "sb-iac"]
+
+
+class TelnetWire:
+    """What one telnet (or nc, or script) sent, as lines; and what telnet has to be answered.
+
+    Holds at most `limit` bytes of an unfinished line.
+    """
+
+    __slots__ = ("_command", "_limit", "_partial", "_refused", "_skip", "_skipped", "_state")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._partial = b""  # the unfinished line, with a CR whose meaning the next byte decides
+        self._skip = False  # the unfinished line is too long: drop it to its end
+        self._state: _State = "text"
+        self._command = 0  # WILL, WONT, DO or DONT, while its option is awaited
+        self._skipped = 0  # bytes of the subnegotiation so far
+        self._refused: frozenset[tuple[int, int]] = frozenset()  # (command, option): each is refused once
+
+    def feed(self, data: bytes) -> tuple[list[str], bytes]:
+        """Take received bytes; give the lines that they finish, and the bytes to send back (often none).
+
+        A line comes without its end (LF, CR LF or CR NUL), not cleaned, read as UTF-8 or else as Latin-1. One of more
+        than `limit` bytes comes as `TOO_LONG`, once, as soon as it is known. Takes time linear in `data`, never raises.
+        """
+        reply = b""
+        if self._state != "text" or IAC in data:
+            data, reply = self._take_commands(data)
+        return self._cut(data), reply
+
+    def _cut(self, data: bytes) -> list[str]:
+        lines: list[str] = []
+        start = 0
+        if self._partial.endswith(b"\r"):  # decided now; any other byte makes it part of the line
+            if not data:
+                return lines
+            self._partial, data = self._partial[:-1], b"\r" + data
+        for end in _LINE_END.finditer(data):
+            self._finish(data[start : end.start()], lines)
+            start = end.end()
+        rest = data[start:]
+        if self._skip:
+            self._partial = rest[-1:] if rest.endswith(b"\r") else b""
+        else:
+            self._partial += rest
+            held = len(self._partial) - self._partial.endswith(b"\r")
+            if held > self._limit:
+                lines.append(TOO_LONG)
+                self._skip = True
+                self._partial = self._partial[held:]
+        return lines
+
+    def _finish(self, last: bytes, lines: list[str]) -> None:
+        line, self._partial = self._partial + last, b""
+        if self._skip:
+            self._skip = False
+        elif len(line) > self._limit:
+            lines.append(TOO_LONG)
+        else:
+            lines.append(_decode(line))
+
+    def _take_commands(self, data: bytes) -> tuple[bytes, bytes]:
+        """Separate text from telnet commands; give the text, and the answers to the commands."""
+        text = bytearray()
+        reply = bytearray()
+        at, size = 0, len(data)
+        while at < size:
+            if self._state == "text":
+                iac = data.find(IAC, at)
+                if iac < 0:
+                    text += data[at:]
+                    break
+                text += data[at:iac]
+                at = iac + 1
+                self._state = "iac"
+            elif self._state in ("sb", "sb-iac"):
+                at = self._skip_subnegotiation(data, at)
+            else:
+                self._command_byte(data[at], text, reply)
+                at += 1
+        return bytes(text), bytes(reply)
+
+    def _command_byte(self, byte: int, text: bytearray, reply: bytearray) -> None:
+        if self._state == "option":
+            self._state = "text"
+            self._negotiate(self._command, byte, reply)
+        elif byte in (WILL, WONT, DO, DONT):
+            self._state, self._command = "option", byte
+        elif byte == SB:
+            self._state, self._skipped = "sb", 0
+        else:  # the rest (NOP, IP, a mark of urgent data...) asks for nothing
+            self._state = "text"
+            if byte == IAC:
+                text.append(IAC)
+            elif byte == AYT:
+                reply += _HERE
+
+    def _skip_subnegotiation(self, data: bytes, at: int) -> int:
+        """Skip to the end of a subnegotiation, or as far as one may reach; give where to go on."""
+        if self._state == "sb-iac":  # IAC SE ends it; IAC IAC is a byte of it, and so, politely, is anything else
+            self._state = "text" if data[at] == SE else "sb"
+            self._skipped += 2
+            at += 1
+        else:
+            iac = data.find(IAC, at, at + LONGEST_SUBNEGOTIATION - self._skipped)
+            if iac >= 0:
+                self._state = "sb-iac"
+                self._skipped += iac - at
+                return iac + 1
+            end = min(len(data), at + LONGEST_SUBNEGOTIATION - self._skipped)
+            self._skipped += end - at
+            at = end
+        if self._skipped >= LONGEST_SUBNEGOTIATION:
+            self._state = "text"
+        return at
+
+    def _negotiate(self, command: int, option: int, reply: bytearray) -> None:
+        """Refuse every option, each once (RFC 1143 section 7: never answer what changes nothing)."""
+        if command in (WONT, DONT):
+            return
+        if (command, option) == (DO, TIMING_MARK):
+            reply += bytes((IAC, WILL, TIMING_MARK))
+        elif (command, option) not in self._refused:
+            self._refused |= {(command, option)}
+            reply += bytes((IAC, DONT if command == WILL else WONT, option))
+
+
+def _decode(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from people import Person, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Server]]:
+    """Start servers; they are gone when the test is over."""
+    servers: list[Server] = []
+
+    def start(*args: str, **settings: object) -> Server:
+        servers.append(Server(*args, **settings))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def server(start: Callable[..., Server]) -> Server:
+    return start()
+
+
+@pytest.fixture
+def enter() -> Iterator[Callable[..., Person]]:
+    """Let people in; they hang up when the test is over."""
+    people: list[Person] = []
+
+    def enter(server: Server, name: str = "") -> Person:
+        people.append(Person(server, name))
+        return people[-1]
+
+    yield enter
+    for person in people:
+        person.hangs_up()
+
+
+def needs(program: str) -> str:
+    """Give the path of a program; skip the test where it is missing, but fail where CI is set."""
+    path = shutil.which(program)
+    if path is None:
+        message = f"{program} is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path

@@ -1,0 +1,142 @@
+"""The vocabulary of the tests: a server, and people who say and see things through real sockets.
+
+ann.says("hello")
+bob.sees("ann : hello")
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SECOND = float(os.environ.get("GCHAT_TEST_SECOND", "1"))
+"""What one second of patience lasts: raise it on a machine that is slow."""
+
+PATIENCE = 15 * SECOND
+ROOT = Path(__file__).parent.parent
+GREETING = "server: Input username."
+
+
+class Server:
+    """A gchat in a process of its own, on a port that was free."""
+
+    def __init__(self, *args: str, program: str = "gchat.py", **settings: object) -> None:
+        self._log = tempfile.TemporaryFile("w+")
+        sets = [word for name, value in settings.items() for word in ("--set", f"{name.replace('__', '.')}={value}")]
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / program), "--listen", "127.0.0.1:0", *sets, *args],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            stdin=subprocess.DEVNULL,
+            bufsize=0,  # so that what select sees is all there is
+            cwd=tempfile.gettempdir(),
+        )
+        self.greeting = [self.prints() for _ in range(3)]
+        self.port = int(re.findall(r"\d+", self.greeting[1])[0])
+
+    def prints(self) -> str:
+        """Wait for the next line of standard output."""
+        assert self.process.stdout is not None
+        assert select.select([self.process.stdout], [], [], PATIENCE)[0], f"nothing printed; log:\n{self.log()}"
+        return self.process.stdout.readline().decode().rstrip("\n")
+
+    def log(self) -> str:
+        """What it has logged so far."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def logs(self, what: str) -> str:
+        """Wait until the log has a line that matches; give that line."""
+        return eventually(lambda: next((line for line in self.log().splitlines() if re.search(what, line)), None))
+
+    def alive(self) -> dict[str, int]:
+        """What is alive in a probe server."""
+        self.process.send_signal(signal.SIGUSR1)
+        alive: dict[str, int] = json.loads(self.prints())
+        return alive
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to stop; give its exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self._log.close()
+
+
+class Person:
+    """Somebody with a plain connection. With a name, they are already in."""
+
+    def __init__(self, server: Server, name: str = "") -> None:
+        self._sock = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._unread = b""
+        self.name = name
+        if name:
+            self.sees(GREETING)
+            self.says(name)
+            self.sees(f"server: Your username is {name}.")
+
+    def says(self, line: str) -> None:
+        self.sends(line.encode() + b"\r\n")
+
+    def sends(self, data: bytes) -> None:
+        self._sock.sendall(data)
+
+    def sees(self, *lines: str) -> None:
+        """The next lines are these, each ending in CR LF."""
+        for line in lines:
+            seen = self.reads_line()
+            assert seen == line, f"{self.name or 'somebody'} saw {seen!r} instead of {line!r}"
+
+    def reads_line(self) -> str:
+        while b"\r\n" not in self._unread:
+            data = self._sock.recv(65536)
+            assert data, f"{self.name or 'somebody'} was hung up on after {self._unread!r}"
+            self._unread += data
+        line, _, self._unread = self._unread.partition(b"\r\n")
+        return line.decode()
+
+    def reads_to_the_end(self) -> bytes:
+        """All that still comes until the server hangs up."""
+        data, self._unread = self._unread, b""
+        while True:
+            try:
+                more = self._sock.recv(65536)
+            except ConnectionResetError:
+                return data
+            if not more:
+                return data
+            data += more
+
+    def hangs_up(self) -> None:
+        self._sock.close()
+
+    def says_no_more(self) -> None:
+        """Close one's own half of the connection."""
+        self._sock.shutdown(socket.SHUT_WR)
+
+
+def eventually(look, patience: float = PATIENCE):
+    """Wait until look() gives something true, and give that."""
+    until = time.monotonic() + patience
+    while not (found := look()):
+        assert time.monotonic() < until, f"waited {patience:g} s in vain"
+        time.sleep(0.01)
+    return found

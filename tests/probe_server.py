@@ -1,0 +1,74 @@
+"""gchat, with two things that tests need: faults to order, and a count of what is alive.
+
+Run like gchat.py. The garbage collector stays off throughout, so whatever a session leaves behind stays to be counted.
+SIGUSR1 prints a line of JSON. A line with `boom in reading KIND`, `/boom KIND` or `boom in rendering KIND` raises that.
+"""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import gevent
+import greenlet
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import gchat
+from gchatd import commands
+from gchatd.doors.telnet import PlainFormat
+from gchatd.hub import Hub
+from gchatd.session import Session
+from gchatd.wire.telnet import TelnetWire
+
+
+def boom(text: str) -> None:
+    raise getattr(builtins, text.split()[-1])("boom")
+
+
+def feed(self: TelnetWire, data: bytes, feed: Any = TelnetWire.feed) -> tuple[list[str], bytes]:
+    if b"boom in reading" in data:
+        boom(data.decode())
+    return feed(self, data)
+
+
+def render(self: PlainFormat, event: Any, render: Any = PlainFormat.render) -> bytes:
+    if "boom in rendering" in getattr(event, "text", ""):
+        boom(event.text)
+    return render(self, event)
+
+
+def count_what_is_alive() -> None:
+    objects = gc.get_objects()
+    alive = {
+        "users": len(hubs[0].users),
+        "members": sum(len(room.members) for room in hubs[0].rooms.values()),
+        "registered": len(hubs[0].sessions),
+        "sessions": sum(isinstance(thing, Session) for thing in objects),
+        "greenlets": sum(isinstance(thing, greenlet.greenlet) and not thing.dead for thing in objects),
+    }
+    print(json.dumps(alive), flush=True)
+
+
+hubs: list[Hub] = []
+
+
+class CountedHub(Hub):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        hubs.append(self)
+
+
+TelnetWire.feed = feed
+PlainFormat.render = render
+commands.COMMANDS["boom"] = commands.Command("boom", "/boom KIND", "", lambda session, words: boom(words), unnamed=True)
+gchat.Hub = CountedHub
+gc.collect = gc.freeze = lambda *args: 0
+gc.disable()
+gevent.signal_handler(signal.SIGUSR1, count_what_is_alive)
+sys.exit(gchat.main())

@@ -1,0 +1,321 @@
+"""The server as its clients see it, over real sockets."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from people import GREETING, PATIENCE, SECOND, Person, eventually
+
+
+def test_the_server_announces_its_socket_in_the_words_of_the_original(server):
+    assert server.greeting[0] == "Socket successfully created"
+    assert server.greeting[1] == f"Socket binded to port {server.port}."
+    assert server.greeting[2] == "Socket is listening."
+
+
+def test_the_classic_session_works_to_the_letter(server, enter):
+    alice = enter(server)
+    alice.sees("server: Input username.")
+    alice.says("Alice")
+    alice.sees("server: Your username is Alice.")
+    bob = enter(server, "Bob")
+    bob.says("Hello Alice!")
+    alice.sees("Bob : Hello Alice!")
+    alice.says("Hello Bob!")
+    bob.sees("Alice : Hello Bob!")
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("", "server: A username cannot be empty."),
+        ("a" * 33, "server: A username has at most 32 characters; that one has 33."),
+        ("al ice", "server: A username cannot contain a space: use letters, digits and - [ ] ^ _ ` { | }."),
+        ("al\x1b[31mice", "server: A username cannot contain the character U+001B: use letters, digits and - [ ] ^ _ ` { | }."),
+        ("SERVER", "server: That username is reserved: SERVER."),
+        ("aNN", "server: That username is taken: aNN."),
+        ("12345", "server: A username cannot be digits only."),
+        ("/who", "server: Choose a username before you use /who."),
+        ("/ann", "server: Unknown command: /ann. /help lists all commands."),
+        ("b" * 5000, "server: That line was too long and was dropped: a line has at most 4096 bytes."),
+    ],
+)  # fmt: skip
+def test_a_name_that_cannot_be_had_is_refused_with_a_sentence_and_asked_for_again(server, enter, typed, answer):
+    ann = enter(server, "Ann")
+    stranger = enter(server)
+    stranger.sees(GREETING)
+    stranger.says(typed)
+    stranger.sees(answer, GREETING)
+    stranger.says("Bob")
+    stranger.sees("server: Your username is Bob.")
+    stranger.says("hello")
+    ann.sees("Bob : hello")
+
+
+def test_what_an_unnamed_client_types_reaches_nobody(server, enter):
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    stranger = enter(server)
+    stranger.says("hello everybody, it is me")
+    stranger.sees(GREETING, "server: A username cannot contain a space: use letters, digits and - [ ] ^ _ ` { | }.")
+    bob.says("anybody?")
+    ann.sees("Bob : anybody?")
+
+
+def test_a_name_is_free_the_moment_its_owner_has_gone(server, enter):
+    for _ in range(5):
+        bob = enter(server, "Bob")
+        bob.says("/quit")
+        bob.sees("server: Goodbye.")
+        assert bob.reads_to_the_end() == b""
+
+
+def test_names_of_any_script_are_shown_as_typed_and_compared_without_case(server, enter):
+    enter(server, "Ágnes")
+    enter(server, "さくら")
+    other = enter(server)
+    other.sees(GREETING)
+    other.says("áGNES")
+    other.sees("server: That username is taken: áGNES.", GREETING)
+
+
+def test_a_room_full_of_people_hears_one_and_the_one_does_not(server, enter):
+    people = [enter(server, f"p{number}") for number in range(10)]
+    people[3].says("hi")
+    for person in people[:3] + people[4:]:
+        person.sees("p3 : hi")
+    people[4].says("ho")
+    for person in people[:4] + people[5:]:
+        person.sees("p4 : ho")
+
+
+def test_notices_tell_who_comes_goes_and_is_renamed_once_they_are_on(server, enter):
+    ann, eve = enter(server, "Ann"), enter(server, "Eve")
+    ann.says("/notices on")
+    ann.sees("server: Notices are on.")
+    bob = enter(server, "Bob")
+    ann.sees("server: Bob joined.")
+    bob.says("/nick Rob")
+    bob.sees("server: Your username is Rob.")
+    ann.sees("server: Bob is now Rob.")
+    bob.says("/quit see you tomorrow")
+    ann.sees("server: Rob left: see you tomorrow")
+    enter(server, "Bob").hangs_up()
+    ann.sees("server: Bob joined.", "server: Bob left.")
+    ann.says("/notices off")
+    ann.sees("server: Notices are off.")
+    enter(server, "Dan").says("hello")
+    ann.sees("Dan : hello")
+    eve.sees("Dan : hello")
+
+
+def test_joins_are_not_announced_in_a_room_that_is_too_big(start, enter):
+    server = start(rooms__announce_up_to=2)
+    ann = enter(server, "Ann")
+    ann.says("/notices on")
+    ann.sees("server: Notices are on.")
+    enter(server, "Bob")
+    ann.sees("server: Bob joined.")
+    carl = enter(server, "Carl")
+    carl.says("hi")
+    carl.says("/quit")
+    dan = enter(server, "Dan")
+    dan.says("ho")
+    ann.sees("Carl : hi", "Dan : ho")
+
+
+def test_commands_do_what_help_says(server, enter):
+    ann, bob = enter(server, "Ann"), enter(server, "bob")
+    bob.says("/me waves")
+    ann.sees("* bob waves")
+    bob.says("//me is how one waves")
+    ann.sees("bob : /me is how one waves")
+    bob.says("/who")
+    bob.sees("server: 2 in lobby: Ann, bob")
+    bob.says("/WHO")
+    bob.sees("server: 2 in lobby: Ann, bob")
+    bob.says("/help")
+    assert [bob.reads_line().split()[1] for _ in range(6)] == ["/help", "/who", "/me", "/nick", "/notices", "/quit"]
+    bob.says("/nick Ann")
+    bob.sees("server: That username is taken: Ann.")
+    bob.says("/nick Bob")
+    bob.sees("server: Your username is Bob.")
+    bob.says("hi")
+    ann.sees("Bob : hi")
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("/hepl", "server: Unknown command: /hepl. Did you mean /help? /help lists all commands."),
+        ("/xyzzy", "server: Unknown command: /xyzzy. /help lists all commands."),
+        ("/", "server: Unknown command: /. /help lists all commands."),
+        ("/me", "server: That is not how to use it: /me WORDS"),
+        ("/nick", "server: A username cannot be empty."),
+        ("/notices loudly", "server: That is not how to use it: /notices on|off"),
+        ("/notices", "server: Notices are off."),
+    ],
+)
+def test_a_command_used_wrongly_says_what_would_be_right(server, enter, typed, answer):
+    ann = enter(server, "Ann")
+    ann.says(typed)
+    ann.sees(answer)
+
+
+def test_one_can_quit_at_the_name_prompt(server, enter):
+    stranger = enter(server)
+    stranger.sees(GREETING)
+    stranger.says("/quit")
+    stranger.sees("server: Goodbye.")
+    assert stranger.reads_to_the_end() == b""
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\0"])
+def test_a_line_ends_in_each_of_three_ways(server, enter, end):
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    ann.sends(b"one" + end + b"two" + end)
+    bob.sees("Ann : one", "Ann : two")
+
+
+def test_a_line_that_is_too_long_is_dropped_to_its_end_and_its_author_told(start, enter):
+    server = start(limits__line=100)
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    ann.says("x" * 100)
+    ann.says("y" * 101)
+    for _ in range(50):
+        ann.sends(b"z" * 10_000)
+    ann.says("")
+    ann.says("short again")
+    told = "server: That line was too long and was dropped: a line has at most 100 bytes."
+    ann.sees(told, told)
+    bob.sees("Ann : " + "x" * 100, "Ann : short again")
+
+
+def test_what_is_not_utf8_is_read_as_latin1(server, enter):
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    ann.sends(b"na\xefve caf\xe9\n" + "naïve café\n".encode())
+    bob.sees("Ann : naïve café", "Ann : naïve café")
+
+
+def test_what_other_terminals_would_obey_is_gone_and_emoji_stay_whole(server, enter):
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    ann.sends("\x1b[2Jred\x07\x1b]0;title\x07 \u202eevil\u202c\tok 👩‍👩‍👧‍👦\n".encode())
+    bob.sees("Ann : red evil ok 👩‍👩‍👧‍👦")
+    ann.sends(b"\x1b[31m\n \n\nafter blank lines\n")
+    bob.sees("Ann : after blank lines")
+
+
+def test_telnet_commands_are_answered_and_never_shown(server, enter):
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    ann.sends(b"he\xff\xf1llo\xff\xfb\x1f\xff\xfd\x01\xff\xfa\x1f\0\x50\0\x18\xff\xf0 there\xff\xff\r\n")
+    bob.sees("Ann : hello there" + "ÿ")
+    ann.sends(b"\xff\xfb\x1f\xff\xf6/quit\r\n")
+    wont_echo, dont_naws, here = b"\xff\xfc\x01", b"\xff\xfe\x1f", b"server: I am here.\r\n"
+    assert ann.reads_to_the_end() == dont_naws + wont_echo + here + b"server: Goodbye.\r\n"
+
+
+def test_a_client_that_sends_no_telnet_bytes_is_sent_none(server, enter):
+    ann = enter(server)
+    ann.sends(b"Ann\r\nhello\r\n/who\r\n/help\r\n/nope\r\n\xe9\r\n/quit\r\n")
+    assert b"\xff" not in ann.reads_to_the_end()
+
+
+def test_a_client_that_closes_its_half_still_gets_its_answers(server, enter):
+    ann = enter(server)
+    ann.sends(b"Ann\n/who\n")
+    ann.says_no_more()
+    ann.sees(GREETING, "server: Your username is Ann.")
+    assert ann.reads_line().startswith("server: ")
+    assert ann.reads_to_the_end() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_down_with_a_word_to_everyone_and_exit_status_0(server, enter, number):
+    ann, stranger = enter(server, "Ann"), enter(server)
+    ann.says("last words")
+    ann.says("/notices")
+    ann.sees("server: Notices are off.")
+    assert server.stop(number) == 0
+    assert ann.reads_to_the_end() == b"server: Closing down.\r\n"
+    assert stranger.reads_to_the_end() == b"server: Input username.\r\nserver: Closing down.\r\n"
+
+
+def test_what_was_said_before_the_signal_is_still_delivered(server, enter):
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    for number in range(200):
+        ann.says(f"line {number}")
+    bob.sees("Ann : line 0")
+    server.process.send_signal(signal.SIGTERM)
+    rest = bob.reads_to_the_end().decode().splitlines()
+    assert rest[-1] == "server: Closing down."
+    assert rest[:-1] == [f"Ann : line {number}" for number in range(1, len(rest))]
+
+
+def fill(server, enter, reader: str) -> Person:
+    """Somebody who reads nothing, and is behind by more than the kernel holds for them."""
+    lazy, busy = enter(server, reader), enter(server, f"not{reader}")
+    for _ in range(3000):
+        busy.says("x" * 4000)
+    busy.says("/notices")
+    busy.sees("server: Notices are off.")
+    return lazy
+
+
+def test_closing_down_waits_for_a_slow_reader_only_so_long(start, enter):
+    server = start(server__drain_seconds=0.3 * SECOND, limits__sendq=100_000_000)
+    fill(server, enter, "Lazy")
+    assert server.stop() == 0
+
+
+def test_a_second_signal_exits_at_once(start, enter):
+    server = start(server__drain_seconds=10 * PATIENCE, limits__sendq=100_000_000)
+    fill(server, enter, "Lazy")
+    server.process.send_signal(signal.SIGTERM)
+    eventually(lambda: not is_listening(enter, server))
+    assert server.stop() == -signal.SIGTERM
+
+
+def is_listening(enter, server) -> bool:
+    try:
+        enter(server)
+    except ConnectionError:
+        return False
+    return True
+
+
+def test_a_reader_past_sendq_is_closed_and_the_others_keep_talking(start, enter):
+    server = start(limits__sendq=100_000)
+    ann, bob, lazy = enter(server, "Ann"), enter(server, "Bob"), enter(server, "Lazy")
+    for _ in range(3000):
+        ann.says("x" * 4000)
+        bob.sees("Ann : " + "x" * 4000)
+    server.logs(r"\[telnet 127.0.0.1:\d+ Lazy\] left: slow reader: \d+ bytes wait \(limits.sendq\)")
+    bob.says("still here")
+    ann.sees("Bob : still here")
+    assert len(lazy.reads_to_the_end()) < 3000 * 4000
+
+
+def test_a_reader_without_progress_is_closed(start, enter):
+    server = start(limits__sendq=100_000_000, limits__stalled_seconds=0.2)
+    fill(server, enter, "Lazy")
+    server.logs(r"Lazy\] left: slow reader: read nothing for 0.2 s \(limits.stalled_seconds\)")
+
+
+def test_a_reader_who_is_merely_slow_gets_every_line_once_and_in_order(start, enter):
+    server = start(limits__sendq=100_000_000)
+    slow, busy = enter(server, "Slow"), enter(server, "Busy")
+    for number in range(3000):
+        busy.says(f"{number} " + "x" * 4000)
+    busy.says("/notices")
+    busy.sees("server: Notices are off.")
+    assert [int(slow.reads_line().split()[2]) for _ in range(3000)] == list(range(3000))
+
+
+def test_the_log_tells_who_came_and_left_and_not_what_was_said(server, enter):
+    ann = enter(server, "Ann")
+    ann.says("a secret")
+    ann.says("/quit a bigger secret")
+    assert ann.reads_line() == "server: Goodbye."
+    server.logs(r"INFO \[telnet 127.0.0.1:\d+ Ann\] came")
+    server.logs(r"INFO \[telnet 127.0.0.1:\d+ Ann\] left: quit")
+    assert "secret" not in server.log()
