@@ -57,8 +57,8 @@ def serve(config: Settings) -> None:
     log.start(config.log.level)
     journal = MemoryJournal()
     hub = Hub(journal, config.rooms.announce_up_to)
-    fanout = Fanout(hub, journal)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
+    fanout = Fanout(hub, journal, slow_readers)
     door = TelnetDoor(hub, slow_readers, config.limits.line)
 
     stop = _stop_on_signals()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_left
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 import gevent
@@ -16,11 +18,12 @@ import gevent
 from .events import Joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .events import Event
     from .hub import Hub
     from .journal import Journal
+    from .outbox import SlowReaders
     from .rooms import Room
     from .session import Session
 
@@ -78,12 +81,47 @@ class Turn:
         return b"".join(segment for at, segment in enumerate(segments) if at >= start and at not in own)
 
 
+class Listeners:
+    """The people of a room who read the same format, by the number of their sessions.
+
+    Fan-out walks over `sends`, not over sessions: what is touched for each listener is what a delivery costs, and 1,000
+    sessions do not fit into the cache beside what the kernel needs (4 % at one line a turn).
+    """
+
+    def __init__(self, sessions: Iterable[Session]) -> None:
+        self.sessions = sorted(sessions, key=_number)
+        self.sends: list[Callable[[bytes], int]] = []
+        self._changes = -1
+
+    def refresh(self, changes: int) -> None:
+        """Look again at how each is sent to, if there were changes."""
+        if changes != self._changes:
+            self._changes = changes
+            self.sends = [session.outbox.send for session in self.sessions]
+
+    def place(self, number: int) -> int | None:
+        """Where among the listeners a session stands, or None if it is none of them."""
+        place = bisect_left(self.sessions, number, key=_number)
+        return place if place < len(self.sessions) and self.sessions[place].number == number else None
+
+
+_number = attrgetter("number")
+
+
+def _by_format(sessions: Iterable[Session]) -> dict[Format, Listeners]:
+    groups: dict[Format, list[Session]] = {}
+    for session in sessions:
+        groups.setdefault(session.format, []).append(session)
+    return {format: Listeners(group) for format, group in groups.items()}
+
+
 class Fanout:
     """Delivers what the journal commits."""
 
-    def __init__(self, hub: Hub, journal: Journal) -> None:
+    def __init__(self, hub: Hub, journal: Journal, slow_readers: SlowReaders) -> None:
         self._hub = hub
         self._journal = journal
+        self._slow_readers = slow_readers
 
     def run(self) -> None:
         """Deliver until the journal is closed and empty. The body of the fan-out greenlet; switches between slices."""
@@ -104,42 +142,63 @@ class Fanout:
             turns.setdefault(self._hub.rooms[event.room], Turn()).add(event, heard)
         for room, turn in turns.items():
             if turn.events:
-                for format, listeners in room.audience().items():
+                for format, listeners in self._audience(room).items():
                     self._send_turn(turn, format, listeners)
 
     def send_to_all(self, sessions: Iterable[Session], text: str) -> None:
         """Say something to many people as the server. Switches between slices."""
-        by_format: dict[Format, list[Session]] = {}
-        for session in sessions:
-            by_format.setdefault(session.format, []).append(session)
-        for format, listeners in by_format.items():
+        for format, listeners in _by_format(sessions).items():
             self._send(listeners, format.notice(text))
 
-    def _send_turn(self, turn: Turn, format: Format, listeners: Sequence[Session]) -> None:
-        segments = [self._render(format, event) for event in turn.events]
-        personal = turn.own.keys() | turn.since.keys()
-        if personal:
-            for session in listeners:
-                if session.number in personal:
-                    self._send((session,), turn.share(session.number, segments))
-            listeners = [session for session in listeners if session.number not in personal]
-        self._send(listeners, b"".join(segments))
+    def _audience(self, room: Room) -> dict[Format, Listeners]:
+        """Give a room's listeners by format: worked out when somebody has come, gone or changed format since."""
+        if room.audience is None:
+            room.audience = _by_format(session for user in room.members for session in user.sessions)
+        return room.audience
 
-    def _send(self, listeners: Sequence[Session], data: bytes) -> None:
-        """Put the same bytes into every listener's outbox, in slices."""
-        if not data:
-            return
-        until = time.perf_counter() + SLICE_SECONDS
-        for start in range(0, len(listeners), _BETWEEN_LOOKS):
-            for session in listeners[start : start + _BETWEEN_LOOKS]:
-                try:
-                    session.outbox.put(data)
-                except BaseException:
-                    log.exception("%s cannot be sent to", session)
-                    session.outbox.fail("cannot be sent to")
-            if time.perf_counter() > until:
+    def _send_turn(self, turn: Turn, format: Format, listeners: Listeners) -> None:
+        """Send a room's turn to those who read one format: their own share to some, the same bytes to all others."""
+        segments = [self._render(format, event) for event in turn.events]
+        personal = []
+        for number in turn.own.keys() | turn.since.keys():
+            place = listeners.place(number)
+            if place is not None:
+                personal.append(place)
+                if share := turn.share(number, segments):
+                    listeners.sessions[place].outbox.put(share)
+        self._send(listeners, b"".join(segments), personal)
+
+    def _send(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:
+        """Send the same bytes to every listener but those in some places. Switches between slices."""
+        start = 0 if data else len(listeners.sessions)
+        while start < len(listeners.sessions):
+            listeners.refresh(self._slow_readers.changes)
+            sends = listeners.sends
+            if but:
+                sends = sends.copy()
+                for place in but:
+                    sends[place] = len  # says that all was sent, and sends nothing
+            start = self._send_slice(listeners, sends, data, start)
+            if start < len(sends):
                 gevent.sleep(BREATH_SECONDS)
-                until = time.perf_counter() + SLICE_SECONDS
+
+    def _send_slice(self, listeners: Listeners, sends: list[Callable[[bytes], int]], data: bytes, start: int) -> int:
+        """Send data to listeners from a place on, for a slice of time; give the place to go on from. Never switches."""
+        size = len(data)
+        until = time.perf_counter() + SLICE_SECONDS
+        while start < len(sends) and time.perf_counter() < until:
+            for place, send in enumerate(sends[start : start + _BETWEEN_LOOKS], start):
+                try:
+                    sent = send(data)
+                except BlockingIOError:
+                    sent = 0
+                except OSError as error:
+                    listeners.sessions[place].outbox.lose(error)
+                    continue
+                if sent != size:
+                    listeners.sessions[place].outbox.keep(data, sent)
+            start += _BETWEEN_LOOKS
+        return start
 
     def _render(self, format: Format, event: Event) -> bytes:
         """Render one event. Should that fail, the session that caused the event is closed, and nobody gets it."""

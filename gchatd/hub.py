@@ -76,8 +76,7 @@ class Hub:
         old, user.name = user.name, name
         del self.users[old.compared]
         self.users[name.compared] = user
-        for room in user.rooms:
-            self.broadcast(Renamed(room=room.name, name=old.shown, to=name.shown, origin=session.number))
+        self.broadcast(Renamed(room=LOBBY, name=old.shown, to=name.shown, origin=session.number))
 
     def depart(self, session: Session, words: str = "") -> None:
         """Take leave of a session that has ended. If it had become somebody, they leave, and the name is free at once.

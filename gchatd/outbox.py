@@ -41,7 +41,8 @@ _RESET = struct.pack("ii", 1, 0)  # closing then frees the megabytes that the ke
 class SlowReaders:
     """What is allowed to clients that do not read, and which outboxes are behind just now.
 
-    `sendq` is in bytes, `stalled_seconds` in seconds; `closed` counts the clients that were closed for either.
+    `sendq` is in bytes, `stalled_seconds` in seconds; `closed` counts the clients that were closed for either;
+    `changes` grows whenever any outbox gets another `send`.
     """
 
     def __init__(self, sendq: int, stalled_seconds: float) -> None:
@@ -49,6 +50,7 @@ class SlowReaders:
         self.stalled_seconds = stalled_seconds
         self.behind: set[Outbox] = set()
         self.closed = 0
+        self.changes = 0
 
     def close_stalled(self) -> None:
         """Close every client whose kernel buffer took nothing for `stalled_seconds`. Never switches."""
@@ -66,19 +68,21 @@ class SlowReaders:
 class Outbox:
     """The way to one client. `put` keeps order, loses nothing, and never waits for the client.
 
-    When the client cannot be sent any more, `failed` says why, its socket is shut down (its own greenlet then reads
-    what it had said, comes to the end of the stream and says goodbye), and whatever is put goes nowhere.
+    `send` is what takes bytes just now, and gives how many it took: the kernel, while nothing waits; nobody, while
+    something does (what comes is kept behind it); and nowhere, once the client cannot be sent to any more. Then
+    `failed` says why, and the socket is shut down: the client's own greenlet reads what it had said, comes to the end
+    of the stream and says goodbye.
     """
 
-    __slots__ = ("_done", "_queue", "_rules", "_send", "_sent", "_sock", "failed", "progress_at", "size")
+    __slots__ = ("_done", "_queue", "_rules", "_sent", "_sock", "failed", "progress_at", "send", "size")
 
     def __init__(self, sock: Socket, rules: SlowReaders) -> None:
         self._sock = sock
-        self._send: Callable[[bytes | memoryview], int] = sock._sock.send  # TLS will need its own
         self._rules = rules
         self._queue: deque[bytes] | None = None  # made when something waits
         self._sent = 0  # bytes of the first in the queue that have gone
         self._done: gevent.event.Event | None = None  # made when somebody waits for the queue to be empty
+        self.send: Callable[[bytes], int] = sock._sock.send  # TLS will need its own
         self.size = 0  # bytes that wait
         self.progress_at = 0.0  # monotonic seconds; only means something while something waits
         self.failed = ""
@@ -88,24 +92,31 @@ class Outbox:
 
         Past `limits.sendq` bytes the client is closed: see "slow readers" in config.ini.
         """
-        if self._queue is not None:
-            self._keep(data)
-            return
+        send = self.send
         try:
-            sent = self._send(data)
+            sent = send(data)
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            self.fail(_lost(error))
+            self.lose(error)
             return
         if sent < len(data):
+            self.keep(data, sent)
+
+    def keep(self, data: bytes, sent: int) -> None:
+        """Send the rest of data, of which so many bytes have gone, as soon as the client takes it. Never blocks."""
+        if self._queue is None:
             self._queue = deque()
             self._sent = sent
             self.size = -sent
             self.progress_at = time.monotonic()
             self._rules.behind.add(self)
+            self._switch_to(_take_nothing)
             gevent.spawn_raw(self._write)  # ours; ends when the queue is empty or this outbox has failed
-            self._keep(data)
+        self._queue.append(data)
+        self.size += len(data)
+        if self.size > self._rules.sendq:
+            self._rules.close(self, f"{self.size} bytes wait (limits.sendq)")
 
     def flush(self, seconds: float | None = None) -> bool:
         """Wait until nothing waits to be sent, at most so long; tell whether that is so. Switches."""
@@ -114,41 +125,37 @@ class Outbox:
             self._done.wait(seconds)
         return self._queue is None
 
+    def lose(self, error: OSError) -> None:
+        """Give this client up: sending to it, or reading from it, gave this error."""
+        self.fail(f"connection lost: {error.strerror or error}")
+
     def fail(self, why: str) -> None:
         """Give this client up, for a reason that the log will show. Never switches; only the first reason counts."""
         if self.failed:
             return
         self.failed = why
-        self._send = len  # all that comes now counts as sent
-        self._finish()
+        self._finish(len)  # counts as sent, and goes nowhere
         try:
             self._sock._sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
             self._sock._sock.shutdown(SHUT_RDWR)  # gevent's own would also throw away what the client sent before
         except OSError:
             pass  # the peer was faster
 
-    def _keep(self, data: bytes) -> None:
-        assert self._queue is not None
-        self._queue.append(data)
-        self.size += len(data)
-        if self.size > self._rules.sendq:
-            self._rules.close(self, f"{self.size} bytes wait (limits.sendq)")
-
     def _write(self) -> None:
         """Send what waits, as the client takes it: the body of the writer greenlet."""
         try:
             while self._queue:
                 self._sock.hub.wait(self._sock._write_event)
-                self._write_some()
+                self._write_some(self._sock._sock.send)
         except OSError as error:  # the peer is gone, or our socket was closed
-            self.fail(_lost(error))
+            self.lose(error)
 
-    def _write_some(self) -> None:
+    def _write_some(self, send: Callable[[bytes | memoryview], int]) -> None:
         """Send until the kernel takes no more."""
         while self._queue:
             first = self._queue[0]
             try:
-                sent = self._send(memoryview(first)[self._sent :] if self._sent else first)
+                sent = send(memoryview(first)[self._sent :] if self._sent else first)
             except BlockingIOError:
                 return
             self.size -= sent
@@ -158,17 +165,23 @@ class Outbox:
                 return
             self._queue.popleft()
             self._sent = 0
-        self._finish()
+        if not self.failed:
+            self._finish(self._sock._sock.send)
 
-    def _finish(self) -> None:
-        """Nothing waits any more."""
+    def _finish(self, send: Callable[[bytes], int]) -> None:
+        """Nothing waits any more; from now on this takes what comes."""
         self._queue = None
         self.size = self._sent = 0
         self._rules.behind.discard(self)
+        self._switch_to(send)
         if self._done is not None:
             self._done.set()
             self._done = None
 
+    def _switch_to(self, send: Callable[[bytes], int]) -> None:
+        self.send = send
+        self._rules.changes += 1
 
-def _lost(error: OSError) -> str:
-    return f"connection lost: {error.strerror or error}"
+
+def _take_nothing(data: bytes) -> int:
+    return 0

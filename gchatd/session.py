@@ -125,7 +125,7 @@ class Session:
         self.format = msgspec.structs.replace(self.format, notices=on)  # type: ignore[type-var]  # formats are structs
         if self.user is not None:
             for room in self.user.rooms:
-                room.regroup()
+                room.audience = None
 
     def quit(self, words: str) -> None:
         """End this session after what is being handled, with some last words for the others."""

@@ -7,6 +7,8 @@ import signal
 import pytest
 from people import GREETING, PATIENCE, SECOND, Person, eventually
 
+ALLOWED = ": use letters, digits and - [ ] ^ _ ` { | }."
+
 
 def test_the_server_announces_its_socket_in_the_words_of_the_original(server):
     assert server.greeting[0] == "Socket successfully created"
@@ -31,8 +33,8 @@ def test_the_classic_session_works_to_the_letter(server, enter):
     [
         ("", "server: A username cannot be empty."),
         ("a" * 33, "server: A username has at most 32 characters; that one has 33."),
-        ("al ice", "server: A username cannot contain a space: use letters, digits and - [ ] ^ _ ` { | }."),
-        ("al\x1b[31mice", "server: A username cannot contain the character U+001B: use letters, digits and - [ ] ^ _ ` { | }."),
+        ("al ice", "server: A username cannot contain a space" + ALLOWED),
+        ("\x1b[1mx", "server: A username cannot contain the character U+001B" + ALLOWED),
         ("SERVER", "server: That username is reserved: SERVER."),
         ("aNN", "server: That username is taken: aNN."),
         ("12345", "server: A username cannot be digits only."),
@@ -57,7 +59,7 @@ def test_what_an_unnamed_client_types_reaches_nobody(server, enter):
     ann, bob = enter(server, "Ann"), enter(server, "Bob")
     stranger = enter(server)
     stranger.says("hello everybody, it is me")
-    stranger.sees(GREETING, "server: A username cannot contain a space: use letters, digits and - [ ] ^ _ ` { | }.")
+    stranger.sees(GREETING, "server: A username cannot contain a space" + ALLOWED)
     bob.says("anybody?")
     ann.sees("Bob : anybody?")
 

@@ -70,7 +70,7 @@ class TelnetLink:
         except BlockingIOError:
             return []
         except OSError as error:
-            self.outbox.fail(f"connection lost: {error.strerror or error}")
+            self.outbox.lose(error)
             return None
         if not data:
             return None

@@ -1,0 +1,450 @@
+/* The load: many clients in one process, which talk, read, and check that every line came once and in order.
+ *
+ * It takes orders on standard input, one a line, and answers each with one line of JSON:
+ *
+ *     connect N          have N clients connected and named; how many a second that made
+ *     talk W SECONDS     W clients talk, each with one line outstanding: a line is said when the talker's line before it
+ *                        has reached every listener. Deliveries a second, latencies, and what was lost or doubled
+ *     lazy K             from now on the last K clients do not read (0: all do again)
+ *     alone W SECONDS    how fast it reads and checks when another process does nothing but write to it
+ *     quit
+ *
+ *     load PORT PROTOCOL LINE_BYTES      PROTOCOL: gchat, irc or ncat
+ *
+ * Only ever connects to 127.0.0.1, from 127.0.0.2 and on.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST = 65536, PIECE = 1 << 18, TAIL = 8192, AT_ONCE = 256, PER_SOURCE = 500, CONNECT_SECONDS = 120 };
+enum stage { CONNECTING, LOGGING_IN, READY, CLOSED };
+
+struct client {
+    int fd;
+    enum stage stage;
+    int lazy;
+    int held;   /* bytes in tail */
+    char *tail; /* what came after the last LF */
+};
+
+static struct client clients[MOST];
+static int client_count, ready_count, closed_count, lazy_count;
+static int loop, port, line_bytes;
+static enum { GCHAT, IRC, NCAT } protocol;
+
+/* One round of talk. */
+static int talkers, talking;         /* how many talk; whether new lines are still said */
+static uint32_t *expected;           /* [client][talker]: the number of the next line */
+static uint32_t *said, *heard_by;    /* [talker]: lines said; listeners that the last one has reached */
+static uint64_t *said_at;            /* [talker]: when, in ns */
+static uint64_t deliveries, doubled, misordered, outstanding;
+static uint64_t now;                 /* ns, when the piece being read came in */
+
+/* Latencies: a high dynamic range histogram, 64 buckets to each power of two. */
+static uint64_t buckets[64 * 64], worst;
+
+static uint64_t clock_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000000ull + time.tv_nsec;
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void record(uint64_t ns)
+{
+    int power = ns < 64 ? 0 : 63 - __builtin_clzll(ns) - 5;
+    buckets[power ? power * 32 + (ns >> power) : ns]++;
+    if (ns > worst)
+        worst = ns;
+}
+
+static double percentile_ms(double share)
+{
+    uint64_t total = 0, seen = 0;
+    for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++)
+        total += buckets[i];
+    for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++)
+        if ((seen += buckets[i]) >= total * share && seen) {
+            uint64_t power = i < 64 ? 0 : i / 32 - 1;
+            return (power ? (i - power * 32 + 1) << power : i) / 1e6;
+        }
+    return 0;
+}
+
+static void transmit(struct client *client, const char *data, size_t size)
+{
+    if (send(client->fd, data, size, MSG_NOSIGNAL) != (ssize_t)size && errno != ECONNRESET && errno != EPIPE)
+        perror("load: send");
+}
+
+static void say(int talker)
+{
+    char line[4096];
+    int size = protocol == IRC ? sprintf(line, "PRIVMSG #c :") : 0;
+    size += sprintf(line + size, "=%05d=%09u=", talker, said[talker]);
+    while (size < line_bytes - 2)
+        line[size++] = 'x';
+    size += sprintf(line + size, "\r\n");
+    said[talker]++;
+    heard_by[talker] = 0;
+    outstanding++;
+    said_at[talker] = clock_ns();
+    transmit(&clients[talker], line, size);
+}
+
+static uint32_t number(const char *digits, int count)
+{
+    uint32_t value = 0;
+    while (count--)
+        value = value * 10 + (*digits++ - '0');
+    return value;
+}
+
+static void hear(struct client *client, const char *line, const char *end)
+{
+    const char *mark = memchr(line, '=', end - line);
+    if (!mark || end - mark < 17)
+        return; /* a notice, a PING answered elsewhere */
+    uint32_t talker = number(mark + 1, 5), line_number = number(mark + 7, 9);
+    if (talker >= (uint32_t)talkers)
+        return;
+    uint32_t *next = &expected[(client - clients) * talkers + talker];
+    if (line_number < *next) {
+        doubled++;
+        return;
+    }
+    if (line_number > *next)
+        misordered++;
+    *next = line_number + 1;
+    deliveries++;
+    record(now - said_at[talker]);
+    if (++heard_by[talker] == (uint32_t)(ready_count - lazy_count - 1)) {
+        outstanding--;
+        if (talking)
+            say(talker);
+    }
+}
+
+static int begins(const char *line, const char *end, const char *text)
+{
+    size_t size = strlen(text);
+    return (size_t)(end - line) >= size && !memcmp(line, text, size);
+}
+
+static void log_in(struct client *client, const char *line, const char *end)
+{
+    int ready = 0;
+    if (protocol == GCHAT) {
+        ready = begins(line, end, "server: Your username is");
+    } else if (protocol == IRC) {
+        if (memmem(line, end - line, " 001 ", 5))
+            transmit(client, "JOIN #c\r\n", 9);
+        ready = memmem(line, end - line, " 366 ", 5) != NULL;
+    }
+    if (ready) {
+        client->stage = READY;
+        ready_count++;
+    }
+}
+
+static void connected(struct client *client)
+{
+    char hello[128];
+    int id = client - clients, size = 0;
+    client->stage = LOGGING_IN;
+    if (protocol == GCHAT)
+        size = sprintf(hello, "c%05d\r\n", id);
+    else if (protocol == IRC)
+        size = sprintf(hello, "NICK c%05d\r\nUSER u 0 * :x\r\n", id);
+    else {
+        client->stage = READY;
+        ready_count++;
+    }
+    if (size)
+        transmit(client, hello, size);
+}
+
+static void hang_up(struct client *client)
+{
+    if (client->stage == READY)
+        ready_count--;
+    client->stage = CLOSED;
+    closed_count++;
+    close(client->fd);
+}
+
+static void take(struct client *client)
+{
+    static char data[TAIL + PIECE];
+    memcpy(data, client->tail, client->held);
+    ssize_t got = recv(client->fd, data + client->held, PIECE, 0);
+    if (got <= 0) {
+        if (got == 0 || errno != EAGAIN)
+            hang_up(client);
+        return;
+    }
+    now = clock_ns();
+    char *start = data, *end = data + client->held + got, *lf;
+    while ((lf = memchr(start, '\n', end - start))) {
+        if (protocol == IRC && begins(start, lf, "PING"))
+            transmit(client, "PONG x\r\n", 8);
+        else if (client->stage == READY)
+            hear(client, start, lf);
+        else
+            log_in(client, start, lf);
+        start = lf + 1;
+    }
+    client->held = end - start < TAIL ? end - start : 0;
+    if (client->held) {
+        if (!client->tail)
+            client->tail = malloc(TAIL);
+        memcpy(client->tail, start, client->held);
+    }
+}
+
+static void wait_for_events(int milliseconds)
+{
+    struct epoll_event events[512];
+    int count = epoll_wait(loop, events, 512, milliseconds);
+    for (int i = 0; i < count; i++) {
+        struct client *client = events[i].data.ptr;
+        if (client->stage == CONNECTING) {
+            epoll_ctl(loop, EPOLL_CTL_MOD, client->fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = client});
+            connected(client);
+        } else if (client->stage != CLOSED) {
+            take(client);
+        }
+    }
+}
+
+static void open_one(void)
+{
+    struct client *client = &clients[client_count];
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + client_count / PER_SOURCE);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int on = 1;
+    client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    client->stage = CONNECTING;
+    setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (client->fd < 0 || bind(client->fd, (struct sockaddr *)&from, sizeof from)
+        || (connect(client->fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS)) {
+        perror("load: connect");
+        exit(1);
+    }
+    epoll_ctl(loop, EPOLL_CTL_ADD, client->fd, &(struct epoll_event){.events = EPOLLOUT, .data.ptr = client});
+    client_count++;
+}
+
+static void do_connect(int wanted)
+{
+    int before = ready_count;
+    uint64_t start = clock_ns();
+    while (ready_count + closed_count < wanted && clock_ns() - start < CONNECT_SECONDS * 1000000000ull) {
+        while (client_count < wanted && client_count - ready_count - closed_count < AT_ONCE)
+            open_one();
+        wait_for_events(100);
+    }
+    double seconds = (clock_ns() - start) / 1e9;
+    printf("{\"ready\": %d, \"closed\": %d, \"seconds\": %.4f, \"per_second\": %.0f}\n", ready_count, closed_count,
+           seconds, (ready_count - before) / seconds);
+}
+
+static void do_lazy(int count)
+{
+    lazy_count = 0;
+    for (int i = 0; i < client_count; i++) {
+        int lazy = i >= client_count - count;
+        if (clients[i].stage == READY && lazy != clients[i].lazy)
+            epoll_ctl(loop, EPOLL_CTL_MOD, clients[i].fd,
+                      &(struct epoll_event){.events = lazy ? 0 : EPOLLIN, .data.ptr = &clients[i]});
+        clients[i].lazy = lazy;
+        lazy_count += lazy && clients[i].stage == READY;
+    }
+    printf("{\"lazy\": %d}\n", lazy_count);
+}
+
+static void begin_round(int count)
+{
+    talkers = count;
+    talking = 1;
+    expected = calloc((size_t)client_count * talkers, sizeof *expected);
+    said = calloc(talkers, sizeof *said);
+    heard_by = calloc(talkers, sizeof *heard_by);
+    said_at = calloc(talkers, sizeof *said_at);
+    deliveries = doubled = misordered = outstanding = worst = 0;
+    memset(buckets, 0, sizeof buckets);
+}
+
+static void end_round(void)
+{
+    talkers = 0;
+    free(expected);
+    free(said);
+    free(heard_by);
+    free(said_at);
+}
+
+/* Talk for so long; the first tenth is for warming up and counts only for what is lost or doubled. */
+static void do_talk(int count, double seconds)
+{
+    begin_round(count);
+    uint64_t start = clock_ns(), warm = start + seconds * 1e8, stop = warm + seconds * 9e8, counted = 0;
+    double cpu = 0;
+    for (int talker = 0; talker < talkers; talker++)
+        say(talker);
+    while (clock_ns() < stop) {
+        wait_for_events(100);
+        if (!cpu && clock_ns() >= warm) {
+            cpu = cpu_seconds();
+            warm = clock_ns();
+            counted = deliveries;
+            worst = 0;
+            memset(buckets, 0, sizeof buckets);
+        }
+    }
+    double took = (clock_ns() - warm) / 1e9;
+    cpu = (cpu_seconds() - cpu) / took;
+    counted = deliveries - counted;
+    double p50 = percentile_ms(.5), p99 = percentile_ms(.99), max = worst / 1e6;
+    talking = 0;
+    for (uint64_t patience = clock_ns() + 20000000000ull; outstanding && clock_ns() < patience;)
+        wait_for_events(100);
+    uint64_t lines = 0, missing = 0;
+    for (int talker = 0; talker < talkers; talker++) {
+        lines += said[talker];
+        for (int i = 0; i < client_count; i++)
+            if (i != talker && clients[i].stage == READY && !clients[i].lazy)
+                missing += said[talker] - expected[(size_t)i * talkers + talker];
+    }
+    printf("{\"deliveries\": %lu, \"per_second\": %.0f, \"lines\": %lu, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
+           "\"max_ms\": %.3f, \"lost\": %lu, \"doubled\": %lu, \"misordered\": %lu, \"closed\": %d, \"load_cpu\": %.3f}\n",
+           counted, counted / took, lines, p50, p99, max, missing, doubled, misordered, closed_count, cpu);
+    end_round();
+}
+
+/* Write W lines at a time to every client, for ever: the other process of do_alone. */
+static void pour(const int *fds, int count, int width)
+{
+    char *block = malloc((size_t)width * (line_bytes + 16));
+    for (uint32_t round = 0;; round++) {
+        int size = 0;
+        for (int talker = 0; talker < width; talker++) {
+            int start = size + 9;
+            size += sprintf(block + size, "c%05d : =%05d=%09u=", talker, talker, round);
+            while (size < start + line_bytes - 2)
+                block[size++] = 'x';
+            size += sprintf(block + size, "\r\n");
+        }
+        for (int i = 0; i < count; i++)
+            for (int sent = 0; sent < size;) {
+                ssize_t more = send(fds[i], block + sent, size - sent, MSG_NOSIGNAL);
+                if (more < 0)
+                    exit(0);
+                sent += more;
+            }
+    }
+}
+
+static void do_alone(int width, double seconds)
+{
+    enum { COUNT = 1000 };
+    static int far[COUNT];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+    bind(listener, (struct sockaddr *)&address, size);
+    listen(listener, 16);
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    port = ntohs(address.sin_port);
+    protocol = NCAT;
+    while (client_count < COUNT) {
+        open_one();
+        far[client_count - 1] = accept(listener, NULL, NULL);
+        setsockopt(far[client_count - 1], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        wait_for_events(100);
+    }
+    begin_round(width);
+    pid_t other = fork();
+    if (!other) {
+        cpu_set_t cores;
+        CPU_ZERO(&cores);
+        CPU_SET(0, &cores);
+        sched_setaffinity(0, sizeof cores, &cores);
+        pour(far, COUNT, width);
+    }
+    talking = 0;
+    uint64_t start = clock_ns();
+    while (clock_ns() < start + seconds * 1e9)
+        wait_for_events(100);
+    double took = (clock_ns() - start) / 1e9;
+    printf("{\"per_second\": %.0f, \"doubled\": %lu, \"misordered\": %lu}\n", deliveries / took, doubled, misordered);
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4) {
+        fprintf(stderr, "usage: load PORT gchat|irc|ncat LINE_BYTES\n");
+        return 2;
+    }
+    port = atoi(argv[1]);
+    protocol = !strcmp(argv[2], "irc") ? IRC : !strcmp(argv[2], "ncat") ? NCAT : GCHAT;
+    line_bytes = atoi(argv[3]);
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    loop = epoll_create1(0);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    setvbuf(stdin, NULL, _IONBF, 0);
+    /* Between orders the clients go on reading: whatever arrives is taken and checked as it comes. */
+    static char orders[256];
+    for (;;) {
+        int number = 0;
+        double seconds = 0;
+        fd_set waiting;
+        struct timeval soon = {.tv_usec = 10000};
+        FD_ZERO(&waiting);
+        FD_SET(0, &waiting);
+        if (select(1, &waiting, NULL, NULL, &soon) == 0) {
+            wait_for_events(0);
+            continue;
+        }
+        if (!fgets(orders, sizeof orders, stdin))
+            return 0;
+        if (sscanf(orders, "connect %d", &number) == 1)
+            do_connect(number);
+        else if (sscanf(orders, "talk %d %lf", &number, &seconds) == 2)
+            do_talk(number, seconds);
+        else if (sscanf(orders, "lazy %d", &number) == 1)
+            do_lazy(number);
+        else if (sscanf(orders, "alone %d %lf", &number, &seconds) == 2)
+            do_alone(number, seconds);
+        else
+            return 0;
+    }
+}

@@ -1,0 +1,63 @@
+"""Drives the load generator (load.c), pinned to the core that the servers leave free."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+from .servers import LOAD_CORE, Server, compiled, pinned
+
+LINE_BYTES = 80
+
+
+class RunFailedError(Exception):
+    """A run in which something was lost, doubled or reordered: a failure, not a number."""
+
+
+class Load:
+    """Many clients of one server. A context manager; see load.c for what each order means."""
+
+    def __init__(self, server: Server | None) -> None:
+        port, protocol = (server.port, server.protocol) if server is not None else (0, "gchat")
+        self._process = subprocess.Popen(
+            [*pinned(LOAD_CORE), str(compiled("load.c")), str(port), protocol, str(LINE_BYTES)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Load:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def connect(self, clients: int) -> dict[str, Any]:
+        answer = self._order(f"connect {clients}")
+        if answer["ready"] < clients:
+            raise RunFailedError(f"only {answer['ready']} of {clients} clients came in: {answer}")
+        return answer
+
+    def talk(self, talkers: int, seconds: float) -> dict[str, Any]:
+        answer = self._order(f"talk {talkers} {seconds}")
+        if answer["lost"] or answer["doubled"] or answer["misordered"] or not answer["deliveries"]:
+            raise RunFailedError(f"not every line came once and in order: {answer}")
+        return answer
+
+    def stop_reading(self, clients: int) -> None:
+        self._order(f"lazy {clients}")
+
+    def alone(self, talkers: int, seconds: float) -> dict[str, Any]:
+        return self._order(f"alone {talkers} {seconds}")
+
+    def _order(self, order: str) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(order + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RunFailedError(f"the load generator ended at {order!r}")
+        return json.loads(line)

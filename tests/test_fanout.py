@@ -1,0 +1,188 @@
+"""Hub, rooms and fan-out together, without a socket: who hears what, and which bytes they share."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from room import Stage
+
+from gchatd.errors import UserError
+from gchatd.rooms import LOBBY
+
+
+@pytest.fixture
+def stage():
+    return Stage()
+
+
+def test_everybody_hears_a_line_but_the_one_who_said_it(stage):
+    ann, bob, carl = (stage.enters(name) for name in ("Ann", "Bob", "Carl"))
+    stage.turn()
+    ann.says("hello")
+    stage.turn()
+    assert (ann.screen(), bob.screen(), carl.screen()) == ([], ["Ann : hello"], ["Ann : hello"])
+
+
+def test_people_with_the_same_format_are_given_the_same_bytes_object(stage):
+    ann, bob, carl = (stage.enters(name) for name in ("Ann", "Bob", "Carl"))
+    stage.turn()
+    ann.says("one")
+    ann.says("two")
+    stage.turn()
+    assert bob.outbox.pieces == [b"Ann : one\r\nAnn : two\r\n"]
+    assert bob.outbox.pieces[0] is carl.outbox.pieces[0]
+
+
+def test_a_turn_with_many_talkers_leaves_each_their_own_lines_out(stage):
+    ann, bob, carl = (stage.enters(name) for name in ("Ann", "Bob", "Carl"))
+    stage.turn()
+    ann.says("1")
+    bob.says("2")
+    ann.says("3")
+    stage.turn()
+    assert ann.screen() == ["Bob : 2"]
+    assert bob.screen() == ["Ann : 1", "Ann : 3"]
+    assert carl.screen() == ["Ann : 1", "Bob : 2", "Ann : 3"]
+
+
+def test_who_comes_in_during_a_turn_hears_what_was_said_after(stage):
+    ann = stage.enters("Ann")
+    stage.turn()
+    ann.says("before")
+    bob = stage.enters("Bob", notices=True)
+    ann.says("after")
+    carl = stage.enters("Carl")
+    stage.turn()
+    assert bob.screen() == ["Ann : after", "server: Carl joined."]
+    assert carl.screen() == []
+
+
+def test_who_is_in_a_room_changes_when_the_journal_says_so_and_not_before(stage):
+    ann = stage.enters("Ann")
+    room = stage.hub.rooms[LOBBY]
+    assert not room.members
+    stage.turn()
+    assert list(room.members) == [ann.user]
+    ann.leaves()
+    assert list(room.members) == [ann.user]
+    stage.turn()
+    assert not room.members
+
+
+def test_a_name_is_taken_and_freed_at_once(stage):
+    ann = stage.enters("Ann")
+    with pytest.raises(UserError, match="taken: aNN"):
+        stage.enters("aNN")
+    ann.becomes("Anna")
+    stage.enters("ANN")
+    ann.leaves()
+    stage.enters("Anna")
+    assert {user.name.shown for user in stage.hub.users.values()} == {"ANN", "Anna"}
+
+
+def test_one_may_change_the_case_of_ones_own_name(stage):
+    ann = stage.enters("ann")
+    ann.becomes("Ann")
+    assert stage.hub.users == {"ann": ann.user}
+    assert str(ann.user) == "Ann"
+
+
+def test_a_name_that_changes_hands_within_one_turn_mixes_nobody_up(stage):
+    first, bob = stage.enters("Ann"), stage.enters("Bob")
+    stage.turn()
+    first.says("I am the first")
+    first.leaves()
+    second = stage.enters("Ann")
+    second.says("I am the second")
+    stage.turn()
+    assert bob.screen() == ["Ann : I am the first", "Ann : I am the second"]
+    assert second.screen() == []
+    assert list(stage.hub.rooms[LOBBY].members) == [bob.user, second.user]
+
+
+def test_notices_go_to_those_who_want_them_and_not_to_whom_they_are_about(stage):
+    ann, bob = stage.enters("Ann", notices=True), stage.enters("Bob")
+    stage.turn()
+    ann.screen()
+    carl = stage.enters("Carl", notices=True)
+    carl.becomes("Karl")
+    stage.turn()
+    assert ann.screen() == ["server: Carl joined.", "server: Carl is now Karl."]
+    carl.becomes("Carla")
+    carl.leaves("bye")
+    stage.turn()
+    assert ann.screen() == ["server: Karl is now Carla.", "server: Carla left: bye"]
+    assert bob.screen() == carl.screen() == []
+
+
+@pytest.mark.parametrize(("size", "told"), [(2, 1), (3, 1), (4, 0)])
+def test_comings_and_goings_are_told_in_rooms_of_at_most_announce_up_to(size, told):
+    stage = Stage(announce_up_to=3)
+    ann, *others = [stage.enters(f"p{number}", notices=True) for number in range(size)]
+    stage.turn()
+    assert sum(line == f"server: p{size - 1} joined." for line in ann.screen()) == told
+    others[-1].leaves()
+    stage.turn()
+    assert len(ann.screen()) == told
+
+
+def test_an_event_of_somebody_who_is_gone_is_still_heard_and_leaves_nothing_behind(stage):
+    ann = stage.enters("Ann")
+    stage.turn()
+    ghost = stage.enters("Ghost")
+    ghost.says("boo")
+    ghost.leaves()
+    stage.turn()
+    assert ann.screen() == ["Ghost : boo"]
+    assert list(stage.hub.sessions.values()) == [ann]
+    assert ghost.user.sessions == ghost.user.rooms == ()
+
+
+def test_a_stranger_who_leaves_is_forgotten_at_once(stage):
+    stage.connects().leaves()
+    assert not stage.hub.sessions
+
+
+def test_ids_grow_and_batches_come_out_whole_and_in_order(stage):
+    ann = stage.enters("Ann")
+    for number in range(5):
+        ann.says(str(number))
+    batch = stage.journal.take()
+    assert [event.id for event in batch] == [1, 2, 3, 4, 5, 6]
+    assert [event.text for event in batch[1:]] == ["0", "1", "2", "3", "4"]
+    assert all(event.at > 1_700_000_000_000 for event in batch)
+
+
+def test_a_closed_journal_gives_what_it_had_and_then_nothing(stage):
+    ann = stage.enters("Ann")
+    stage.journal.close()
+    ann.says("too late")
+    assert len(stage.journal.take()) == 1
+    assert stage.journal.take() == stage.journal.take() == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["enter", "say", "leave", "turn"]), st.integers(0, 5)), max_size=60))
+def test_however_people_come_talk_and_go_each_sees_what_was_said_while_they_were_there(steps):
+    stage = Stage()
+    present, expected = {}, {}
+    for at, (step, who) in enumerate(steps):
+        name = f"p{who}"
+        if step == "turn":
+            if stage.journal._committed:
+                stage.turn()
+        elif step == "enter" and name not in present:
+            present[name] = stage.enters(name)
+            expected[name] = []
+        elif step == "say" and name in present:
+            present[name].says(f"line {at}")
+            for other in present.keys() - {name}:
+                expected[other].append(f"{name} : line {at}")
+        elif step == "leave" and name in present:
+            present.pop(name).leaves()
+    if stage.journal._committed:
+        stage.turn()
+    assert {name: session.screen() for name, session in present.items()} == {name: expected[name] for name in present}
+    assert stage.hub.users == {name: session.user for name, session in present.items()}
+    assert stage.hub.sessions == {session.number: session for session in present.values()}

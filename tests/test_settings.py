@@ -1,0 +1,312 @@
+"""Where settings come from, and what an operator is told of one that is wrong."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from people import PATIENCE, ROOT
+
+from gchatd.errors import ConfigError
+from gchatd.settings import Address, Limits, Server, Settings, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECTIONS = {name: getattr(Settings(), name) for name in ("server", "limits", "rooms", "log")}
+OPTIONS = [(section, option) for section, struct in SECTIONS.items() for option in struct.__struct_fields__]
+
+brief = hypothesis_settings(max_examples=200, deadline=None)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text: str | bytes) -> Path:
+        file = tmp_path / "my.ini"
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+        return file
+
+    return write
+
+
+def trouble(file: Path | None, *overrides: tuple[str, str, str]) -> str:
+    """The one line that an operator is told."""
+    with pytest.raises(ConfigError) as told:
+        load(file, overrides)
+    assert len(str(told.value).splitlines()) == 1
+    return str(told.value)
+
+
+def without_sources(settings: Settings) -> Settings:
+    return msgspec.structs.replace(settings, sources={})
+
+
+# Where values come from.
+
+
+def test_the_configuration_file_that_comes_with_gchat_has_every_setting_with_its_default():
+    settings = load(ROOT / "config.ini")
+    assert without_sources(settings) == Settings() == load(None)
+    assert [*settings.sources] == [f"{section}.{option}" for section, option in OPTIONS]
+
+
+def test_what_a_file_does_not_say_stays_as_it_was(write):
+    settings = load(write("# mine\n[limits]\nline = 99\n\n; and\n[log]\n[server]\nlisten: [::1]:7\n"))
+    assert settings.limits == Limits(line=99)
+    assert settings.server == Server(listen=(Address("::1", 7),))
+    assert settings.log == Settings().log
+    assert load(write("")) == Settings()
+
+
+def test_the_command_line_overrides_the_file_and_its_last_word_counts(write):
+    file = write("[limits]\nline = 1\nsendq = 2\n[log]\nlevel = debug\n")
+    settings = load(file, [("limits", "line", "3"), ("rooms", "announce_up_to", "0"), ("limits", "line", "4")])
+    assert settings.limits == Limits(line=4, sendq=2)
+    assert settings.log.level == "debug"
+    assert settings.sources == {
+        "limits.line": "command line",
+        "limits.sendq": str(file),
+        "log.level": str(file),
+        "rooms.announce_up_to": "command line",
+    }
+
+
+def test_a_wrong_value_is_no_trouble_where_it_is_overridden(write):
+    assert load(write("[limits]\nline = many\n"), [("limits", "line", "5")]).limits.line == 5
+
+
+def test_a_value_that_turns_out_not_to_work_is_told_with_its_source(write):
+    file = write("[server]\nlisten = a:1 b:2\n")
+    for settings, source in [
+        (load(file), file),
+        (load(file, [("server", "listen", "b:2")]), "command line"),
+        (load(None), "built-in defaults"),
+    ]:
+        told = settings.complain("server", "listen", Address("b", 2), "taken")
+        assert isinstance(told, ConfigError)
+        assert str(told) == f"{source}: [server] listen = b:2: taken"
+
+
+@pytest.mark.parametrize(
+    ("section", "option", "text", "value"),
+    [
+        ("limits", "line", "1", 1),
+        ("rooms", "announce_up_to", "0", 0),
+        ("server", "drain_seconds", "0", 0.0),
+        ("server", "drain_seconds", "2.5", 2.5),
+        ("limits", "stalled_seconds", "1e3", 1000.0),
+        ("log", "level", "warning", "warning"),
+        ("server", "data", "/var/lib/my chat/100%", "/var/lib/my chat/100%"),
+        ("server", "listen", "127.0.0.1:0", (Address("127.0.0.1", 0),)),
+        ("server", "listen", "localhost:65535", (Address("localhost", 65535),)),
+        ("server", "listen", "[::1]:1337", (Address("::1", 1337),)),
+        ("server", "listen", "[fe80::1%eth0]:1", (Address("fe80::1%eth0", 1),)),
+        ("server", "listen", "0.0.0.0:1 [::]:1", (Address("0.0.0.0", 1), Address("::", 1))),
+        ("server", "listen", "a:1,b:2,  c:3", (Address("a", 1), Address("b", 2), Address("c", 3))),
+    ],
+)
+def test_a_value_is_read_the_same_from_the_file_and_the_command_line(write, section, option, text, value):
+    from_file = load(write(f"[{section}]\n{option} = {text}\n"))
+    from_command_line = load(None, [(section, option, text)])
+    assert getattr(getattr(from_file, section), option) == value
+    assert without_sources(from_file) == without_sources(from_command_line)
+
+
+def test_addresses_may_stand_one_a_line(write):
+    assert load(write("[server]\nlisten =\n  a:1\n  [::]:2\n")).server.listen == (Address("a", 1), Address("::", 2))
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:0", "localhost:65535", "[::1]:1337", "[fe80::1%eth0]:1"])
+def test_an_address_is_shown_as_it_is_written(text):
+    assert str(Address.parse(text)) == text
+
+
+# What is wrong.
+
+WRONG = [
+    ("limits", "line", ["many", "0", "-1", "1.5", "0x10", "1_000", "nan", ""], "a whole number, 1 or more"),
+    ("limits", "sendq", ["1k", "0"], "a whole number, 1 or more"),
+    ("rooms", "announce_up_to", ["-1", "all", ""], "a whole number, 0 or more"),
+    ("limits", "stalled_seconds", ["-1", "-0.1", "nan", "-inf", "1e400"], "a number of seconds, 0 or more"),
+    ("server", "drain_seconds", ["-1", "nan", "5s", "soon", ""], "a number of seconds, 0 or more"),
+    ("log", "level", ["loud", "INFO", "info debug", ""], "one of debug, info, warning, error"),
+    ("server", "data", [""], "a value"),
+    ("server", "listen", ["127.0.0.1", "localhost", "1337", ":1337", "127.0.0.1:", "127.0.0.1:port"], "ADDRESS:PORT"),
+    ("server", "listen", ["127.0.0.1:70000", "127.0.0.1:65536", "127.0.0.1:-1", "a:123456"], "ADDRESS:PORT"),
+    ("server", "listen", ["::1", "::1:1337", "[::1]", "[::1]1337", "[]:1337"], "ADDRESS:PORT"),
+    ("server", "listen", ["a:1:2", "a: 1", "a:1 b", "a:1;b:2"], "ADDRESS:PORT"),
+    ("server", "listen", ["", ","], "at least one ADDRESS:PORT"),
+]
+
+
+@pytest.mark.parametrize(
+    ("section", "option", "value", "expected"),
+    [(section, option, value, expected) for section, option, values, expected in WRONG for value in values],
+)
+def test_a_wrong_value_is_told_with_source_name_and_what_would_be_right(write, section, option, value, expected):
+    file = write(f"[{section}]\n{option} = {value}\n")
+    told = f"[{section}] {option} = {value}: expected {expected}"
+    assert trouble(file).startswith(f"{file}: {told}")
+    assert trouble(None, (section, option, value)).startswith(f"command line: {told}")
+
+
+@pytest.mark.parametrize("section", ["limit", "Limits", "DEFAULT", "sources", "my section"])
+def test_an_unknown_section_is_told_with_those_there_are(write, section):
+    file = write(f"[{section}]\nline = 5\n")
+    told = f"[{section}] line = 5: no such section, there are server, limits, rooms, log"
+    assert trouble(file) == f"{file}: {told}"
+    assert trouble(None, (section, "line", "5")) == f"command line: {told}"
+
+
+@pytest.mark.parametrize("option", ["lines", "listen", "li ne", "__class__"])
+def test_an_unknown_option_is_told_with_those_there_are(write, option):
+    file = write(f"[limits]\nline = 5\n{option} = 6\n")
+    told = f"[limits] {option} = 6: no such option, [limits] has line, sendq, stalled_seconds"
+    assert trouble(file) == f"{file}: {told}"
+    assert trouble(None, ("limits", option, "6")) == f"command line: {told}"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[limits]\nline = 1\nsendq = 2\nline = 3\n", "[limits] line: given again in line 4"),
+        ("[limits]\nline = 1\nLINE = 3\n", "[limits] line: given again in line 3"),
+        ("[log]\n[limits]\nline = 1\n\n[log]\n", "[log]: begun again in line 5"),
+        ("# mine\nline = 1\n", "line 2: expected a [section] before 'line = 1'"),
+        ("garbage\x1b[2J\n", "line 1: expected a [section] before 'garbage\\x1b[2J'"),
+        ("[log\nlevel = info\n", "line 1: expected a [section] before '[log'"),
+        ("[]\n", "line 1: expected a [section] before '[]'"),
+        ("[limits]\nline = 1\ngarbage\n\nmore garbage\n", "line 3: expected `option = value`"),
+        ("[limits]\n= 1\n", "line 2: expected `option = value`"),
+        ("[limits]\nline = 1 # bytes\n", "[limits] line = 1 # bytes: expected a whole number, 1 or more"),
+        (b"[server]\ndata = caf\xe9\n", "is not UTF-8 at byte 19"),
+        (b"\xff\xfe[\0l\0o\0g\0]\0", "is not UTF-8 at byte 0"),
+    ],
+)
+def test_a_file_that_is_not_a_configuration_is_told_with_the_place(write, text, told):
+    file = write(text)
+    assert trouble(file) == f"{file}: {told}"
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    assert trouble(tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
+    assert trouble(tmp_path / "no.ini") == f"{tmp_path}/no.ini: cannot be read: No such file or directory"
+    assert trouble(tmp_path / "no" / "no.ini") == f"{tmp_path}/no/no.ini: cannot be read: No such file or directory"
+
+
+def test_the_first_trouble_of_several_is_told(write):
+    file = write("[limits]\nline = 1\nlines = 2\nsendqs = 3\n")
+    assert "lines = 2" in trouble(file, ("limits", "line", "many"))
+
+
+values = (
+    st.text(st.characters(exclude_categories=["Cc", "Zl", "Zp"]))
+    | st.integers().map(str)
+    | st.floats(allow_infinity=False).map(str)
+    | st.sampled_from(["info", "a:1 [::1]:0", "[::1]:99999", "a:1,,b:2", "1e-400", "-0", "9" * 5000, "\ud800"])
+)
+
+
+@given(st.sampled_from(OPTIONS), values)
+@brief
+def test_any_value_is_in_order_or_told_in_one_line(name, value):
+    section, option = name
+    try:
+        taken = getattr(getattr(load(None, [(section, option, value)]), section), option)
+    except ConfigError:
+        assert trouble(None, (section, option, value)).startswith(f"command line: [{section}] {option} = {value}: ")
+    else:
+        assert taken >= 0 if isinstance(taken, int | float) else taken
+
+
+parts = st.sampled_from(
+    ["\n", "\n", "[log]", "[limits]", "[x]", "level", "line", "x", "=", ":", "info", "5", *"#;%[]\0é"]
+)
+
+
+@given(st.sampled_from(["", "[limits]\n"]), st.lists(parts).map("".join))
+@brief
+def test_any_file_is_in_order_or_told_in_one_line(tmp_path_factory, start, rest):
+    file = tmp_path_factory.getbasetemp() / "any.ini"
+    file.write_text(start + rest, encoding="utf-8")
+    try:
+        load(file)
+    except ConfigError:
+        assert trouble(file).startswith(f"{file}: ")
+
+
+# The program.
+
+
+def gchat(*args: str, cwd: Path) -> tuple[int, str, str]:
+    """Run gchat.py to its end; give its exit status and what it wrote to standard output and error."""
+    words = [sys.executable, str(ROOT / "gchat.py"), *args]
+    ended = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def test_a_wrong_command_line_is_told_in_one_line_with_exit_status_2(tmp_path):
+    (tmp_path / "config.ini").write_text("[log]\nlevel = loud\n")
+    for args, told in [
+        (["--set", "limits=5"], "command line: --set limits=5: expected SECTION.OPTION=VALUE"),
+        (["--set", "limits.line"], "command line: --set limits.line: expected SECTION.OPTION=VALUE"),
+        (["--config", "no.ini"], "no.ini: cannot be read: No such file or directory"),
+        (["serve", "--config", "no.ini"], "no.ini: cannot be read: No such file or directory"),
+        ([], "config.ini: [log] level = loud: expected one of debug, info, warning, error"),
+        (["--log-level", "mute"], "command line: [log] level = mute: expected one of debug, info, warning, error"),
+    ]:
+        assert gchat(*args, cwd=tmp_path) == (2, "", f"gchat: {told}\n")
+
+
+def test_an_address_that_is_in_use_is_told_in_one_line_with_exit_status_2(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        (tmp_path / "my.ini").write_text(f"[server]\nlisten = {address}\n")
+        for args, source in [
+            (["--listen", address], "command line"),
+            (["serve", "--set", f"server.listen={address}"], "command line"),
+            (["--config", "my.ini"], "my.ini"),
+        ]:
+            status, _, told = gchat(*args, cwd=tmp_path)
+            assert (status, told) == (2, f"gchat: {source}: [server] listen = {address}: address already in use\n")
+
+
+@pytest.mark.parametrize("args", [["--version"], ["serve", "--version"]])
+def test_version_is_told_with_exit_status_0(tmp_path, args):
+    status, told, complaints = gchat(*args, cwd=tmp_path)
+    assert (status, complaints) == (0, "")
+    assert told.split()[0] == "gchat"
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [[], ["serve"]])
+def test_serve_is_what_a_command_line_without_a_command_means(tmp_path, command):
+    words = [sys.executable, str(ROOT / "gchat.py"), *command, "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            greeting = [process.stdout.readline() for _ in range(3)]
+            assert greeting[2] == "Socket is listening.\n"
+            port = int(greeting[1].rstrip(".\n").split()[-1])
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as person:
+                assert person.recv(100) == b"server: Input username.\r\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
+
+
+def test_listen_may_be_repeated_and_overrides_the_file(tmp_path):
+    (tmp_path / "config.ini").write_text("[server]\nlisten = nowhere.invalid:1\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        status, announced, told = gchat("--listen", "127.0.0.1:0", "--listen", address, cwd=tmp_path)
+    assert announced.count("Socket is listening.") == 1
+    assert (status, told) == (2, f"gchat: command line: [server] listen = {address}: address already in use\n")
