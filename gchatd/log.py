@@ -23,7 +23,7 @@ MOST_WAITING = 100_000
 def start(level: str) -> None:
     """Write the log to standard error from now on, from this level up. What waits when the process exits is written."""
     handler = _Diary()
-    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Formatter())
     root = logging.getLogger("gchatd")
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -33,16 +33,17 @@ def start(level: str) -> None:
 
 
 class _Formatter(logging.Formatter):
-    """The usual format; the time of day is only worked out once a second."""
+    """Time, level and message. The time of day is only worked out once a second."""
 
     _second = -1
-    _text = ""
+    _time = ""
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
+    def format(self, record: logging.LogRecord) -> str:
         second = int(record.created)
         if second != self._second:
-            self._second, self._text = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        return f"{self._text},{int(record.msecs):03d}"
+            self._second, self._time = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        line = f"{self._time},{int(record.msecs):03d} {record.levelname} {record.getMessage()}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class _Diary(logging.Handler):

@@ -1,0 +1,278 @@
+"""Runs the measurements that are asked for and prints one table.
+
+    python -m bench [--only fanout,connect,memory,size,stalls,slow] [--rounds 5] [--seconds 2]
+
+Every round starts each server anew, one after the other, so that a machine whose speed drifts treats all alike. A value
+is the median of the rounds, a ratio is that of the medians, and the spread shown is that of gchat's value. Written to
+bench/results/latest.json as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import statistics
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from .load import Load, RunFailedError
+from .servers import Ergo, Gchat, Inspircd, Ncat, Ngircd, Reference, Server, Watched
+
+PEERS: tuple[type[Server], ...] = (Ngircd, Inspircd, Ergo, Ncat)
+TALKERS = (1, 16, 200)
+
+
+class Table:
+    """The rows of the report, and what becomes of the runs."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.failures: list[str] = []
+        self.notes: list[str] = []
+
+    def compare(self, what: str, unit: str, runs: dict[str, list[float]], target: float, at_most: bool = False) -> None:
+        """Add a row: gchat's median, the reference's and the peers', and the ratio to the reference."""
+        medians = {name: statistics.median(values) for name, values in runs.items() if values}
+        ratio = medians["gchat"] / medians["reference"]
+        self._add(what, unit, runs["gchat"], ratio, target, at_most, reference=medians["reference"])
+        for name, median in medians.items():
+            if name not in ("gchat", "reference"):
+                ratio = median / medians["reference"]
+                self.notes.append(f"{what}, {name}: {number(median)} {unit}, {ratio:.2f} x reference")
+
+    def absolute(self, what: str, unit: str, values: list[float], target: float) -> None:
+        """Add a row whose value, not ratio, has a target that it may at most be."""
+        self._add(what, unit, values, statistics.median(values), target, True, reference=None)
+
+    def _add(
+        self, what: str, unit: str, values: list[float], judged: float, target: float, at_most: bool, **more: Any
+    ) -> None:
+        reached = judged <= target if at_most else judged >= target
+        row = {"what": what, "unit": unit, "value": statistics.median(values), "judged": judged, "target": target}
+        self.rows.append({**row, "at_most": at_most, "reached": reached, "runs": values, **more})
+
+    def show(self) -> None:
+        head = ("", "value", "min to max", "reference", "ratio", "to reach")
+        lines = [head]
+        for row in self.rows:
+            low, high = min(row["runs"]), max(row["runs"])
+            sign = "<=" if row["at_most"] else ">="
+            reference = number(row["reference"]) if row["reference"] is not None else ""
+            ratio = f"{row['judged']:.2f} x" if row["reference"] is not None else ""
+            target = f"{sign} {row['target']:g}{' x' if ratio else ''}{'' if row['reached'] else '  NOT REACHED'}"
+            value = f"{number(row['value'])} {row['unit']}"
+            lines.append((row["what"], value, f"{number(low)} to {number(high)}", reference, ratio, target))
+        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+        for line in lines:
+            print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        for note in self.notes:
+            print(f"  {note}")
+        for failure in self.failures:
+            print(f"FAILED: {failure}")
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def fanout(table: Table, rounds: int, seconds: float) -> None:
+    """Deliveries a second and latency, 1,000 clients in a room, W lines outstanding; the peers too."""
+    servers: list[type[Server]] = [Reference, Gchat]
+    for peer in PEERS:
+        if why := peer.absent():
+            table.notes.append(f"{peer.name}: {why}")
+        else:
+            servers.append(peer)
+    rates: dict[int, dict[str, list[float]]] = {w: {server.name: [] for server in servers} for w in TALKERS}
+    p99: dict[str, list[float]] = {server.name: [] for server in servers}
+    busy: list[float] = []
+    for _ in range(rounds):
+        for kind in servers:
+            with attempt(table, kind), kind() as server, Load(server) as load:
+                load.connect(1000)
+                for w in TALKERS:
+                    run = load.talk(w, seconds)
+                    rates[w][kind.name].append(run["per_second"])
+                    busy.append(run["load_busy"])
+                p99[kind.name].append(run["p99_ms"])
+    for w, target in zip(TALKERS, (0.85, 4, 5), strict=True):
+        table.compare(f"deliveries/s, W={w}", "/s", rates[w], target)
+    table.compare("p99 latency, W=200", "ms", p99, 0.08, at_most=True)
+    with Load(None) as load:
+        alone = {w: load.alone(w, seconds)["per_second"] for w in TALKERS[-1:]}
+    table.notes.append(f"load generator: busy {min(busy):.0%} to {max(busy):.0%} of the time;")
+    table.notes.append(f"  alone, written to in blocks of 200 lines, it reads and checks {number(alone[200])} lines/s")
+
+
+def connect(table: Table, rounds: int, seconds: float) -> None:
+    """Connections accepted and named a second, until 10,000 are there."""
+    rates: dict[str, list[float]] = {"reference": [], "gchat": []}
+    for _ in range(rounds):
+        for kind in (Reference, Gchat):
+            with attempt(table, kind), kind() as server, Load(server) as load:
+                rates[kind.name].append(load.connect(10_000)["per_second"])
+    table.compare("connections accepted and named/s, 10,000", "/s", rates, 0.4)
+
+
+def memory(table: Table, rounds: int, seconds: float) -> None:
+    """Resident memory of an idle client: the slope from 1,000 to 10,000."""
+    slopes: list[float] = []
+    kernel: list[float] = []
+    for _ in range(max(1, rounds // 2)):
+        with attempt(table, Gchat), Gchat() as server, Load(server) as load:
+            readings = []
+            for clients in (1_000, 10_000):
+                load.connect(clients)
+                time.sleep(2)
+                readings.append((server.rss_kb(), kernel_kb()))
+            slopes.append((readings[1][0] - readings[0][0]) / 9_000)
+            kernel.append((readings[1][1] - readings[0][1]) / 9_000)
+    table.absolute("resident memory per idle client", "KB", slopes, 10.0)
+    both = statistics.median(kernel)
+    table.notes.append(f"kernel memory per connection beside it, both ends: {both:.1f} KB (slab and TCP pages)")
+
+
+def size(table: Table, rounds: int, seconds: float) -> None:
+    """The server's CPU time per delivery at 18,000 clients in a room, against 1,000; W=1."""
+    costs: dict[str, list[float]] = {"reference": [], "gchat": []}  # here the smaller room is the reference
+    for _ in range(rounds):
+        for name, clients in (("reference", 1_000), ("gchat", 18_000)):
+            with attempt(table, Gchat), Gchat() as server, Load(server) as load:
+                load.connect(clients)
+                cpu = server.cpu_seconds()
+                lines = load.talk(1, 2 * seconds)["lines"]
+                costs[name].append((server.cpu_seconds() - cpu) / lines / (clients - 1) * 1e6)
+    table.compare("CPU per delivery, 18,000 in a room against 1,000", "us", costs, 1.2, at_most=True)
+
+
+def stalls(table: Table, rounds: int, seconds: float) -> None:
+    """How long the hub is kept in all of the above, and how long a native thread waits under W=200."""
+    kept: list[float] = []
+    waited: list[float] = []
+    for _ in range(max(1, rounds // 2)):
+        with attempt(table, Watched), Watched() as server, Load(server) as load:
+            longest = []
+            load.connect(1_000)
+            for w in (1, 16):
+                load.talk(w, seconds)
+            longest.append(server.read()["kept_ms"])
+            load.talk(200, 2 * seconds)
+            reading = server.read()
+            longest.append(reading["kept_ms"])
+            waited.append(reading["waited_ms"])
+            load.connect(18_000)
+            for w in (1, 16):
+                load.talk(w, 2 * seconds)
+            longest.append(server.read()["kept_ms"])
+            kept.append(max(longest))
+    table.absolute("longest time the hub is kept, CPU", "ms", kept, 50)
+    table.absolute("longest wait of a native thread, W=200", "ms", waited, 20)
+
+
+def slow(table: Table, rounds: int, seconds: float) -> None:
+    """500 of 1,000 clients stop reading while 200 of the others talk at full rate."""
+    before: list[float] = []
+    during: list[float] = []
+    rise: list[float] = []
+    took: list[float] = []
+    for _ in range(max(1, rounds // 2)):
+        with attempt(table, Gchat), Gchat() as server, Load(server) as load:
+            load.connect(1_000)
+            before.append(load.talk(200, 2 * seconds)["p99_ms"])
+            load.stop_reading(500)
+            watch = Watch(server, "slow reader")
+            run = load.talk(200, 12)
+            watch.stop()
+            during.append(run["p99_ms"])
+            rise.append(watch.rise_kb / 1024)
+            took.append(watch.last_seen)
+            if run["closed"] != 500:
+                raise RunFailedError(f"{run['closed']} of the 500 slow readers were closed")
+    table.compare("p99 latency of the others, 500 slow readers", "ms", {"gchat": during, "reference": before}, 2, True)
+    table.absolute("memory rise with 500 slow readers", "MB", rise, 20)
+    table.absolute("all 500 closed after", "s", took, 10)
+
+
+class Watch:
+    """Looks at a server twenty times a second: how its memory rises, and when lines with a word stop being logged."""
+
+    def __init__(self, server: Server, word: str) -> None:
+        self._server, self._word = server, word.encode()
+        self._start_kb = server.rss_kb()
+        self.rise_kb = 0
+        self.last_seen = 0.0
+        self._on = True
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._on = False
+        self._thread.join()
+
+    def _look(self) -> None:
+        begun, seen = time.monotonic(), 0
+        while self._on:
+            self.rise_kb = max(self.rise_kb, self._server.rss_kb() - self._start_kb)
+            count = self._server.log.read_bytes().count(self._word)
+            if count > seen:
+                seen, self.last_seen = count, time.monotonic() - begun
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def attempt(table: Table, kind: type[Server]):
+    """A run that fails is told, and is no number."""
+    try:
+        yield
+    except (RunFailedError, RuntimeError, NotImplementedError) as error:
+        table.failures.append(f"{kind.name}: {error}")
+
+
+def kernel_kb() -> int:
+    slab = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("Slab:"))
+    tcp = next(line for line in Path("/proc/net/sockstat").read_text().splitlines() if line.startswith("TCP:"))
+    return int(slab.split()[1]) + int(tcp.split()[-1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+MEASUREMENTS = {one.__name__: one for one in (fanout, connect, memory, size, stalls, slow)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", default=",".join(MEASUREMENTS), help="some of: " + ", ".join(MEASUREMENTS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long people talk in each run")
+    options = parser.parse_args()
+    unknown = [name for name in options.only.split(",") if name not in MEASUREMENTS]
+    if unknown:
+        parser.error(f"there is no {unknown[0]!r}: it is one of {', '.join(MEASUREMENTS)}")
+    table = Table()
+    for name in options.only.split(","):
+        print(f"measuring {name}...", file=sys.stderr, flush=True)
+        MEASUREMENTS[name](table, options.rounds, options.seconds)
+    cpu = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    machine = {
+        "cpu": cpu.partition(": ")[2],
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "gevent": gevent.__version__,
+    }
+    print(" ".join(f"{key} {value}" for key, value in machine.items()))
+    table.show()
+    results = Path(__file__).parent / "results" / "latest.json"
+    report = {"machine": machine, "rows": table.rows, "notes": table.notes, "failures": table.failures}
+    results.write_text(json.dumps(report, indent=1))
+    return 1 if table.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
