@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run test check format clean
+.PHONY: help run test check format bench picture clean
 
 help:
 	@echo 'make run    start the server (make run ARGS="--listen 0.0.0.0:1337")'
 	@echo 'make test   run every test'
 	@echo 'make check  ruff and mypy'
 	@echo 'make format lay out the code as check wants it'
+	@echo 'make bench  measure (make bench ONLY=fanout for a part of it; ROUNDS=5)'
+	@echo 'make picture  make the picture in README.md anew'
 
 run: $(VENV)/run
 	$(BIN)/python gchat.py $(ARGS)
@@ -25,6 +27,12 @@ check: $(VENV)/dev
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(VENV)/dev
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+picture: $(VENV)/dev
+	$(BIN)/python docs/session_picture.py
 
 # What is installed is marked by a file, so that a changed requirements file is installed anew and nothing else is.
 $(VENV)/run: requirements.txt

@@ -12,6 +12,8 @@ journal, and from there to everybody in the room (gchatd/fanout.py).
 from __future__ import annotations
 
 import argparse
+import logging
+import resource
 import signal
 import socket
 import sys
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
     from gchatd.settings import Address, Settings
 
+diary = logging.getLogger("gchatd")
+
 BACKLOG = 4096
 """Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn)."""
 
@@ -55,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def serve(config: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises ConfigError if it cannot listen where it should."""
     log.start(config.log.level)
+    _allow_many_files()
     journal = MemoryJournal()
     hub = Hub(journal, config.rooms.announce_up_to)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
@@ -70,6 +75,7 @@ def serve(config: Settings) -> None:
         server.start()
 
     stop.wait()
+    diary.info("closing down: %d slow readers were closed in all", slow_readers.closed)
     for server in servers:
         server.close()
     journal.close()
@@ -87,6 +93,8 @@ def _listeners(config: Settings) -> Iterator[gevent.socket.socket]:
             yield from _listen(address)
         except OSError as error:
             raise config.complain("server", "listen", address, (error.strerror or str(error)).lower()) from None
+        except UnicodeError:
+            raise config.complain("server", "listen", address, "not the name of a host") from None
 
 
 def _listen(address: Address) -> Iterator[gevent.socket.socket]:
@@ -106,6 +114,12 @@ def _listen(address: Address) -> Iterator[gevent.socket.socket]:
         yield listener
 
 
+def _allow_many_files() -> None:
+    """Raise the soft limit of open files, one for each client, to the hard one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _stop_on_signals() -> gevent.event.Event:
     """Give an event that SIGINT and SIGTERM set. From the first of them on, another one ends the process at once."""
     stop = gevent.event.Event()
@@ -123,6 +137,7 @@ def _stop_on_signals() -> gevent.event.Event:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gchat", description="A chat server for anyone with a terminal.")
+    parser.epilog = "gchat COMMAND --help tells more; the options of serve may be given without naming it."
     parser.add_argument("--version", action="version", version=f"gchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="run the server; this is what happens without a command")
@@ -153,7 +168,7 @@ def _overrides(options: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
         section, dot, option = name.strip().partition(".")
         if not (equals and dot):
             raise ConfigError(f"command line: --set {text}: expected SECTION.OPTION=VALUE")
-        yield section, option, value.strip()
+        yield section, option.lower(), value.strip()
     if options.listen:
         yield "server", "listen", " ".join(options.listen)
     if options.data is not None:

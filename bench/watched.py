@@ -8,6 +8,7 @@ counted. A native thread sleeps a millisecond at a time and notes how much later
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 import threading
@@ -25,7 +26,8 @@ NAP = 0.001
 
 class Instruments:
     def __init__(self) -> None:
-        self.kept = self.waited = self._polled_at = 0.0
+        self.kept = self.waited = 0.0
+        self._polled_at = math.inf  # what comes before the first poll keeps nobody waiting
         loop = gevent.get_hub().loop
         self._watchers = loop.check(), loop.prepare()
         self._watchers[0].start(self._polled)

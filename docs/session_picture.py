@@ -1,6 +1,6 @@
 """Makes docs/session.svg: two people talking, each through a real telnet, as their terminals show it.
 
-    make picture
+make picture
 """
 
 from __future__ import annotations
@@ -62,11 +62,13 @@ def picture(windows: list[tuple[str, list[str]]]) -> str:
         parts.append(f'<text x="{left + width / 2:.0f}" y="22" fill="#8b949e" text-anchor="middle">{title}</text>')
         for row, line in enumerate(lines):
             y = TITLE + (row + 1) * LINE_HEIGHT - 4
-            parts.append(f'<text x="{left + MARGIN:.0f}" y="{y}" fill="#e6edf3" xml:space="preserve">{escape(line)}</text>')
+            parts.append(
+                f'<text x="{left + MARGIN:.0f}" y="{y}" fill="#e6edf3" xml:space="preserve">{escape(line)}</text>'
+            )
     total = len(windows) * (width + MARGIN) - MARGIN
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height}" width="{total:.0f}" height="{height}" '
-        f'font-family="ui-monospace, Menlo, Consolas, \'DejaVu Sans Mono\', monospace" font-size="14">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height}" width="{total:.0f}" '
+        f'height="{height}" font-family="ui-monospace, Menlo, Consolas, \'DejaVu Sans Mono\', monospace" font-size="14">\n'
         + "\n".join(parts)
         + "\n</svg>\n"
     )

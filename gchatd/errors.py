@@ -19,4 +19,10 @@ class UserError(GchatError):
 
 
 class ConfigError(GchatError):
-    """The server cannot start as it was told to. The text names the file, the section, the option and the value."""
+    """The server cannot start as it was told to. The text names the file, the section, the option and the value.
+
+    It is one line, whatever was in the file: what cannot be printed is written as an escape.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__("".join(char if char.isprintable() else repr(char)[1:-1] for char in text))

@@ -1,4 +1,4 @@
-"""What a username may be. Names are rejected, never repaired: what you typed is what you get, or a reason why not.
+"""What a username may be. Names are rejected, never repaired: you get what you typed, as PRECIS writes it, or a reason.
 
 RFC 8265 (PRECIS) says how a name is shown (UsernameCasePreserved, section 3.4) and compared (UsernameCaseMapped,
 section 3.3); which characters are allowed at all is narrower than PRECIS and said here.
@@ -42,13 +42,7 @@ def parse_name(name: str) -> Name:
 
     Raises UserError, with a sentence that says what would be right, for a name that nobody may have.
     """
-    if not name:
-        raise UserError("A username cannot be empty.")
-    for char in name:
-        if char not in SYMBOLS and unicodedata.category(char) not in _LETTER_DIGITS:
-            raise UserError(
-                f"A username cannot contain {_describe(char)}: use letters, digits and {' '.join(sorted(SYMBOLS))}."
-            )
+    _check_characters(name)
     if name.isascii():  # the same, 12 us sooner: PRECIS leaves these as they are
         shown, compared = name, name.lower()
     else:
@@ -57,14 +51,33 @@ def parse_name(name: str) -> Name:
         except UnicodeEncodeError as error:
             raise UserError(f"That username mixes characters in a way that is not allowed ({error.reason}).") from None
     if len(shown) > LONGEST_NAME:
-        raise UserError(f"A username has at most {LONGEST_NAME} characters; that one has {len(shown)}.")
+        raise _too_long(shown)
+    if unicodedata.category(shown[0]).startswith("M"):
+        raise UserError("A username cannot begin with an accent: there is no letter before it to carry it.")
     if clean(shown) != shown:
         raise UserError("That username has too many accents on one letter.")
-    if shown.isdigit():
-        raise UserError("A username cannot be digits only.")
     if compared in RESERVED:
         raise UserError(f"That username is reserved: {shown}.")
     return Name(shown, compared)
+
+
+def _check_characters(name: str) -> None:
+    """Refuse what is no name in any form. Raises UserError."""
+    if not name:
+        raise UserError("A username cannot be empty.")
+    if len(name) > 4 * LONGEST_NAME:  # no composing makes it short enough, and PRECIS takes its time
+        raise _too_long(name)
+    for char in name:
+        if char not in SYMBOLS and unicodedata.category(char) not in _LETTER_DIGITS:
+            raise UserError(
+                f"A username cannot contain {_describe(char)}: use letters, digits and {' '.join(sorted(SYMBOLS))}."
+            )
+    if name.isdigit():
+        raise UserError("A username cannot be digits only.")
+
+
+def _too_long(name: str) -> UserError:
+    return UserError(f"A username has at most {LONGEST_NAME} characters; that one has {len(name)}.")
 
 
 def _describe(char: str) -> str:

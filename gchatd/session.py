@@ -39,8 +39,12 @@ class Link(Protocol):
 
     outbox: Outbox
 
+    def wait(self) -> None:
+        """Wait until there is something to read. Switches; never for longer than the client lives."""
+        ...
+
     def read(self) -> list[str] | None:
-        """Wait for the client to finish some lines (None: it is gone). Switches; never longer than the client lives.
+        """Give the lines that the client has finished (None: it is gone). Never waits.
 
         A line is as it was typed, not cleaned yet; `TOO_LONG` from `wire.text` stands for one that was dropped.
         """
@@ -54,7 +58,7 @@ class Link(Protocol):
 class Session:
     """One connection. `user` is whom it speaks for, once it has a name; `number` is its own and never used again."""
 
-    __slots__ = ("_ended", "_line_limit", "_link", "_words", "format", "hub", "number", "outbox", "user")
+    __slots__ = ("_ended", "_line_limit", "_link", "_replies", "_words", "format", "hub", "number", "outbox", "user")
 
     def __init__(self, hub: Hub, link: Link, format: Format, line_limit: int) -> None:
         self.hub = hub
@@ -63,6 +67,7 @@ class Session:
         self.user: User | None = None
         self._link = link
         self._line_limit = line_limit
+        self._replies = b""  # what this client is told, gathered until it is waited for
         self._ended = ""  # why this session is over, for the log
         self._words = ""  # what it said in parting, for the others
         self.number = hub.number(self)
@@ -75,8 +80,9 @@ class Session:
         """Live this client's life. Blocks its greenlet until the client is gone, and raises nothing."""
         try:
             self._ask_for_name()
-            while not self._ended and self._take_lines():
-                pass
+            while self._take_lines():  # the first may have come along with the connection
+                self._send_replies()
+                self._link.wait()
         except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
             log.exception("%s failed", self)
             self._ended = "failed: see the traceback above"
@@ -86,23 +92,19 @@ class Session:
     # What commands use.
 
     def reply(self, text: str) -> None:
-        """Tell this client something, as the server."""
-        self.outbox.put(self.format.notice(text))
+        """Tell this client something, as the server. It goes out with whatever else it is told in the same turn."""
+        self._replies += self.format.notice(text)
 
     def reply_at_length(self, texts: Iterable[str]) -> None:
         """Tell this client a lot, a page at a time, at the speed at which it reads. Switches."""
-        page = bytearray()
         for text in texts:
-            page += self.format.notice(text)
-            if len(page) > _PAGE:
-                self.outbox.put(bytes(page))
-                page.clear()
+            self.reply(text)
+            if len(self._replies) > _PAGE:
+                self._send_replies()
                 gevent.sleep(BREATH_SECONDS)  # a long answer takes turns with everybody else
                 self.outbox.flush()
                 if self.outbox.failed:
                     return
-        if page:
-            self.outbox.put(bytes(page))
 
     def say(self, text: str, action: bool = False) -> None:
         """Say something in the room."""
@@ -138,8 +140,13 @@ class Session:
     def _ask_for_name(self) -> None:
         self.reply("Input username.")
 
+    def _send_replies(self) -> None:
+        if self._replies:
+            self.outbox.put(self._replies)
+            self._replies = b""
+
     def _take_lines(self) -> bool:
-        """Wait for some lines and handle them; tell whether there may be more."""
+        """Handle the lines that have come; tell whether there may be more."""
         lines = self._link.read()
         if lines is None:
             return False
@@ -172,6 +179,7 @@ class Session:
         try:
             log.info("%s left: %s", self, reason)
             self.hub.depart(self, self._words)
+            self._send_replies()
             self.outbox.flush(FLUSH_SECONDS)
         except BaseException:
             log.exception("%s failed to say goodbye", self)

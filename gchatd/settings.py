@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 WholeNumber = Annotated[int, msgspec.Meta(ge=0)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 COMMAND_LINE = "command line"
 DEFAULTS = "built-in defaults"
@@ -34,9 +34,9 @@ class Address(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Address:
         """Read `ADDRESS:PORT`, an IPv6 address in brackets. Raises ValueError."""
-        match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:\s]+)):(\d{1,5})", text)
+        match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:\s]+)):([0-9]{1,5})", text)
         if match is None or int(match[3]) > 65535:
-            raise ValueError(f"expected ADDRESS:PORT, such as 127.0.0.1:1337 or [::1]:1337, got {text!r}")
+            raise ValueError("expected ADDRESS:PORT, such as 127.0.0.1:1337 or [::1]:1337")
         return cls(match[1] or match[2], int(match[3]))
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ def load(file: Path | None, overrides: Iterable[tuple[str, str, str]] = ()) -> S
 def _read(file: Path) -> list[tuple[str, str, str]]:
     parser = configparser.ConfigParser(interpolation=None, default_section="", empty_lines_in_values=False)
     try:
-        parser.read_string(file.read_text(encoding="utf-8"), str(file))
+        parser.read_string(file.read_text(encoding="utf-8-sig"), str(file))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -124,19 +124,24 @@ def _read(file: Path) -> list[tuple[str, str, str]]:
         raise ConfigError(f"{file}: line {error.lineno}: expected a [section] before {error.line.strip()!r}") from None
     except configparser.ParsingError as error:
         raise ConfigError(f"{file}: line {error.errors[0][0]}: expected `option = value`") from None
+    for section in parser.sections():
+        if not parser[section]:  # else it is checked with its options, which say more
+            _check_section(str(file), section)
     return [(section, option, value) for section in parser.sections() for option, value in parser.items(section)]
 
 
 def _check_exists(source: str, section: str, option: str, value: str) -> None:
-    if section not in _SECTIONS:
-        raise ConfigError(
-            f"{source}: [{section}] {option} = {value}: no such section, there are {', '.join(_SECTIONS)}"
-        )
+    _check_section(source, section, f" {option} = {value}")
     options = [field.name for field in msgspec.structs.fields(_SECTIONS[section])]
     if option not in options:
         raise ConfigError(
             f"{source}: [{section}] {option} = {value}: no such option, [{section}] has {', '.join(options)}"
         )
+
+
+def _check_section(source: str, section: str, setting: str = "") -> None:
+    if section not in _SECTIONS:
+        raise ConfigError(f"{source}: [{section}]{setting}: no such section, there are {', '.join(_SECTIONS)}")
 
 
 def _convert(text: str, type: Any) -> Any:
@@ -146,8 +151,8 @@ def _convert(text: str, type: Any) -> Any:
         if not addresses:
             raise ValueError("expected at least one ADDRESS:PORT")
         return addresses
-    if type is str and not text:
-        raise ValueError("expected a value")
+    if type is str and not (text and text.isprintable()):
+        raise ValueError("expected one line of text")
     try:
         return msgspec.convert(text, type, strict=False)
     except msgspec.ValidationError:

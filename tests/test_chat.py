@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 
 import pytest
@@ -311,6 +312,26 @@ def test_a_reader_who_is_merely_slow_gets_every_line_once_and_in_order(start, en
     busy.says("/notices")
     busy.sees("server: Notices are off.")
     assert [int(slow.reads_line().split()[2]) for _ in range(3000)] == list(range(3000))
+
+
+def test_a_long_answer_waits_for_its_reader_and_closes_nobody(start, enter):
+    server = start(limits__sendq=20_000)
+    ann, *others = [enter(server, f"{number:x>32}") for number in range(1, 101)]
+    ann.sends(b"/who\n" * 2000)  # 7 MB of answers, more than the kernel holds
+    others[0].says("meanwhile")
+    others[1].sees(f"{others[0].name} : meanwhile")
+    answers = "".join(ann.reads_line() for _ in range(2000 * 51))
+    assert answers.count("server: 100 in lobby:") == 2000
+
+
+def test_the_server_takes_as_many_files_as_it_may(start):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        server = start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
 
 
 def test_the_log_tells_who_came_and_left_and_not_what_was_said(server, enter):

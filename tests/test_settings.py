@@ -135,10 +135,10 @@ WRONG = [
     ("limits", "line", ["many", "0", "-1", "1.5", "0x10", "1_000", "nan", ""], "a whole number, 1 or more"),
     ("limits", "sendq", ["1k", "0"], "a whole number, 1 or more"),
     ("rooms", "announce_up_to", ["-1", "all", ""], "a whole number, 0 or more"),
-    ("limits", "stalled_seconds", ["-1", "-0.1", "nan", "-inf", "1e400"], "a number of seconds, 0 or more"),
+    ("limits", "stalled_seconds", ["-1", "-0.1", "nan", "inf", "-inf", "1e400"], "a number of seconds, 0 or more"),
     ("server", "drain_seconds", ["-1", "nan", "5s", "soon", ""], "a number of seconds, 0 or more"),
     ("log", "level", ["loud", "INFO", "info debug", ""], "one of debug, info, warning, error"),
-    ("server", "data", [""], "a value"),
+    ("server", "data", [""], "one line of text"),
     ("server", "listen", ["127.0.0.1", "localhost", "1337", ":1337", "127.0.0.1:", "127.0.0.1:port"], "ADDRESS:PORT"),
     ("server", "listen", ["127.0.0.1:70000", "127.0.0.1:65536", "127.0.0.1:-1", "a:123456"], "ADDRESS:PORT"),
     ("server", "listen", ["::1", "::1:1337", "[::1]", "[::1]1337", "[]:1337"], "ADDRESS:PORT"),
@@ -164,6 +164,22 @@ def test_an_unknown_section_is_told_with_those_there_are(write, section):
     told = f"[{section}] line = 5: no such section, there are server, limits, rooms, log"
     assert trouble(file) == f"{file}: {told}"
     assert trouble(None, (section, "line", "5")) == f"command line: {told}"
+
+
+def test_an_unknown_section_without_options_is_told_too(write):
+    assert trouble(write("[limitss]\n# line = 5\n")).endswith(
+        ": [limitss]: no such section, there are server, limits, rooms, log"
+    )
+
+
+def test_whatever_is_in_a_value_the_trouble_is_one_printable_line(write):
+    file = write("[log]\nlevel = info\n  ju\x1b[2Jnk\n")
+    assert trouble(file) == f"{file}: [log] level = info\\nju\\x1b[2Jnk: expected one of debug, info, warning, error"
+    assert "one line of text" in trouble(write("[server]\ndata = a\n\tb\n"))
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(write):
+    assert load(write("\ufeff[limits]\nline = 5\n")).limits.line == 5
 
 
 @pytest.mark.parametrize("option", ["lines", "listen", "li ne", "__class__"])
@@ -222,7 +238,8 @@ def test_any_value_is_in_order_or_told_in_one_line(name, value):
     try:
         taken = getattr(getattr(load(None, [(section, option, value)]), section), option)
     except ConfigError:
-        assert trouble(None, (section, option, value)).startswith(f"command line: [{section}] {option} = {value}: ")
+        told = str(ConfigError(f"command line: [{section}] {option} = {value}: "))
+        assert trouble(None, (section, option, value)).startswith(told)
     else:
         assert taken >= 0 if isinstance(taken, int | float) else taken
 

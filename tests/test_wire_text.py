@@ -219,7 +219,7 @@ def test_what_comes_out_is_what_went_in_with_parts_left_out(text):
 FLOODS = ["\x9d", "\x90x", "\x1b]", "\x1b]x", "\x1b[", "\x1b[0", "\x1b[ ", "\x9b", "\x1b", "\x1b("]
 
 
-@pytest.mark.parametrize("start", ["", "\x9d", "\x1b]", "\x1b[", "\x1b("])
+@pytest.mark.parametrize("start", ["", "\x9d", "\x1b]"])
 @pytest.mark.parametrize("pattern", [*FLOODS, "\u0301", "\u0301\u200d", "\ud800", "a", "0", " "])
 def test_a_flood_takes_linear_time_and_does_not_come_out(start, pattern):
     cleaned = clean(start + pattern * (400_000 // len(pattern)) + "\n!")

@@ -60,12 +60,12 @@ class TelnetLink:
         host, port = self._address[:2]
         return f"telnet [{host}]:{port}" if ":" in host else f"telnet {host}:{port}"
 
+    def wait(self) -> None:
+        self._sock.hub.wait(self._sock._read_event)
+
     def read(self) -> list[str] | None:
-        """See `session.Link`. Waits first and then takes one chunk, so that nobody who sends without end is served
-        without end, and so that no `recv` is made in vain.
-        """
+        """See `session.Link`. Takes one chunk at a time: nobody who sends without end is served without end."""
         try:
-            self._sock.hub.wait(self._sock._read_event)
             data = self._sock._sock.recv(_CHUNK)
         except BlockingIOError:
             return []
@@ -87,8 +87,9 @@ class TelnetDoor:
         self._hub = hub
         self._slow_readers = slow_readers
         self._line_limit = line_limit
+        self._format = PlainFormat()
 
     def __call__(self, sock: Socket, address: tuple[str, int]) -> None:
         """Serve one client in this greenlet until it is gone. Raises nothing; the socket is its owner's to close."""
         link = TelnetLink(sock, address, TelnetWire(self._line_limit), Outbox(sock, self._slow_readers))
-        Session(self._hub, link, PlainFormat(), self._line_limit).run()
+        Session(self._hub, link, self._format, self._line_limit).run()

@@ -11,8 +11,10 @@ import unicodedata
 TOO_LONG = "\n"
 """Stands among the lines of a wire where one was dropped for its length. No line has a LF in it: it is unmistakable."""
 
-MARKS_IN_A_ROW = 4
-"""How many combining marks one letter may carry. Vietnamese and Hebrew need 3; "zalgo" text has dozens."""
+MARKS_IN_A_ROW = 5
+"""How many combining marks one letter may carry. Burmese needs 4, pointed Hebrew 5; "zalgo" text has dozens."""
+
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters that show nothing
 
 # Escape sequences go whole, parameters and all: ECMA-48 sections 5.4 and 5.6, in their 7-bit and 8-bit forms.
 # A string (OSC, DCS, SOS, PM, APC) that ESC opened and nothing ends takes the rest of the line with it, as it would
@@ -53,7 +55,7 @@ def clean(text: str) -> str:
 
 
 def _unstack(text: str) -> str:
-    """Drop the combining marks of a stack past the first few. Invisible joiners neither count nor start anew."""
+    """Drop the combining marks of a stack past the first few. What is invisible neither counts nor starts anew."""
     kept = []
     marks = 0
     for char in text:
@@ -62,7 +64,7 @@ def _unstack(text: str) -> str:
             marks += 1
             if marks > MARKS_IN_A_ROW:
                 continue
-        elif category != "Cf":
+        elif category not in ("Cf", "Cn", "Mc") and char not in _FILLERS:
             marks = 0
         kept.append(char)
     return "".join(kept)
