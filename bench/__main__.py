@@ -27,6 +27,7 @@ from .load import Load, RunFailedError
 from .servers import Ergo, Gchat, Inspircd, Ncat, Ngircd, Reference, Server, Watched
 
 PEERS: tuple[type[Server], ...] = (Ngircd, Inspircd, Ergo, Ncat)
+PEER_ROUNDS = 2  # they are there for comparison, and some take a minute to let 1,000 clients in
 TALKERS = (1, 16, 200)
 
 
@@ -94,8 +95,8 @@ def fanout(table: Table, rounds: int, seconds: float) -> None:
     rates: dict[int, dict[str, list[float]]] = {w: {server.name: [] for server in servers} for w in TALKERS}
     p99: dict[str, list[float]] = {server.name: [] for server in servers}
     busy: list[float] = []
-    for _ in range(rounds):
-        for kind in servers:
+    for turn in range(rounds):
+        for kind in list(servers[: 2 if turn >= PEER_ROUNDS else None]):
             with attempt(table, kind), kind() as server, Load(server) as load:
                 load.connect(1000)
                 for w in TALKERS:
@@ -103,6 +104,9 @@ def fanout(table: Table, rounds: int, seconds: float) -> None:
                     rates[w][kind.name].append(run["per_second"])
                     busy.append(run["load_busy"])
                 p99[kind.name].append(run["p99_ms"])
+                continue
+            if kind in PEERS:  # what does not work once is not tried again
+                servers.remove(kind)
     for w, target in zip(TALKERS, (0.85, 4, 5), strict=True):
         table.compare(f"deliveries/s, W={w}", "/s", rates[w], target)
     table.compare("p99 latency, W=200", "ms", p99, 0.08, at_most=True)
@@ -229,11 +233,11 @@ class Watch:
 
 @contextlib.contextmanager
 def attempt(table: Table, kind: type[Server]):
-    """A run that fails is told, and is no number."""
+    """A run that fails is told, and is no number. That of a peer is no failure of ours."""
     try:
         yield
     except (RunFailedError, RuntimeError, NotImplementedError) as error:
-        table.failures.append(f"{kind.name}: {error}")
+        (table.notes if kind in PEERS else table.failures).append(f"{kind.name}: {error}")
 
 
 def kernel_kb() -> int:

@@ -33,7 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 65536, PIECE = 1 << 18, TAIL = 8192, AT_ONCE = 256, PER_SOURCE = 500, CONNECT_SECONDS = 120 };
+enum { MOST = 65536, PIECE = 1 << 18, TAIL = 8192, AT_ONCE = 256, PER_SOURCE = 500, CONNECT_SECONDS = 50 };
 static const uint32_t READING = EPOLLIN | EPOLLRDHUP | EPOLLET;
 enum stage { CONNECTING, LOGGING_IN, READY, CLOSED };
 
@@ -48,7 +48,7 @@ struct client {
 static struct client clients[MOST];
 static int client_count, ready_count, closed_count, lazy_count;
 static int loop, port, line_bytes;
-static enum { GCHAT, IRC, NCAT } protocol;
+static enum { GCHAT, IRC, NCAT, BARE } protocol;
 
 /* One round of talk. */
 static int talkers, talking;         /* how many talk; whether new lines are still said */
@@ -159,6 +159,8 @@ static void log_in(struct client *client, const char *line, const char *end)
         if (memmem(line, end - line, " 001 ", 5))
             transmit(client, "JOIN #c\r\n", 9);
         ready = memmem(line, end - line, " 366 ", 5) != NULL;
+    } else if (protocol == NCAT) {
+        ready = 1; /* it is announced to itself */
     }
     if (ready) {
         client->stage = READY;
@@ -175,7 +177,7 @@ static void connected(struct client *client)
         size = sprintf(hello, "c%05d\r\n", id);
     else if (protocol == IRC)
         size = sprintf(hello, "NICK c%05d\r\nUSER u 0 * :x\r\n", id);
-    else {
+    else if (protocol == BARE) {
         client->stage = READY;
         ready_count++;
     }
@@ -388,7 +390,7 @@ static void do_alone(int width, double seconds)
     listen(listener, 16);
     getsockname(listener, (struct sockaddr *)&address, &size);
     port = ntohs(address.sin_port);
-    protocol = NCAT;
+    protocol = BARE;
     while (client_count < COUNT) {
         open_one();
         far[client_count - 1] = accept(listener, NULL, NULL);

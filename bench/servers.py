@@ -50,7 +50,7 @@ class Server:
     def __enter__(self):
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                pinned(SERVER_CORE) + self.command(), stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL
+                pinned(SERVER_CORE) + self.command(), stdout=subprocess.PIPE, stderr=log, stdin=subprocess.PIPE
             )
         until = time.monotonic() + PATIENCE
         while True:

@@ -68,7 +68,7 @@ def picture(windows: list[tuple[str, list[str]]]) -> str:
     total = len(windows) * (width + MARGIN) - MARGIN
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height}" width="{total:.0f}" '
-        f'height="{height}" font-family="ui-monospace, Menlo, Consolas, \'DejaVu Sans Mono\', monospace" font-size="14">\n'
+        f'height="{height}" font-family="ui-monospace, Menlo, \'DejaVu Sans Mono\', monospace" font-size="14">\n'
         + "\n".join(parts)
         + "\n</svg>\n"
     )
