@@ -412,10 +412,10 @@ static void do_alone(int width, double seconds)
     while (clock_ns() < start + seconds * 1e9)
         wait_for_events(100);
     double took = (clock_ns() - start) / 1e9;
-    printf("{\"per_second\": %.0f, \"doubled\": %lu, \"misordered\": %lu, \"load_busy\": %.3f}\n", deliveries / took,
-           doubled, misordered, 1 - idle_ns / 1e9 / took);
     kill(other, SIGKILL);
     waitpid(other, NULL, 0);
+    printf("{\"per_second\": %.0f, \"doubled\": %lu, \"misordered\": %lu, \"load_busy\": %.3f}\n", deliveries / took,
+           doubled, misordered, 1 - idle_ns / 1e9 / took);
 }
 
 int main(int argc, char **argv)
