@@ -44,6 +44,9 @@ diary = logging.getLogger("gchatd")
 BACKLOG = 4096
 """Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn)."""
 
+SEND_BUFFER = 65536
+"""Bytes that the kernel may hold for a client that does not read. What waits here costs less: it is shared."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run gchat with these arguments (default: those of the process) and give its exit status."""
@@ -105,6 +108,7 @@ def _listen(address: Address) -> Iterator[gevent.socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a turn's lines are gathered already
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # telnet's urgent mark is a byte of the stream
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(where)

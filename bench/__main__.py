@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import platform
@@ -145,16 +146,22 @@ def memory(table: Table, rounds: int, seconds: float) -> None:
 
 
 def size(table: Table, rounds: int, seconds: float) -> None:
-    """The server's CPU time per delivery at 18,000 clients in a room, against 1,000; W=1."""
-    costs: dict[str, list[float]] = {"reference": [], "gchat": []}  # here the smaller room is the reference
+    """The server's CPU time per delivery at 18,000 clients in a room, against 1,000; and the reference's own."""
+    costs: dict[tuple[str, int, int], list[float]] = {}
     for _ in range(rounds):
-        for name, clients in (("reference", 1_000), ("gchat", 18_000)):
-            with attempt(table, Gchat), Gchat() as server, Load(server) as load:
+        for kind, clients in itertools.product((Reference, Gchat), (1_000, 18_000)):
+            with attempt(table, kind), kind() as server, Load(server) as load:
                 load.connect(clients)
-                cpu = server.cpu_seconds()
-                lines = load.talk(1, 2 * seconds)["lines"]
-                costs[name].append((server.cpu_seconds() - cpu) / lines / (clients - 1) * 1e6)
-    table.compare("CPU per delivery, 18,000 in a room against 1,000", "us", costs, 1.2, at_most=True)
+                for w in (1, 16):
+                    cpu = server.cpu_seconds()
+                    lines = load.talk(w, 2 * seconds)["lines"]
+                    cost = (server.cpu_seconds() - cpu) / lines / (clients - 1) * 1e6
+                    costs.setdefault((kind.name, clients, w), []).append(cost)
+    for w in (1, 16):
+        runs = {"gchat": costs["gchat", 18_000, w], "reference": costs["gchat", 1_000, w]}
+        table.compare(f"CPU per delivery, 18,000 against 1,000, W={w}", "us", runs, 1.2, at_most=True)
+        big, small = (statistics.median(costs["reference", clients, w]) for clients in (18_000, 1_000))
+        table.notes.append(f"the reference's own CPU per delivery, 18,000 against 1,000, W={w}: {big / small:.2f} x")
 
 
 def stalls(table: Table, rounds: int, seconds: float) -> None:

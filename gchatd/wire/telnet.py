@@ -58,6 +58,15 @@ class TelnetWire:
         return self._cut(data), reply
 
     def _cut(self, data: bytes) -> list[str]:
+        fresh = not (self._partial or self._skip)
+        if (
+            fresh
+            and data.endswith(b"\r\n")
+            and data.count(b"\n") == 1
+            and len(data) <= self._limit
+            and b"\0" not in data
+        ):
+            return [_decode(data[:-2])]  # one whole line, as nearly always
         lines: list[str] = []
         start = 0
         if self._partial.endswith(b"\r"):  # decided now; any other byte makes it part of the line
