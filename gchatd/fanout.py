@@ -7,13 +7,11 @@ gather for the next turn: the busier, the cheaper per line.
 
 from __future__ import annotations
 
+import itertools
 import logging
-import time
 from bisect import bisect_left
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
-
-import gevent
 
 from .events import Joined
 
@@ -27,15 +25,11 @@ if TYPE_CHECKING:
     from .rooms import Room
     from .session import Session
 
+    Send = Callable[[bytes], int]
+
 log = logging.getLogger(__name__)
 
-SLICE_SECONDS = 0.01
-"""How long fan-out keeps the event loop before it lets others at it."""
-
-BREATH_SECONDS = 5e-5
-"""How long it then sleeps. Sleeping 0 would not poll for input, and a native thread would wait for its turn."""
-
-_BETWEEN_LOOKS = 64  # listeners sent to between two looks at the clock
+_BETWEEN_PAUSES = 64  # listeners sent to before fan-out asks whether it is others' turn
 
 
 class Format(Protocol):
@@ -74,30 +68,44 @@ class Turn:
         if isinstance(event, Joined) and event.origin:
             self.since[event.origin] = len(self.events)
 
-    def share(self, session: int, segments: list[bytes]) -> bytes:
-        """Assemble what one session gets of the rendered events."""
-        start = self.since.get(session, 0)
-        own = set(self.own.get(session, ()))
-        return b"".join(segment for at, segment in enumerate(segments) if at >= start and at not in own)
+    def share(self, session: int, data: bytes, ends: Sequence[int]) -> bytes:
+        """Cut what one session gets out of what all get: `data`, in which the events end at `ends`."""
+        since = self.since.get(session, 0)
+        start = ends[since - 1] if since else 0
+        pieces = []
+        for at in self.own.get(session, ()):
+            if at >= since:
+                pieces.append(data[start : ends[at - 1] if at else 0])
+                start = ends[at]
+        return b"".join([*pieces, data[start:]])
 
 
 class Listeners:
     """The people of a room who read the same format, by the number of their sessions.
 
-    Fan-out walks over `sends`, not over sessions: what is touched for each listener is what a delivery costs, and 1,000
-    sessions do not fit into the cache beside what the kernel needs (4 % at one line a turn).
+    Fan-out walks over their `sends`, not over sessions: what is touched for each listener is what a delivery costs, and
+    1,000 sessions do not fit into the cache beside what the kernel needs (4 % at one line a turn).
     """
 
     def __init__(self, sessions: Iterable[Session]) -> None:
         self.sessions = sorted(sessions, key=_number)
-        self.sends: list[Callable[[bytes], int]] = []
+        self._sends: list[Send] = []
         self._changes = -1
 
-    def refresh(self, changes: int) -> None:
-        """Look again at how each is sent to, if there were changes."""
+    def sends(self, changes: int, but: Sequence[int]) -> list[Send]:
+        """Give what each is sent to by, in order; nothing is sent to those in the places `but`.
+
+        `changes` is `SlowReaders.changes`: while it stays the same, so does how each is sent to.
+        """
         if changes != self._changes:
             self._changes = changes
-            self.sends = [session.outbox.send for session in self.sessions]
+            self._sends = [session.outbox.send for session in self.sessions]
+        if not but:
+            return self._sends
+        sends = self._sends.copy()
+        for place in but:
+            sends[place] = len  # says that all was sent, and sends nothing
+        return sends
 
     def place(self, number: int) -> int | None:
         """Where among the listeners a session stands, or None if it is none of them."""
@@ -124,7 +132,7 @@ class Fanout:
         self._slow_readers = slow_readers
 
     def run(self) -> None:
-        """Deliver until the journal is closed and empty. The body of the fan-out greenlet; switches between slices."""
+        """Deliver until the journal is closed and empty. The body of the fan-out greenlet."""
         while batch := self._journal.take():
             try:
                 self.deliver(batch)
@@ -146,7 +154,7 @@ class Fanout:
                     self._send_turn(turn, format, listeners)
 
     def send_to_all(self, sessions: Iterable[Session], text: str) -> None:
-        """Say something to many people as the server. Switches between slices."""
+        """Say something to many people as the server. Switches now and then."""
         for format, listeners in _by_format(sessions).items():
             self._send(listeners, format.notice(text))
 
@@ -159,46 +167,43 @@ class Fanout:
     def _send_turn(self, turn: Turn, format: Format, listeners: Listeners) -> None:
         """Send a room's turn to those who read one format: their own share to some, the same bytes to all others."""
         segments = [self._render(format, event) for event in turn.events]
+        ends = list(itertools.accumulate(map(len, segments)))
+        data = b"".join(segments)
         personal = []
         for number in turn.own.keys() | turn.since.keys():
             place = listeners.place(number)
             if place is not None:
                 personal.append(place)
-                if share := turn.share(number, segments):
+                if share := turn.share(number, data, ends):
                     listeners.sessions[place].outbox.put(share)
-        self._send(listeners, b"".join(segments), personal)
+                self._hub.pace.pause()
+        self._send(listeners, data, personal)
 
     def _send(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:
-        """Send the same bytes to every listener but those in some places. Switches between slices."""
-        start = 0 if data else len(listeners.sessions)
-        while start < len(listeners.sessions):
-            listeners.refresh(self._slow_readers.changes)
-            sends = listeners.sends
-            if but:
-                sends = sends.copy()
-                for place in but:
-                    sends[place] = len  # says that all was sent, and sends nothing
-            start = self._send_slice(listeners, sends, data, start)
-            if start < len(sends):
-                gevent.sleep(BREATH_SECONDS)
+        """Send the same bytes to every listener but those in some places. Switches now and then."""
+        if not data:
+            return
+        changes = -1
+        for start in range(0, len(listeners.sessions), _BETWEEN_PAUSES):
+            self._hub.pace.pause()
+            if changes != self._slow_readers.changes:  # somebody fell behind, caught up or was lost meanwhile
+                changes = self._slow_readers.changes
+                sends = listeners.sends(changes, but)
+            self._send_some(listeners, sends[start : start + _BETWEEN_PAUSES], data, start)
 
-    def _send_slice(self, listeners: Listeners, sends: list[Callable[[bytes], int]], data: bytes, start: int) -> int:
-        """Send data to listeners from a place on, for a slice of time; give the place to go on from. Never switches."""
+    def _send_some(self, listeners: Listeners, sends: list[Send], data: bytes, start: int) -> None:
+        """Send to a few listeners, the first of whom stands in place `start`. Never switches."""
         size = len(data)
-        until = time.perf_counter() + SLICE_SECONDS
-        while start < len(sends) and time.perf_counter() < until:
-            for place, send in enumerate(sends[start : start + _BETWEEN_LOOKS], start):
-                try:
-                    sent = send(data)
-                except BlockingIOError:
-                    sent = 0
-                except OSError as error:
-                    listeners.sessions[place].outbox.lose(error)
-                    continue
-                if sent != size:
-                    listeners.sessions[place].outbox.keep(data, sent)
-            start += _BETWEEN_LOOKS
-        return start
+        for place, send in enumerate(sends, start):
+            try:
+                sent = send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                listeners.sessions[place].outbox.lose(error)
+                continue
+            if sent != size:
+                listeners.sessions[place].outbox.keep(data, sent)
 
     def _render(self, format: Format, event: Event) -> bytes:
         """Render one event. Should that fail, the session that caused the event is closed, and nobody gets it."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .errors import UserError
 from .events import Event, Joined, Left, Renamed
+from .pace import Pace
 from .rooms import LOBBY, Room
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Hub:
         self.users: dict[str, User] = {}
         self.rooms: dict[str, Room] = {LOBBY: Room(LOBBY)}
         self.sessions: dict[int, Session] = {}
+        self.pace = Pace()
         self._journal = journal
         self._announce_up_to = announce_up_to
         self._last_session = 0

@@ -8,13 +8,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-import gevent
 import msgspec
 
 from . import commands
 from .errors import UserError
 from .events import Said
-from .fanout import BREATH_SECONDS
 from .names import parse_name
 from .rooms import LOBBY
 from .wire.text import TOO_LONG, clean
@@ -31,7 +29,7 @@ log = logging.getLogger(__name__)
 FLUSH_SECONDS = 5.0
 """How long a client that has left may take to read what is still its own."""
 
-_PAGE = 8192  # bytes of a long answer that are put into the outbox at once
+_PAGE = 8192  # bytes of answers that are gathered before they are sent and waited for
 
 
 class Link(Protocol):
@@ -96,15 +94,12 @@ class Session:
         self._replies += self.format.notice(text)
 
     def reply_at_length(self, texts: Iterable[str]) -> None:
-        """Tell this client a lot, a page at a time, at the speed at which it reads. Switches."""
+        """Tell this client a lot, at the speed at which it reads. Switches."""
         for text in texts:
             self.reply(text)
-            if len(self._replies) > _PAGE:
-                self._send_replies()
-                gevent.sleep(BREATH_SECONDS)  # a long answer takes turns with everybody else
-                self.outbox.flush()
-                if self.outbox.failed:
-                    return
+            self._take_turns()
+            if self.outbox.failed:
+                return
 
     def say(self, text: str, action: bool = False) -> None:
         """Say something in the room."""
@@ -145,8 +140,15 @@ class Session:
             self.outbox.put(self._replies)
             self._replies = b""
 
+    def _take_turns(self) -> None:
+        """Wait for a client that asks for more than it reads; let the others have their turn. Switches, then."""
+        if len(self._replies) > _PAGE:
+            self._send_replies()
+            self.outbox.flush()
+        self.hub.pace.pause()
+
     def _take_lines(self) -> bool:
-        """Handle the lines that have come; tell whether there may be more."""
+        """Handle the lines that have come; tell whether there may be more. Switches now and then."""
         lines = self._link.read()
         if lines is None:
             return False
@@ -159,6 +161,7 @@ class Session:
                 return False
             if self.user is None:
                 self._ask_for_name()
+            self._take_turns()
         return True
 
     def _handle(self, line: str) -> None:
@@ -175,10 +178,9 @@ class Session:
 
     def _say_goodbye(self) -> None:
         """Leave, and let the client read what is still its own."""
-        reason = self.outbox.failed or self._ended or "hung up"
         try:
-            log.info("%s left: %s", self, reason)
             self.hub.depart(self, self._words)
+            log.info("%s left: %s", self, self.outbox.failed or self._ended or "hung up")
             self._send_replies()
             self.outbox.flush(FLUSH_SECONDS)
         except BaseException:

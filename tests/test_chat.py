@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import signal
+import socket
 
 import pytest
 from people import GREETING, PATIENCE, SECOND, Person, eventually
@@ -322,6 +323,43 @@ def test_a_long_answer_waits_for_its_reader_and_closes_nobody(start, enter):
     others[1].sees(f"{others[0].name} : meanwhile")
     answers = "".join(ann.reads_line() for _ in range(2000 * 51))
     assert answers.count("server: 100 in lobby:") == 2000
+
+
+def test_who_asks_for_more_than_they_read_waits_for_their_own_answers(start, enter):
+    server = start(limits__sendq=20_000)
+    ann, bob, carl = (enter(server, name) for name in ("Ann", "Bob", "Carl"))
+    ann.sends(b"/help\n" * 20_000)  # 7 MB of answers
+    bob.says("meanwhile")
+    carl.sees("Bob : meanwhile")
+    answers, heard = 0, []
+    while answers < 6 * 20_000:
+        line = ann.reads_line()
+        if line.startswith("server: /"):
+            answers += 1
+        else:
+            heard.append(line)
+    assert heard == ["Bob : meanwhile"]
+
+
+def test_a_flood_of_lines_from_many_at_once_is_heard_whole_and_in_each_ones_order(server, enter):
+    listener, *talkers = [enter(server, f"p{number}") for number in range(6)]
+    for talker in talkers:
+        talker.sends(b"".join(b"%d\n" % number for number in range(3000)))
+    heard = {talker.name: [] for talker in talkers}
+    for _ in range(5 * 3000):
+        name, _, number = listener.reads_line().partition(" : ")
+        heard[name].append(int(number))
+    assert all(numbers == list(range(3000)) for numbers in heard.values())
+
+
+def test_the_server_listens_on_several_addresses_ipv6_too(start, enter):
+    server = start("--listen", "[::1]:0")
+    created, bound, listening = (server.prints() for _ in range(3))
+    assert (created, listening) == (server.greeting[0], server.greeting[2])
+    with socket.create_connection(("::1", int(bound.split()[-1].rstrip("."))), PATIENCE) as ann:
+        ann.sendall(b"Ann\nhello\n")
+        enter(server, "Bob").says("/who")
+        assert ann.recv(100).startswith(b"server: Input username.")
 
 
 def test_the_server_takes_as_many_files_as_it_may(start):

@@ -1,0 +1,31 @@
+"""Taking turns: nobody keeps the event loop for long."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+
+SLICE_SECONDS = 0.01
+"""How long the greenlets together may run before the event loop polls for input again."""
+
+BREATH_SECONDS = 5e-5
+"""How long one then sleeps. Sleeping 0 would not poll, and a native thread would wait for its turn for seconds."""
+
+
+class Pace:
+    """Keeps the time since the event loop last polled. One for all greenlets of a server."""
+
+    def __init__(self) -> None:
+        self._loop = gevent.get_hub().loop
+        self._polls = -1
+        self._until = 0.0
+
+    def pause(self) -> None:
+        """Let everybody else have their turn, if the time for that has come. Switches, then; else costs 0.2 us."""
+        now = time.perf_counter()
+        if self._loop.iteration != self._polls:
+            self._polls = self._loop.iteration
+            self._until = now + SLICE_SECONDS
+        elif now > self._until:
+            gevent.sleep(BREATH_SECONDS)
