@@ -23,9 +23,9 @@ class Pace:
 
     def pause(self) -> None:
         """Let everybody else have their turn, if the time for that has come. Switches, then; else costs 0.2 us."""
-        now = time.perf_counter()
-        if self._loop.iteration != self._polls:
-            self._polls = self._loop.iteration
-            self._until = now + SLICE_SECONDS
-        elif now > self._until:
-            gevent.sleep(BREATH_SECONDS)
+        while self._loop.iteration == self._polls:
+            if time.perf_counter() < self._until:
+                return
+            gevent.sleep(BREATH_SECONDS)  # and look again: others may have woken before, and used the slice up
+        self._polls = self._loop.iteration
+        self._until = time.perf_counter() + SLICE_SECONDS

@@ -81,6 +81,7 @@ class Session:
             while self._take_lines():  # the first may have come along with the connection
                 self._send_replies()
                 self._link.wait()
+                self.hub.pace.pause()  # many may have sent a lot at the same time
         except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
             log.exception("%s failed", self)
             self._ended = "failed: see the traceback above"
