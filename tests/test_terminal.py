@@ -44,6 +44,15 @@ def types(child: pexpect.spawn, line: str) -> None:
     shows(child, line)
 
 
+def comes_in(terminal, name: str) -> pexpect.spawn:
+    """Somebody starts their program and gives their name."""
+    child = terminal()
+    child.expect_exact(GREETING)
+    child.sendline(name)
+    child.expect_exact(f"Your username is {name}.")
+    return child
+
+
 def test_the_transcript_works_to_the_letter(terminal):
     alice = terminal()
     if terminal.program == "telnet":
@@ -79,10 +88,7 @@ def test_nc_in_a_pipe_gets_the_transcript_byte_for_byte(server):
 @only_telnet  # Ctrl-C ends nc
 def test_ctrl_c_in_the_middle_of_a_line_leaves_a_telnet_talking_and_listening(terminal, server, enter):
     carl = enter(server, "Carl")
-    alice = terminal()
-    alice.expect_exact(GREETING)
-    alice.sendline("Alice")
-    alice.expect_exact("Your username is Alice.")
+    alice = comes_in(terminal, "Alice")
     alice.send("half a li")
     alice.sendintr()
     alice.sendline("a whole line")
@@ -95,10 +101,7 @@ def test_ctrl_c_in_the_middle_of_a_line_leaves_a_telnet_talking_and_listening(te
 @only_telnet
 def test_what_a_terminal_sends_on_ctrl_c_does_not_reach_others(terminal, server, enter):
     carl = enter(server, "Carl")
-    alice = terminal()
-    alice.expect_exact(GREETING)
-    alice.sendline("Alice")
-    alice.expect_exact("Your username is Alice.")
+    alice = comes_in(terminal, "Alice")
     for number in range(3):
         alice.sendintr()
         alice.sendline(f"line {number}")
