@@ -44,6 +44,9 @@ diary = logging.getLogger("gchatd")
 BACKLOG = 4096
 """Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn)."""
 
+KEEPALIVE_SECONDS = 120
+"""Silence after which the kernel asks a client's machine whether it is still there."""
+
 SEND_BUFFER = 65536
 """Bytes that the kernel may hold for a client that does not read. What waits here costs less: it is shared."""
 
@@ -81,10 +84,10 @@ def serve(config: Settings) -> None:
     diary.info("closing down: %d slow readers were closed in all", slow_readers.closed)
     for server in servers:
         server.close()
-    journal.close()
-    delivering.join()
-    fanout.send_to_all(list(hub.sessions.values()), "Closing down.")
     until = time.monotonic() + config.server.drain_seconds
+    journal.close()
+    delivering.join(config.server.drain_seconds)
+    fanout.send_to_all(list(hub.sessions.values()), "Closing down.")
     for session in list(hub.sessions.values()):
         session.outbox.flush(max(0, until - time.monotonic()))
 
@@ -108,6 +111,8 @@ def _listen(address: Address) -> Iterator[gevent.socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a turn's lines are gathered already
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # telnet's urgent mark is a byte of the stream
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a peer that vanished is not here for ever
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -19,6 +19,7 @@ class Load:
     """Many clients of one server. A context manager; see load.c for what each order means."""
 
     def __init__(self, server: Server | None) -> None:
+        self._closed = self._lazy = 0
         port, protocol = (server.port, server.protocol) if server is not None else (0, "gchat")
         self._process = subprocess.Popen(
             [*pinned(LOAD_CORE), str(compiled("load.c")), str(port), protocol, str(LINE_BYTES)],
@@ -41,12 +42,16 @@ class Load:
         return answer
 
     def talk(self, talkers: int, seconds: float) -> dict[str, Any]:
-        answer = self._order(f"talk {talkers} {seconds}")
+        closed, answer = self._closed, self._order(f"talk {talkers} {seconds}")
+        self._closed = answer["closed"]
+        if self._closed > closed + self._lazy:
+            raise RunFailedError(f"the server closed clients that read: {answer}")
         if answer["lost"] or answer["doubled"] or answer["misordered"] or not answer["deliveries"]:
             raise RunFailedError(f"not every line came once and in order: {answer}")
         return answer
 
     def stop_reading(self, clients: int) -> None:
+        self._lazy = clients
         self._order(f"lazy {clients}")
 
     def alone(self, talkers: int, seconds: float) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Server:
 
     name = ""
     protocol = "gchat"
+    stdout: int | None = None  # None: into the log
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -50,7 +51,7 @@ class Server:
     def __enter__(self):
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                pinned(SERVER_CORE) + self.command(), stdout=subprocess.PIPE, stderr=log, stdin=subprocess.PIPE
+                pinned(SERVER_CORE) + self.command(), stdout=self.stdout or log, stderr=log, stdin=subprocess.PIPE
             )
         until = time.monotonic() + PATIENCE
         while True:
@@ -97,6 +98,7 @@ class Watched(Gchat):
     """gchat with instruments inside (bench/watched.py): not for throughput."""
 
     program = "bench/watched.py"
+    stdout = subprocess.PIPE
 
     def read(self) -> dict[str, float]:
         """What the instruments have seen since the last look."""

@@ -30,6 +30,7 @@ class Instruments:
         self._polled_at = math.inf  # what comes before the first poll keeps nobody waiting
         loop = gevent.get_hub().loop
         self._watchers = loop.check(), loop.prepare()
+        self._watchers[1].priority = -2  # after gevent's own, in which greenlets that were woken run
         self._watchers[0].start(self._polled)
         self._watchers[1].start(self._polls)
         threading.Thread(target=self._nap, daemon=True).start()

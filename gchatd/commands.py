@@ -31,20 +31,22 @@ class Command(msgspec.Struct, frozen=True):
     handler: Callable[[Session, str], None]
     unnamed: bool = False
     """Whether it may be used before one has a name."""
+    as_typed: bool = False
+    """Whether its words are to be judged as they were typed, not cleaned."""
 
 
-def run(session: Session, line: str) -> None:
-    """Run the command line that a session typed, slash and all (cleaned text).
+def run(session: Session, text: str, typed: str) -> None:
+    """Run the command line that a session typed, slash and all: cleaned, and as it was typed.
 
     Raises UserError for one that there is not, or that cannot be done.
     """
-    name, _, words = line.removeprefix("/").partition(" ")
+    name, _, words = text.removeprefix("/").partition(" ")
     command = COMMANDS.get(name.casefold())
     if command is None:
         raise UserError(f"Unknown command: /{name}. {_nearest(name)}/help lists all commands.")
     if session.user is None and not command.unnamed:
         raise UserError(f"Choose a username before you use /{command.name}.")
-    command.handler(session, words.strip())
+    command.handler(session, typed.partition(" ")[2].strip(" ") if command.as_typed else words.strip())
 
 
 def _nearest(name: str) -> str:
@@ -116,7 +118,7 @@ COMMANDS = {
         Command("help", "/help", "this list", _help),
         Command("who", "/who", "who is here", _who),
         Command("me", "/me WORDS", "do something: /me waves", _me),
-        Command("nick", "/nick NAME", "take another username", _nick),
+        Command("nick", "/nick NAME", "take another username", _nick, as_typed=True),
         Command("notices", "/notices on|off", "be told who joins, leaves and takes another name", _notices),
         Command("quit", "/quit [WORDS]", "leave, with some last words if you like", _quit, unnamed=True),
     )

@@ -13,10 +13,11 @@ from bisect import bisect_left
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
-from .events import Joined
+from .events import Joined, Said
+from .pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .events import Event
     from .hub import Hub
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TURN_BYTES = 65536
+"""How much a turn brings to a listener, more or less: well below `limits.sendq`, which it must not fill by itself."""
+
+_EVENT_BYTES = 32  # a name, a line's end: what an event takes beside its text
 _BETWEEN_PAUSES = 64  # listeners sent to before fan-out asks whether it is others' turn
 
 
@@ -123,6 +128,20 @@ def _by_format(sessions: Iterable[Session]) -> dict[Format, Listeners]:
     return {format: Listeners(group) for format, group in groups.items()}
 
 
+def _turns(batch: list[Event]) -> Iterator[list[Event]]:
+    """Cut a batch into turns that neither keep the event loop for long nor overfill an outbox that was empty."""
+    turn: list[Event] = []
+    size = 0
+    for event in batch:
+        turn.append(event)
+        size += _EVENT_BYTES + (len(event.text) if isinstance(event, Said) else 0)
+        if size > TURN_BYTES:
+            yield turn
+            turn, size = [], 0
+    if turn:
+        yield turn
+
+
 class Fanout:
     """Delivers what the journal commits."""
 
@@ -130,22 +149,26 @@ class Fanout:
         self._hub = hub
         self._journal = journal
         self._slow_readers = slow_readers
+        self._pace = Pace()
 
     def run(self) -> None:
         """Deliver until the journal is closed and empty. The body of the fan-out greenlet."""
         while batch := self._journal.take():
-            try:
-                self.deliver(batch)
-            except BaseException:  # ours to mend, but no reason for everybody to fall silent
-                log.exception("cannot deliver %d events from %d on", len(batch), batch[0].id)
+            for events in _turns(batch):
+                try:
+                    self.deliver(events)
+                except BaseException:  # ours to mend, but no reason for everybody to fall silent
+                    log.exception("cannot deliver %d events from %d on", len(events), events[0].id)
+                self._hub.delivered(len(events))
+                self._pace.breathe()
 
-    def deliver(self, batch: list[Event]) -> None:
-        """Let a batch of committed events happen: fold each into its room, then send each room its turn.
+    def deliver(self, events: list[Event]) -> None:
+        """Let a turn's events happen: fold each into its room, then send each room its turn.
 
         A room's events keep their order; those of two rooms may change places within one turn.
         """
         turns: dict[Room, Turn] = {}
-        for event in batch:
+        for event in events:
             heard = self._hub.fold(event)
             turns.setdefault(self._hub.rooms[event.room], Turn()).add(event, heard)
         for room, turn in turns.items():
@@ -176,7 +199,7 @@ class Fanout:
                 personal.append(place)
                 if share := turn.share(number, data, ends):
                     listeners.sessions[place].outbox.put(share)
-                self._hub.pace.pause()
+                self._pace.breathe()
         self._send(listeners, data, personal)
 
     def _send(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:
@@ -185,7 +208,7 @@ class Fanout:
             return
         changes = -1
         for start in range(0, len(listeners.sessions), _BETWEEN_PAUSES):
-            self._hub.pace.pause()
+            self._pace.breathe()
             if changes != self._slow_readers.changes:  # somebody fell behind, caught up or was lost meanwhile
                 changes = self._slow_readers.changes
                 sends = listeners.sends(changes, but)

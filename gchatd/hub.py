@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import gevent.event
+
 from .errors import UserError
 from .events import Event, Joined, Left, Renamed
 from .pace import Pace
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from .journal import Journal
     from .names import Name
     from .session import Session
+
+
+MOST_UNDELIVERED = 2000
+"""Events on their way to their listeners; past them, those who talk wait for their turn."""
 
 
 class User:
@@ -45,6 +51,8 @@ class Hub:
         self.rooms: dict[str, Room] = {LOBBY: Room(LOBBY)}
         self.sessions: dict[int, Session] = {}
         self.pace = Pace()
+        self._undelivered = 0
+        self._caught_up = gevent.event.Event()
         self._journal = journal
         self._announce_up_to = announce_up_to
         self._last_session = 0
@@ -57,7 +65,23 @@ class Hub:
 
     def broadcast(self, event: Event) -> None:
         """Let the people in the event's room know. Returns at once; they hear it when the journal has it."""
+        self._undelivered += 1
         self._journal.append(event)
+
+    def wait_to_talk(self) -> None:
+        """Wait while too much that was said is still to be delivered: so nobody talks faster than all can hear.
+
+        Blocks the greenlet of one who talks, and through their connection, at last, them.
+        """
+        while self._undelivered > MOST_UNDELIVERED:
+            self._caught_up.clear()
+            self._caught_up.wait()
+
+    def delivered(self, count: int) -> None:
+        """Note that so many events have been delivered."""
+        self._undelivered -= count
+        if self._undelivered <= MOST_UNDELIVERED:
+            self._caught_up.set()
 
     def claim(self, name: Name, session: Session) -> None:
         """Make a session somebody: the name is theirs from now on, and they enter the lobby. May switch.
@@ -73,6 +97,8 @@ class Hub:
 
         Raises UserError if somebody else has it.
         """
+        if name == user.name:
+            return
         if self.users.get(name.compared) is not user:
             self._check_free(name)
         old, user.name = user.name, name

@@ -7,14 +7,17 @@ whoever reads the log. (10,000 people coming at once: 16 us a line written one b
 from __future__ import annotations
 
 import atexit
+import collections
 import logging
-import queue
-import sys
+import os
 import threading
 import time
 
 GATHER_SECONDS = 0.02
 """How long lines gather before they are written together."""
+
+EXIT_SECONDS = 1.0
+"""How long an exit waits for a reader of the log who does not read."""
 
 MOST_WAITING = 100_000
 """Lines that may wait for a reader of the log who does not read; past them lines are dropped, and counted."""
@@ -51,32 +54,40 @@ class _Diary(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._lines: collections.deque[str] = collections.deque()
         self._dropped = 0
+        self._news = threading.Event()
         self._writing = threading.Lock()
         threading.Thread(target=self._write_for_ever, name="log", daemon=True).start()
-        atexit.register(self._write_what_waits)
+        atexit.register(self._write_the_last)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self._lines.qsize() < MOST_WAITING:
-            self._lines.put(self.format(record))
+        if len(self._lines) < MOST_WAITING:
+            self._lines.append(self.format(record))
+            self._news.set()
         else:
             self._dropped += 1
 
     def _write_for_ever(self) -> None:
         while True:
-            first = self._lines.get()
+            self._news.wait()
             time.sleep(GATHER_SECONDS)
-            self._write_what_waits(first)
+            self._news.clear()
+            self._write_what_waits()
 
-    def _write_what_waits(self, *first: str) -> None:
+    def _write_the_last(self) -> None:
+        """Write what waits when the process exits, unless nobody reads it."""
+        last = threading.Thread(target=self._write_what_waits, daemon=True)
+        last.start()
+        last.join(EXIT_SECONDS)
+
+    def _write_what_waits(self) -> None:
         with self._writing:
-            lines = list(first)
-            while not self._lines.empty():
-                lines.append(self._lines.get())
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
             if self._dropped:
                 lines.append(f"{self._dropped} lines of the log were dropped: nobody read it")
                 self._dropped = 0
-            if lines:
-                sys.stderr.write("\n".join(lines) + "\n")
-                sys.stderr.flush()
+            try:
+                os.write(2, "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
+            except OSError:
+                self._dropped += len(lines)

@@ -6,7 +6,10 @@ the bytes that everybody got, and a writer greenlet is started for it, which end
 
 from __future__ import annotations
 
+import fcntl
 import struct
+import sys
+import termios
 import time
 from collections import deque
 from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET
@@ -53,10 +56,10 @@ class SlowReaders:
         self.changes = 0
 
     def close_stalled(self) -> None:
-        """Close every client whose kernel buffer took nothing for `stalled_seconds`. Never switches."""
+        """Close every client that took nothing for `stalled_seconds`. Never switches."""
         long_ago = time.monotonic() - self.stalled_seconds
         for outbox in list(self.behind):
-            if outbox.progress_at < long_ago:
+            if outbox.progress_at < long_ago and not outbox.has_progressed():
                 self.close(outbox, f"read nothing for {self.stalled_seconds:g} s (limits.stalled_seconds)")
 
     def close(self, outbox: Outbox, why: str) -> None:
@@ -74,7 +77,7 @@ class Outbox:
     of the stream and says goodbye.
     """
 
-    __slots__ = ("_done", "_queue", "_rules", "_sent", "_sock", "failed", "progress_at", "send", "size")
+    __slots__ = ("_done", "_queue", "_rules", "_sent", "_sock", "_unread", "failed", "progress_at", "send", "size")
 
     def __init__(self, sock: Socket, rules: SlowReaders) -> None:
         self._sock = sock
@@ -83,6 +86,7 @@ class Outbox:
         self._sent = 0  # bytes of the first in the queue that have gone
         self._done: gevent.event.Event | None = None  # made when somebody waits for the queue to be empty
         self.send: Callable[[bytes], int] = sock._sock.send  # TLS will need its own
+        self._unread = 0  # bytes that the kernel held when it was last asked
         self.size = 0  # bytes that wait
         self.progress_at = 0.0  # monotonic seconds; only means something while something waits
         self.failed = ""
@@ -110,6 +114,7 @@ class Outbox:
             self._sent = sent
             self.size = -sent
             self.progress_at = time.monotonic()
+            self._unread = self._in_kernel()
             self._rules.behind.add(self)
             self._switch_to(_take_nothing)
             gevent.spawn_raw(self._write)  # ours; ends when the queue is empty or this outbox has failed
@@ -117,6 +122,23 @@ class Outbox:
         self.size += len(data)
         if self.size > self._rules.sendq:
             self._rules.close(self, f"{self.size} bytes wait (limits.sendq)")
+
+    def has_progressed(self) -> bool:
+        """Tell whether the client has taken some of what the kernel holds for it since this was last asked.
+
+        The kernel asks for more only when a third of its buffer is free: 20 seconds for a reader of 2 KB/s.
+        """
+        before, self._unread = self._unread, self._in_kernel()
+        if self._unread < before:
+            self.progress_at = time.monotonic()
+        return self._unread < before
+
+    def _in_kernel(self) -> int:
+        """Bytes that the kernel has taken and the client has not (tcp(7), SIOCOUTQ)."""
+        try:
+            return int.from_bytes(fcntl.ioctl(self._sock._sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        except OSError:  # it is being closed
+            return 0
 
     def flush(self, seconds: float | None = None) -> bool:
         """Wait until nothing waits to be sent, at most so long; tell whether that is so. Switches."""

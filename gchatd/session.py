@@ -114,8 +114,9 @@ class Session:
             self.hub.claim(name, self)
             log.info("%s came", self)
         else:
-            log.info("%s is %s now", self, name.shown)
+            tag = str(self)
             self.hub.rename(self.user, name, self)
+            log.info("%s is %s now", tag, name.shown)
         self.reply(f"Your username is {name.shown}.")
 
     def show_notices(self, on: bool) -> None:
@@ -146,6 +147,7 @@ class Session:
         if len(self._replies) > _PAGE:
             self._send_replies()
             self.outbox.flush()
+        self.hub.wait_to_talk()
         self.hub.pace.pause()
 
     def _take_lines(self) -> bool:
@@ -168,12 +170,12 @@ class Session:
     def _handle(self, line: str) -> None:
         if line == TOO_LONG:
             raise UserError(f"That line was too long and was dropped: a line has at most {self._line_limit} bytes.")
-        if self.user is None and not line.startswith("/"):
-            self.take_name(line)
-            return
+        is_command = line.startswith("/") and not line.startswith("//")
         text = clean(line)
-        if text.startswith("/") and not text.startswith("//"):
-            commands.run(self, text)
+        if is_command:
+            commands.run(self, text, line)
+        elif self.user is None:
+            self.take_name(line)
         elif text.strip():
             self.say(text.removeprefix("/") if text.startswith("//") else text)
 

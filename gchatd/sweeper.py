@@ -8,12 +8,15 @@ served. Sessions leave no cycles behind, so what is left for it is little and yo
 from __future__ import annotations
 
 import gc
+import logging
 from typing import TYPE_CHECKING
 
 import gevent
 
 if TYPE_CHECKING:
     from .outbox import SlowReaders
+
+log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.1
 
@@ -23,6 +26,9 @@ def run(slow_readers: SlowReaders) -> None:
     gc.disable()
     while True:
         gevent.sleep(SWEEP_SECONDS)
-        slow_readers.close_stalled()
+        try:
+            slow_readers.close_stalled()
+        except BaseException:  # ours to mend; deadlines still hold for the others
+            log.exception("cannot look after slow readers")
         gc.collect(1)
         gc.freeze()

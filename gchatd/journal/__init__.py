@@ -25,7 +25,7 @@ class Journal(Protocol):
         """Put an event in line to be committed. Never blocks. After `close` it is dropped."""
 
     def take(self) -> list[Event]:
-        """Wait for committed events and give some, the first first. Switches. Empty: the journal has closed."""
+        """Wait for committed events and give all there are, in order. Switches. Empty: the journal has closed."""
 
     def close(self) -> None:
         """Take no more events."""

@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from ..events import Event
 
 
-MOST_AT_ONCE = 1000
-"""Events that `take` gives at once: a turn of a few milliseconds, whatever people throw at the server."""
-
-
 class MemoryJournal:
     """See the contract in `gchatd.journal`. An event is committed the moment it is appended."""
 
@@ -37,7 +33,7 @@ class MemoryJournal:
         while not self._committed and not self._closed:
             self._news.clear()
             self._news.wait()
-        batch, self._committed = self._committed[:MOST_AT_ONCE], self._committed[MOST_AT_ONCE:]
+        batch, self._committed = self._committed, []
         return batch
 
     def close(self) -> None:
