@@ -169,6 +169,7 @@ class Outbox:
             while self._queue:
                 self._sock.hub.wait(self._sock._write_event)
                 self._write_some(self._sock._sock.send)
+                self._unread = self._in_kernel()
         except OSError as error:  # the peer is gone, or our socket was closed
             self.lose(error)
 

@@ -35,8 +35,8 @@ def enter() -> Iterator[Callable[..., Person]]:
     """Let people in; they hang up when the test is over."""
     people: list[Person] = []
 
-    def enter(server: Server, name: str = "") -> Person:
-        people.append(Person(server, name))
+    def enter(server: Server, name: str = "", **more: int) -> Person:
+        people.append(Person(server, name, **more))
         return people[-1]
 
     yield enter

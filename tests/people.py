@@ -81,10 +81,14 @@ class Server:
 
 
 class Person:
-    """Somebody with a plain connection. With a name, they are already in."""
+    """Somebody with a plain connection. With a name, they are already in. `buffer`: bytes that their kernel takes."""
 
-    def __init__(self, server: Server, name: str = "") -> None:
-        self._sock = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+    def __init__(self, server: Server, name: str = "", buffer: int = 0) -> None:
+        self._sock = socket.socket()
+        self._sock.settimeout(PATIENCE)
+        if buffer:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self._sock.connect(("127.0.0.1", server.port))
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._unread = b""
         self.name = name
@@ -112,6 +116,10 @@ class Person:
             self._unread += data
         line, _, self._unread = self._unread.partition(b"\r\n")
         return line.decode()
+
+    def takes(self, count: int) -> bytes:
+        """Read some bytes, and only those."""
+        return self._sock.recv(count)
 
     def reads_to_the_end(self) -> bytes:
         """All that still comes until the server hangs up."""

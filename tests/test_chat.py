@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 import socket
+import time
 
 import pytest
 from people import GREETING, PATIENCE, SECOND, Person, eventually
@@ -42,6 +43,7 @@ def test_the_classic_session_works_to_the_letter(server, enter):
         ("12345", "server: A username cannot be digits only."),
         ("/who", "server: Choose a username before you use /who."),
         ("/ann", "server: Unknown command: /ann. /help lists all commands."),
+        ("//hello", "server: A username cannot contain '/'" + ALLOWED),
         ("b" * 5000, "server: That line was too long and was dropped: a line has at most 4096 bytes."),
     ],
 )  # fmt: skip
@@ -64,6 +66,15 @@ def test_what_an_unnamed_client_types_reaches_nobody(server, enter):
     stranger.sees(GREETING, "server: A username cannot contain a space" + ALLOWED)
     bob.says("anybody?")
     ann.sees("Bob : anybody?")
+
+
+def test_the_name_of_somebody_who_hung_up_is_free(server, enter):
+    ann = enter(server, "Ann")
+    ann.says("/notices on")
+    ann.sees("server: Notices are on.")
+    for _ in range(5):
+        enter(server, "Bob").hangs_up()
+        ann.sees("server: Bob joined.", "server: Bob left.")
 
 
 def test_a_name_is_free_the_moment_its_owner_has_gone(server, enter):
@@ -156,6 +167,7 @@ def test_commands_do_what_help_says(server, enter):
         ("/", "server: Unknown command: /. /help lists all commands."),
         ("/me", "server: That is not how to use it: /me WORDS"),
         ("/nick", "server: A username cannot be empty."),
+        ("/nick R\x1b[1mob", "server: A username cannot contain the character U+001B" + ALLOWED),
         ("/notices loudly", "server: That is not how to use it: /notices on|off"),
         ("/notices", "server: Notices are off."),
     ],
@@ -303,6 +315,19 @@ def test_a_reader_without_progress_is_closed(start, enter):
     server = start(limits__sendq=100_000_000, limits__stalled_seconds=0.2)
     fill(server, enter, "Lazy")
     server.logs(r"Lazy\] left: slow reader: read nothing for 0.2 s \(limits.stalled_seconds\)")
+
+
+def test_a_reader_who_takes_a_little_all_the_time_is_not_stalled(start, enter):
+    server = start(limits__sendq=100_000_000, limits__stalled_seconds=SECOND)
+    slow, busy = enter(server, "Slow", buffer=4096), enter(server, "Busy")
+    for _ in range(500):
+        busy.says("x" * 4000)
+    until = time.monotonic() + 3 * SECOND
+    while time.monotonic() < until:
+        assert slow.takes(500)
+        time.sleep(0.02 * SECOND)  # 25 KB a second: the kernel asks for more every 2 s
+    busy.says("/who")
+    busy.sees("server: 2 in lobby: Busy, Slow")
 
 
 def test_a_reader_who_is_merely_slow_gets_every_line_once_and_in_order(start, enter):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gevent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from people import PATIENCE
 from room import Stage
 
 from gchatd.errors import UserError
+from gchatd.fanout import TURN_BYTES
+from gchatd.hub import MOST_UNDELIVERED
 from gchatd.rooms import LOBBY
 
 
@@ -79,6 +83,41 @@ def test_a_name_is_taken_and_freed_at_once(stage):
     ann.leaves()
     stage.enters("Anna")
     assert {user.name.shown for user in stage.hub.users.values()} == {"ANN", "Anna"}
+
+
+def test_who_takes_the_name_they_have_is_not_announced(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob", notices=True)
+    stage.turn()
+    bob.screen()
+    ann.becomes("Ann")
+    ann.says("still me")
+    stage.turn()
+    assert bob.screen() == ["Ann : still me"]
+
+
+def test_who_talks_waits_while_too_much_is_still_to_be_delivered(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    stage.hub.wait_to_talk()
+    for number in range(MOST_UNDELIVERED):
+        ann.says(str(number))
+    talking = gevent.spawn(stage.hub.wait_to_talk)
+    gevent.idle()
+    assert not talking.dead
+    stage.journal.close()
+    stage.fanout.run()
+    talking.join(PATIENCE)
+    assert talking.dead
+    assert len(bob.screen()) == MOST_UNDELIVERED
+
+
+def test_no_turn_brings_much_more_than_64_kb_to_anybody(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    for _ in range(1000):
+        ann.says("x" * 4000)
+    stage.journal.close()
+    stage.fanout.run()
+    assert max(map(len, bob.outbox.pieces)) < TURN_BYTES + 5000
+    assert len(bob.screen()) == 1000
 
 
 def test_one_may_change_the_case_of_ones_own_name(stage):

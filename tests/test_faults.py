@@ -46,25 +46,40 @@ def test_200_clients_come_talk_and_leave_and_nothing_is_missed_doubled_or_left_o
     rng = random.Random(7)
     watcher = Person(server, "watcher")
     before, descriptors = server.alive(), server.descriptors()
-    people = [Person(server, f"p{number}") for number in range(200)]
-    present, said = list(people), dict.fromkeys([*people, watcher], 0)
-    expected: list[tuple[str, int]] = []
-    for _ in range(600):
-        person = rng.choice(present)
-        if len(present) > 3 and said[person] and rng.random() < 0.3:
-            present.remove(person)
-            rng.choice([Person.hangs_up, lambda person: person.says("/quit bye")])(person)
-            continue
-        for _ in range(rng.randint(1, 3)):
-            person.says(f"line {said[person]}")
-            expected.append((person.name, said[person]))
-            said[person] += 1
-    heard = {person: [read_said(person) for _ in range(len(expected) - said[person])] for person in [*present, watcher]}
+    coming = [f"p{number}" for number in range(200)]
+    present: list[Person] = []
+    gone: list[Person] = []
+    said = {"watcher": 0}
+    said_before: dict[Person, dict[str, int]] = {watcher: {}}  # what each talker had said when one came in
+    while coming or len(present) > 20:
+        step = rng.random()
+        if coming and (step < 0.3 or len(present) < 3):
+            person = Person(server, coming.pop())
+            said_before[person] = dict(said)
+            said[person.name] = 0
+            present.append(person)
+        elif step < 0.45 and len(present) > 3:
+            gone.append(present.pop(rng.randrange(len(present))))
+            rng.choice([Person.hangs_up, lambda person: person.says("/quit bye")])(gone[-1])
+        else:
+            person = rng.choice(present)
+            for _ in range(rng.randint(1, 3)):
+                person.says(f"line {said[person.name]}")
+                said[person.name] += 1
+    heard = {watcher: [read_said(watcher) for _ in range(sum(said.values()))]}  # so all has been delivered
+    watcher.says("line 0")
+    for person in present:
+        heard[person] = []
+        while (line := read_said(person)) != ("watcher", 0):
+            heard[person].append(line)
     for person, lines in heard.items():
-        for talker in people:
-            spoken = [number for name, number in lines if name == talker.name]
-            assert spoken == ([] if talker is person else list(range(said[talker]))), f"{person.name} of {talker.name}"
-    for person in people:
+        for talker in said.keys() - {person.name, "watcher"}:
+            spoken = [number for name, number in lines if name == talker]
+            first = min(spoken, default=said[talker])
+            assert first <= said_before[person].get(talker, 0), f"{person.name} missed what {talker} said first"
+            assert spoken == list(range(first, said[talker])), f"{person.name} of {talker}"
+        assert person.name not in {name for name, _ in lines}
+    for person in present + gone:
         person.hangs_up()
     eventually(lambda: server.alive() == before)
     eventually(lambda: server.descriptors() == descriptors)
