@@ -1,8 +1,15 @@
 """From the journal to everybody's outbox: a turn's events, rendered once per wire format, the same bytes to all.
 
-One greenlet does this for the whole server. Each round is a *turn*: it takes all that was committed since the last one,
+One greenlet does this for the whole server. Each round is a *turn*: it takes what was committed since the last one,
 however many people said it, and sends every listener all of it at once. While a big room is being sent to, new lines
-gather for the next turn: the busier, the cheaper per line.
+gather for the next turn: the busier, the cheaper per line. To follow one line:
+
+    run                    takes a batch from the journal, and cuts it into turns
+    deliver                folds each event into its room, and notes who needs something else than the others
+    _deliver_turn          renders the turn once, and cuts their own share out of it for those few
+    _send_to_listeners     walks over all others, and lets the rest of the server have its turn
+    _send_to_some          gives the kernel the bytes, 64 listeners at a time
+    Outbox.keep            (outbox.py) keeps what the kernel did not take
 """
 
 from __future__ import annotations
@@ -14,6 +21,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
 from .events import Joined, Said
+from .outbox import send_nowhere
 from .pace import Pace
 
 if TYPE_CHECKING:
@@ -73,44 +81,44 @@ class Turn:
         if isinstance(event, Joined) and event.origin:
             self.since[event.origin] = len(self.events)
 
-    def share(self, session: int, data: bytes, ends: Sequence[int]) -> bytes:
-        """Cut what one session gets out of what all get: `data`, in which the events end at `ends`."""
+    def share(self, session: int, data: bytes, bounds: Sequence[int]) -> bytes:
+        """Cut what one session gets out of the data that all get. Event n is data[bounds[n] : bounds[n + 1]]."""
         since = self.since.get(session, 0)
-        start = ends[since - 1] if since else 0
         pieces = []
+        start = bounds[since]
         for at in self.own.get(session, ()):
             if at >= since:
-                pieces.append(data[start : ends[at - 1] if at else 0])
-                start = ends[at]
+                pieces.append(data[start : bounds[at]])
+                start = bounds[at + 1]
         return b"".join([*pieces, data[start:]])
 
 
 class Listeners:
     """The people of a room who read the same format, by the number of their sessions.
 
-    Fan-out walks over their `sends`, not over sessions: what is touched for each listener is what a delivery costs, and
-    1,000 sessions do not fit into the cache beside what the kernel needs (4 % at one line a turn).
+    Fan-out walks over the ways to them, not over sessions: what is touched for each listener is what a delivery costs,
+    and 1,000 sessions do not fit into the cache beside what the kernel needs (4 % at one line a turn).
     """
 
     def __init__(self, sessions: Iterable[Session]) -> None:
         self.sessions = sorted(sessions, key=_number)
-        self._sends: list[Send] = []
+        self._ways: list[Send] = []
         self._changes = -1
 
-    def sends(self, changes: int, but: Sequence[int]) -> list[Send]:
-        """Give what each is sent to by, in order; nothing is sent to those in the places `but`.
+    def ways(self, changes: int, but: Sequence[int]) -> list[Send]:
+        """Give each one's `Outbox.send`, in order; nothing is sent to those in the places `but`.
 
         `changes` is `SlowReaders.changes`: while it stays the same, so does how each is sent to.
         """
         if changes != self._changes:
             self._changes = changes
-            self._sends = [session.outbox.send for session in self.sessions]
+            self._ways = [session.outbox.send for session in self.sessions]
         if not but:
-            return self._sends
-        sends = self._sends.copy()
+            return self._ways
+        ways = self._ways.copy()
         for place in but:
-            sends[place] = len  # says that all was sent, and sends nothing
-        return sends
+            ways[place] = send_nowhere
+        return ways
 
     def place(self, number: int) -> int | None:
         """Where among the listeners a session stands, or None if it is none of them."""
@@ -174,12 +182,12 @@ class Fanout:
         for room, turn in turns.items():
             if turn.events:
                 for format, listeners in self._audience(room).items():
-                    self._send_turn(turn, format, listeners)
+                    self._deliver_turn(turn, format, listeners)
 
     def send_to_all(self, sessions: Iterable[Session], text: str) -> None:
         """Say something to many people as the server. Switches now and then."""
         for format, listeners in _by_format(sessions).items():
-            self._send(listeners, format.notice(text))
+            self._send_to_listeners(listeners, format.notice(text))
 
     def _audience(self, room: Room) -> dict[Format, Listeners]:
         """Give a room's listeners by format: worked out when somebody has come, gone or changed format since."""
@@ -187,37 +195,38 @@ class Fanout:
             room.audience = _by_format(session for user in room.members for session in user.sessions)
         return room.audience
 
-    def _send_turn(self, turn: Turn, format: Format, listeners: Listeners) -> None:
+    def _deliver_turn(self, turn: Turn, format: Format, listeners: Listeners) -> None:
         """Send a room's turn to those who read one format: their own share to some, the same bytes to all others."""
         segments = [self._render(format, event) for event in turn.events]
-        ends = list(itertools.accumulate(map(len, segments)))
+        bounds = list(itertools.accumulate(map(len, segments), initial=0))
         data = b"".join(segments)
         personal = []
         for number in turn.own.keys() | turn.since.keys():
             place = listeners.place(number)
             if place is not None:
                 personal.append(place)
-                if share := turn.share(number, data, ends):
+                if share := turn.share(number, data, bounds):
                     listeners.sessions[place].outbox.put(share)
                 self._pace.breathe()
-        self._send(listeners, data, personal)
+        self._send_to_listeners(listeners, data, personal)
 
-    def _send(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:
+    def _send_to_listeners(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:
         """Send the same bytes to every listener but those in some places. Switches now and then."""
         if not data:
             return
-        changes = -1
-        for start in range(0, len(listeners.sessions), _BETWEEN_PAUSES):
+        changes = self._slow_readers.changes
+        ways = listeners.ways(changes, but)
+        for start in range(0, len(ways), _BETWEEN_PAUSES):
             self._pace.breathe()
             if changes != self._slow_readers.changes:  # somebody fell behind, caught up or was lost meanwhile
                 changes = self._slow_readers.changes
-                sends = listeners.sends(changes, but)
-            self._send_some(listeners, sends[start : start + _BETWEEN_PAUSES], data, start)
+                ways = listeners.ways(changes, but)
+            self._send_to_some(listeners, ways[start : start + _BETWEEN_PAUSES], data, start)
 
-    def _send_some(self, listeners: Listeners, sends: list[Send], data: bytes, start: int) -> None:
+    def _send_to_some(self, listeners: Listeners, ways: list[Send], data: bytes, start: int) -> None:
         """Send to a few listeners, the first of whom stands in place `start`. Never switches."""
         size = len(data)
-        for place, send in enumerate(sends, start):
+        for place, send in enumerate(ways, start):
             try:
                 sent = send(data)
             except BlockingIOError:

@@ -42,10 +42,10 @@ _RESET = struct.pack("ii", 1, 0)  # closing then frees the megabytes that the ke
 
 
 class SlowReaders:
-    """What is allowed to clients that do not read, and which outboxes are behind just now.
+    """What is allowed to clients that do not read, and which outboxes are behind just now. One for all outboxes.
 
     `sendq` is in bytes, `stalled_seconds` in seconds; `closed` counts the clients that were closed for either;
-    `changes` grows whenever any outbox gets another `send`.
+    `changes` grows whenever any outbox gets another `send`, so that fan-out knows when to look again.
     """
 
     def __init__(self, sendq: int, stalled_seconds: float) -> None:
@@ -156,7 +156,8 @@ class Outbox:
         if self.failed:
             return
         self.failed = why
-        self._finish(len)  # counts as sent, and goes nowhere
+        self._switch_to(send_nowhere)
+        self._nothing_waits()
         try:
             self._sock._sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
             self._sock._sock.shutdown(SHUT_RDWR)  # gevent's own would also throw away what the client sent before
@@ -189,14 +190,13 @@ class Outbox:
             self._queue.popleft()
             self._sent = 0
         if not self.failed:
-            self._finish(self._sock._sock.send)
+            self._switch_to(self._sock._sock.send)
+            self._nothing_waits()
 
-    def _finish(self, send: Callable[[bytes], int]) -> None:
-        """Nothing waits any more; from now on this takes what comes."""
+    def _nothing_waits(self) -> None:
         self._queue = None
         self.size = self._sent = 0
         self._rules.behind.discard(self)
-        self._switch_to(send)
         if self._done is not None:
             self._done.set()
             self._done = None
@@ -207,4 +207,9 @@ class Outbox:
 
 
 def _take_nothing(data: bytes) -> int:
+    """The `send` of an outbox in which something waits."""
     return 0
+
+
+send_nowhere = len
+"""The `send` that says that all was sent, and sends nothing."""
