@@ -10,6 +10,9 @@ import time
 import pytest
 from people import GREETING, PATIENCE, SECOND, Person, eventually
 
+import gchat
+from gchatd.settings import Address
+
 ALLOWED = ": use letters, digits and - [ ] ^ _ ` { | }."
 
 
@@ -385,6 +388,14 @@ def test_the_server_listens_on_several_addresses_ipv6_too(start, enter):
         ann.sendall(b"Ann\nhello\n")
         enter(server, "Bob").says("/who")
         assert ann.recv(100).startswith(b"server: Input username.")
+
+
+def test_accepted_sockets_have_what_the_listener_was_given():
+    listener = next(gchat._listen(Address("127.0.0.1", 0)))
+    with listener, socket.create_connection(listener.getsockname(), PATIENCE), listener.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE)
+        assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 def test_the_server_takes_as_many_files_as_it_may(start):
