@@ -64,7 +64,8 @@ class _Diary(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if len(self._lines) < MOST_WAITING:
             self._lines.append(self.format(record))
-            self._news.set()
+            if not self._news.is_set():  # to set it takes 1 us
+                self._news.set()
         else:
             self._dropped += 1
 

@@ -103,8 +103,9 @@ class Session:
                 return
 
     def say(self, text: str, action: bool = False) -> None:
-        """Say something in the room."""
+        """Say something in the room. Waits while others' words have not been delivered. Switches, then."""
         assert self.user is not None
+        self.hub.wait_to_talk()
         self.hub.broadcast(Said(room=LOBBY, name=self.user.name.shown, text=text, action=action, origin=self.number))
 
     def take_name(self, typed: str) -> None:
@@ -147,7 +148,6 @@ class Session:
         if len(self._replies) > _PAGE:
             self._send_replies()
             self.outbox.flush()
-        self.hub.wait_to_talk()
         self.hub.pace.pause()
 
     def _take_lines(self) -> bool:
@@ -164,7 +164,8 @@ class Session:
                 return False
             if self.user is None:
                 self._ask_for_name()
-            self._take_turns()
+            if len(lines) > 1:
+                self._take_turns()
         return True
 
     def _handle(self, line: str) -> None:
