@@ -88,7 +88,11 @@ class Person:
         self._sock.settimeout(PATIENCE)
         if buffer:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self._sock.connect(("127.0.0.1", server.port))
+        try:
+            self._sock.connect(("127.0.0.1", server.port))
+        except OSError:
+            self._sock.close()
+            raise
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._unread = b""
         self.name = name
