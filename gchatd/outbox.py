@@ -140,12 +140,11 @@ class Outbox:
         except OSError:  # it is being closed
             return 0
 
-    def flush(self, seconds: float | None = None) -> bool:
-        """Wait until nothing waits to be sent, at most so long; tell whether that is so. Switches."""
+    def flush(self, seconds: float | None = None) -> None:
+        """Wait until nothing waits to be sent, at most so long. Switches."""
         if self._queue is not None:
             self._done = self._done or gevent.event.Event()
             self._done.wait(seconds)
-        return self._queue is None
 
     def lose(self, error: OSError) -> None:
         """Give this client up: sending to it, or reading from it, gave this error."""

@@ -25,18 +25,16 @@ class Pace:
 
     def breathe(self) -> None:
         """Let everybody else have a turn, once, if the time for that has come. Switches, then; else costs 0.2 us."""
-        if self._loop.iteration == self._polls:
-            if time.perf_counter() < self._until:
-                return
+        if not self._has_time_left():
             gevent.sleep(BREATH_SECONDS)
-        self._polls = self._loop.iteration
-        self._until = time.perf_counter() + SLICE_SECONDS
 
     def pause(self) -> None:
         """Do the same, and go on only when nobody else who shares this pace has used the time up. Switches, then."""
-        while self._loop.iteration == self._polls:
-            if time.perf_counter() < self._until:
-                return
-            gevent.sleep(BREATH_SECONDS)  # and look again: others may have woken before, and used the slice up
-        self._polls = self._loop.iteration
-        self._until = time.perf_counter() + SLICE_SECONDS
+        while not self._has_time_left():
+            gevent.sleep(BREATH_SECONDS)
+
+    def _has_time_left(self) -> bool:
+        if self._loop.iteration != self._polls:
+            self._polls = self._loop.iteration
+            self._until = time.perf_counter() + SLICE_SECONDS
+        return time.perf_counter() < self._until

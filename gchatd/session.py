@@ -187,5 +187,5 @@ class Session:
             log.info("%s left: %s", self, self.outbox.failed or self._ended or "hung up")
             self._send_replies()
             self.outbox.flush(FLUSH_SECONDS)
-        except BaseException:
+        except BaseException:  # as in run: what is raised here would reach the main greenlet
             log.exception("%s failed to say goodbye", self)
