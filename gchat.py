@@ -26,17 +26,19 @@ import gevent.event
 import gevent.socket
 from gevent.server import StreamServer
 
-from gchatd import __version__, log, settings, sweeper
+from gchatd import __version__, archive, log, settings, sweeper
 from gchatd.doors.telnet import TelnetDoor
-from gchatd.errors import ConfigError
+from gchatd.errors import ConfigError, StoreError
 from gchatd.fanout import Fanout
 from gchatd.hub import Hub
-from gchatd.journal import MemoryJournal
+from gchatd.journal import History, MemoryJournal, SqliteJournal
 from gchatd.outbox import SlowReaders
+from gchatd.rooms import LOBBY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gchatd.journal import Journal
     from gchatd.settings import Address, Settings
 
 diary = logging.getLogger("gchatd")
@@ -55,19 +57,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run gchat with these arguments (default: those of the process) and give its exit status."""
     try:
         options = _parser().parse_args(_with_command(sys.argv[1:] if argv is None else argv))
-        serve(settings.load(_config_file(options.config), _overrides(options)))
-    except ConfigError as error:
+        config = settings.load(_config_file(options.config), _overrides(options))
+        if options.command == "history":
+            archive.print_history(Path(config.server.data), options.room, options.since, options.format)
+        elif options.command == "backup":
+            archive.back_up(Path(config.server.data), options.file)
+        else:
+            serve(config)
+    except (ConfigError, StoreError) as error:
         print(f"gchat: {error}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, ConfigError) else 1
     return 0
 
 
 def serve(config: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ConfigError if it cannot listen where it should."""
+    """Serve until SIGINT or SIGTERM. Raises ConfigError if it cannot listen, or keep history, where it should."""
     log.start(config.log.level)
     _allow_many_files()
-    journal = MemoryJournal()
-    hub = Hub(journal, config.rooms.announce_up_to)
+    hub, journal = _hub_and_journal(config)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
     fanout = Fanout(hub, journal, slow_readers)
     door = TelnetDoor(hub, slow_readers, config.limits.line)
@@ -85,11 +92,30 @@ def serve(config: Settings) -> None:
     for server in servers:
         server.close()
     until = time.monotonic() + config.server.drain_seconds
-    journal.close()
+    if hub.history is not None:
+        hub.history.close()
+    hub.close()
     delivering.join(config.server.drain_seconds)
     fanout.send_to_all(list(hub.sessions.values()), "Closing down.")
     for session in list(hub.sessions.values()):
         session.outbox.flush(max(0, until - time.monotonic()))
+
+
+def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
+    """Make a hub that remembers what was said before, if history is kept."""
+    if not config.history.keep:
+        memory = MemoryJournal()
+        return Hub(memory, config.rooms.announce_up_to), memory
+    directory = Path(config.server.data)
+    try:
+        journal = SqliteJournal(directory, config.history)
+    except StoreError as error:
+        raise config.complain("server", "data", directory, str(error)) from None
+    history = History(directory)
+    hub = Hub(journal, config.rooms.announce_up_to, config.history.queue, config.history.replay, history)
+    for event in history.last(LOBBY, config.history.replay).lines:
+        hub.rooms[LOBBY].remember(event)
+    return hub, journal
 
 
 def _listeners(config: Settings) -> Iterator[gevent.socket.socket]:
@@ -149,13 +175,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.epilog = "gchat COMMAND --help tells more; the options of serve may be given without naming it."
     parser.add_argument("--version", action="version", version=f"gchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", help="run the server; this is what happens without a command")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", metavar="FILE", type=Path, help="settings (default: config.ini, if there is one)")
+    common.add_argument("--data", metavar="DIR", help="where data are kept")
+    common.add_argument("--set", metavar="SECTION.OPTION=VALUE", action="append", default=[], help="override a setting")
+    serve = commands.add_parser(
+        "serve", parents=[common], help="run the server; this is what happens without a command"
+    )
     serve.add_argument("--version", action="version", version=f"gchat {__version__}")
-    serve.add_argument("--config", metavar="FILE", type=Path, help="settings (default: config.ini, if there is one)")
     serve.add_argument("--listen", metavar="ADDRESS:PORT", action="append", help="listen here; may be repeated")
-    serve.add_argument("--data", metavar="DIR", help="where data are kept")
-    serve.add_argument("--set", metavar="SECTION.OPTION=VALUE", action="append", default=[], help="override a setting")
     serve.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
+    history = commands.add_parser("history", parents=[common], help="print what was said, also while the server runs")
+    history.add_argument("--room", help="only what was said there")
+    history.add_argument(
+        "--since", metavar="TIME", help="only from then on: 18:30, 2026-11-22, '2026-11-22 18:30' (UTC)"
+    )
+    history.add_argument("--format", choices=archive.FORMATS, default="text", help="text, or JSON, one line each")
+    backup = commands.add_parser("backup", parents=[common], help="copy the history, also while the server runs")
+    backup.add_argument("file", metavar="FILE", type=Path, help="the copy; it must not exist yet")
     return parser
 
 
@@ -178,10 +215,12 @@ def _overrides(options: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
         if not (equals and dot):
             raise ConfigError(f"command line: --set {text}: expected SECTION.OPTION=VALUE")
         yield section, option.lower(), value.strip()
-    if options.listen:
-        yield "server", "listen", " ".join(options.listen)
     if options.data is not None:
         yield "server", "data", options.data
+    if options.command != "serve":
+        return
+    if options.listen:
+        yield "server", "listen", " ".join(options.listen)
     if options.log_level is not None:
         yield "log", "level", options.log_level
 

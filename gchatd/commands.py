@@ -7,17 +7,27 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from . import times
 from .errors import UserError
 from .rooms import LOBBY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .journal import History
+    from .journal.reader import Page
     from .session import Session
+
+PAGE = 20
+"""Lines that are shown when nobody says how many."""
+
+MOST_LINES = 500
+"""Lines that are shown at most."""
 
 _WIDTH = 72  # columns of a line of names
 
@@ -85,6 +95,55 @@ def _columns(head: str, names: list[str]) -> Iterator[str]:
     yield line
 
 
+def _history(session: Session, words: str) -> None:
+    """/history [N] [before TIME], where TIME may also be the number of a line, as in #123"""
+    match = re.fullmatch(r"(\d{1,9})?\s*(?:before\s+(?:#(\d{1,15})|(.+)))?", words, re.IGNORECASE)
+    if match is None:
+        raise _misused("history")
+    history, room = _history_kept(session), LOBBY
+    count = min(int(match[1] or PAGE), MOST_LINES)
+    if match[2]:
+        page = history.before_line(room, count, int(match[2]))
+    elif match[3]:
+        page = history.before(room, count, times.parse(match[3]))
+    else:
+        page = history.last(room, count)
+    if not page.lines:
+        session.reply(f"Nothing was said in {room}{' before that' if match[2] or match[3] else ' yet'}.")
+        return
+    session.reply(f"{_lines(page)} in {room}, times in UTC:")
+    session.reply_with_events(page.lines)
+    first = page.lines[0].id
+    session.reply(
+        f"For what was said before: /history {count} before #{first}" if page.more else "That is where it began."
+    )
+
+
+def _search(session: Session, words: str) -> None:
+    """/search WORDS, where a "phrase" is found as it stands, and wor* whatever begins so"""
+    if not words:
+        raise _misused("search")
+    history, room = _history_kept(session), LOBBY
+    page = history.search(room, words, PAGE)
+    if not page.lines:
+        session.reply(f"Nothing in {room} has: {words}")
+        return
+    session.reply(f"{_lines(page)} in {room}, newest first, times in UTC:")
+    session.reply_with_events(page.lines)
+    if page.more:
+        session.reply("There are older ones: add a word to find fewer.")
+
+
+def _history_kept(session: Session) -> History:
+    if session.hub.history is None:
+        raise UserError("This server keeps no history.")
+    return session.hub.history
+
+
+def _lines(page: Page) -> str:
+    return "1 line" if len(page.lines) == 1 else f"{len(page.lines)} lines"
+
+
 def _me(session: Session, words: str) -> None:
     """/me WORDS"""
     if not words:
@@ -118,6 +177,8 @@ COMMANDS = {
         Command("help", "/help", "this list", _help),
         Command("who", "/who", "who is here", _who),
         Command("me", "/me WORDS", "do something: /me waves", _me),
+        Command("history", "/history [N] [before TIME]", "what was said: the last N lines, or those before", _history),
+        Command("search", "/search WORDS", 'find what was said: all words, a "phrase", the beginn* of a word', _search),
         Command("nick", "/nick NAME", "take another username", _nick, as_typed=True),
         Command("notices", "/notices on|off", "be told who joins, leaves and takes another name", _notices),
         Command("quit", "/quit [WORDS]", "leave, with some last words if you like", _quit, unnamed=True),

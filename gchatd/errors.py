@@ -2,6 +2,8 @@
 
     GchatError
     ├── UserError      its text is shown to the person who typed; nothing else happens
+    ├── StoreError     history cannot be opened, read or copied: one line, exit status 1 (2 where it keeps the server
+    │                  from starting)
     └── ConfigError    one line on standard error, exit status 2
 
 A peer that goes away is not an error: it is how most sessions end.
@@ -16,6 +18,10 @@ class GchatError(Exception):
 
 class UserError(GchatError):
     """Something a person typed cannot be done. The text is one clear sentence, shown to that person as it is."""
+
+
+class StoreError(GchatError):
+    """History is not there, cannot be used, or cannot be written. The text is one line that says which, and why."""
 
 
 class ConfigError(GchatError):

@@ -6,16 +6,25 @@ records can cross to a browser or to another machine.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
+
+FOUND, FOUND_END = "\x02", "\x03"
+"""What stands around the words that a search found, in what it gives: characters that nobody can type."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="event", tag=str.lower):
     """Something that `name` did in `room`.
 
-    `id` and `at` are given by the journal: an integer below 2**53 that only grows and is never used again (gaps are
-    allowed), and the time in milliseconds since 1970, UTC. `origin` is the number of the session that caused the event
-    (0: none of ours), so that an echo or a "not sent" finds its way back; it is never persisted.
+    `at` and `id` are given by the journal: the time in milliseconds since 1970, UTC, and, to what is history, an
+    integer below 2**53 that only grows and is never used again (gaps are allowed; 0: not history). `origin` is the
+    number of the session that caused the event (0: none of ours), so that an echo or a "not sent" finds its way back;
+    it is never persisted.
     """
+
+    kept: ClassVar[bool] = False
+    """Whether such events are history."""
 
     room: str
     name: str
@@ -27,8 +36,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
 class Said(Event, frozen=True, kw_only=True, gc=False):
     """`name` said `text`; with `action`, did it (`/me waves`)."""
 
+    kept: ClassVar[bool] = True
+
     text: str
     action: bool = False
+
+
+class NotSent(Event, frozen=True, kw_only=True, gc=False):
+    """What `name` said was not kept, so nobody heard it. For the session `origin` alone: `why`, in a few words."""
+
+    why: str
 
 
 class Joined(Event, frozen=True, kw_only=True, gc=False):

@@ -20,7 +20,8 @@ from bisect import bisect_left
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
-from .events import Joined, Said
+from . import times
+from .events import Joined, NotSent, Said
 from .outbox import send_nowhere
 from .pace import Pace
 
@@ -57,6 +58,10 @@ class Format(Protocol):
         """Give an event as its listeners see it, or nothing if they do not."""
         ...
 
+    def recall(self, event: Event, today: int) -> bytes:
+        """Give something that was said as those who look back see it, with its time. `today`: see `times.show`."""
+        ...
+
     def notice(self, text: str) -> bytes:
         """Give what the server itself says to one person."""
         ...
@@ -71,6 +76,7 @@ class Turn:
         self.events: list[Event] = []
         self.own: dict[int, list[int]] = {}  # session number: which of the events it caused, so does not get
         self.since: dict[int, int] = {}  # session number: how many events happened before it came in
+        self.replays: dict[int, bytes] = {}  # session number: what was said lately, when it came in
 
     def add(self, event: Event, heard: bool) -> None:
         """Note an event; one that is not `heard` is not sent, but somebody may have come in with it."""
@@ -90,7 +96,7 @@ class Turn:
             if at >= since:
                 pieces.append(data[start : bounds[at]])
                 start = bounds[at + 1]
-        return b"".join([*pieces, data[start:]])
+        return b"".join([self.replays.get(session, b""), *pieces, data[start:]])
 
 
 class Listeners:
@@ -177,10 +183,19 @@ class Fanout:
         """
         turns: dict[Room, Turn] = {}
         for event in events:
+            session = self._hub.sessions.get(event.origin)
+            if isinstance(event, NotSent):
+                if session is not None:
+                    session.outbox.put(session.format.render(event))
+                continue
             heard = self._hub.fold(event)
-            turns.setdefault(self._hub.rooms[event.room], Turn()).add(event, heard)
+            room = self._hub.rooms[event.room]
+            turn = turns.setdefault(room, Turn())
+            turn.add(event, heard)
+            if isinstance(event, Joined) and session is not None and room.recent:
+                turn.replays[event.origin] = self._replay(room, session.format)
         for room, turn in turns.items():
-            if turn.events:
+            if turn.events or turn.replays:
                 for format, listeners in self._audience(room).items():
                     self._deliver_turn(turn, format, listeners)
 
@@ -194,6 +209,16 @@ class Fanout:
         if room.audience is None:
             room.audience = _by_format(session for user in room.members for session in user.sessions)
         return room.audience
+
+    def _replay(self, room: Room, format: Format) -> bytes:
+        """Give what was said lately in a room, for somebody who comes in."""
+        today = times.day()
+        if (format, today) not in room.replays:
+            count = len(room.recent)
+            head = format.notice(f"The last {count} lines in {room.name}, times in UTC:")
+            lines = [format.recall(event, today) for event in room.recent]
+            room.replays[format, today] = b"".join([head, *lines, format.notice("From here on it is live.")])
+        return room.replays[format, today]
 
     def _deliver_turn(self, turn: Turn, format: Format, listeners: Listeners) -> None:
         """Send a room's turn to those who read one format: their own share to some, the same bytes to all others."""

@@ -10,6 +10,7 @@ people in them (`fanout.py`).
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import gevent.event
@@ -20,13 +21,16 @@ from .pace import Pace
 from .rooms import LOBBY, Room
 
 if TYPE_CHECKING:
-    from .journal import Journal
+    from .journal import History, Journal
     from .names import Name
     from .session import Session
 
 
 MOST_UNDELIVERED = 2000
-"""Events on their way to their listeners; past them, those who talk wait for their turn."""
+"""Committed events on their way to their listeners; past them, those who talk wait for their turn."""
+
+QUEUE_SECONDS = 10.0
+"""How long somebody who talks waits while `history.queue` events are to be committed; then they are told."""
 
 
 class User:
@@ -46,15 +50,29 @@ class User:
 class Hub:
     """The users, the rooms, and the sessions that are connected, named or not yet."""
 
-    def __init__(self, journal: Journal, announce_up_to: int) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        announce_up_to: int,
+        queue: int = 10_000,
+        replay: int = 0,
+        history: History | None = None,
+    ) -> None:
+        """Make a hub without anybody.
+
+        `announce_up_to`, `queue` and `replay` are the settings of that name; without `history` nobody can look back.
+        """
         self.users: dict[str, User] = {}
-        self.rooms: dict[str, Room] = {LOBBY: Room(LOBBY)}
+        self.rooms: dict[str, Room] = {LOBBY: Room(LOBBY, replay)}
         self.sessions: dict[int, Session] = {}
+        self.history = history
         self.pace = Pace()
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
         self._journal = journal
         self._announce_up_to = announce_up_to
+        self._queue = queue
+        self._closed = False
         self._last_session = 0
 
     def number(self, session: Session) -> int:
@@ -71,17 +89,35 @@ class Hub:
     def wait_to_talk(self) -> None:
         """Wait while too much that was said is still to be delivered: so nobody talks faster than all can hear.
 
-        Blocks the greenlet of one who talks, and through their connection, at last, them.
+        Blocks the greenlet of one who talks, and through their connection, at last, them. Raises UserError when it is
+        the disk that does not keep up, after QUEUE_SECONDS, and when the server is closing down.
         """
-        while self._undelivered > MOST_UNDELIVERED:
+        until = time.monotonic() + QUEUE_SECONDS
+        while not self._closed:
+            uncommitted = self._journal.uncommitted
+            if uncommitted >= self._queue:
+                if time.monotonic() >= until:
+                    raise UserError("Not sent: the disk does not keep up with what is said. Try again later.")
+                timeout = until - time.monotonic()
+            elif self._undelivered - uncommitted > MOST_UNDELIVERED:
+                timeout = None
+            else:
+                return
             self._caught_up.clear()
-            self._caught_up.wait()
+            self._caught_up.wait(timeout)
+        raise UserError("Not sent: the server is closing down.")
 
     def delivered(self, count: int) -> None:
         """Note that so many events have been delivered."""
         self._undelivered -= count
-        if self._undelivered <= MOST_UNDELIVERED:
+        if self._undelivered - self._journal.uncommitted <= MOST_UNDELIVERED:
             self._caught_up.set()
+
+    def close(self) -> None:
+        """Take nothing more: what was said before is still delivered."""
+        self._closed = True
+        self._caught_up.set()
+        self._journal.close()
 
     def claim(self, name: Name, session: Session) -> None:
         """Make a session somebody: the name is theirs from now on, and they enter the lobby. May switch.
@@ -125,6 +161,8 @@ class Hub:
         rooms of at most `rooms.announce_up_to` people, whoever comes or goes included.
         """
         room = self.rooms[event.room]
+        if event.kept:
+            room.remember(event)
         session = self.sessions.get(event.origin)
         user = session.user if session is not None else None
         if isinstance(event, Joined) and user is not None:

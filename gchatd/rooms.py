@@ -6,9 +6,11 @@ other time.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .events import Event
     from .fanout import Format, Listeners
     from .hub import User
 
@@ -19,13 +21,22 @@ LOBBY = "lobby"
 class Room:
     """One room: its name, and its members in the order they came."""
 
-    __slots__ = ("audience", "members", "name")
+    __slots__ = ("audience", "members", "name", "recent", "replays")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, replay: int = 0) -> None:
+        """Make an empty room, which remembers so many of the last things said in it."""
         self.name = name
+        self.recent: deque[Event] = deque(maxlen=replay)
+        self.replays: dict[tuple[Format, int], bytes] = {}
+        """How each format shows `recent` on a day: fan-out's to make, and unmade here when something is said."""
         self.members: dict[User, None] = {}
         self.audience: dict[Format, Listeners] | None = None
         """The members' sessions, grouped by format: fan-out's to make, and unmade here when somebody comes or goes."""
+
+    def remember(self, event: Event) -> None:
+        """Show an event to those who come in later."""
+        self.recent.append(event)
+        self.replays.clear()
 
     def enter(self, user: User) -> None:
         """Make somebody a member."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from . import commands
+from . import commands, times
 from .errors import UserError
 from .events import Said
 from .names import parse_name
@@ -20,6 +20,7 @@ from .wire.text import TOO_LONG, clean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .events import Event
     from .fanout import Format
     from .hub import Hub, User
     from .outbox import Outbox
@@ -102,8 +103,20 @@ class Session:
             if self.outbox.failed:
                 return
 
+    def reply_with_events(self, events: Iterable[Event]) -> None:
+        """Show this client something of the past, at the speed at which it reads. Switches."""
+        today = times.day()
+        for event in events:
+            self._replies += self.format.recall(event, today)
+            self._take_turns()
+            if self.outbox.failed:
+                return
+
     def say(self, text: str, action: bool = False) -> None:
-        """Say something in the room. Waits while others' words have not been delivered. Switches, then."""
+        """Say something in the room. Waits while others' words have not been delivered. Switches, then.
+
+        Raises UserError if it cannot be said: see `Hub.wait_to_talk`.
+        """
         assert self.user is not None
         self.hub.wait_to_talk()
         self.hub.broadcast(Said(room=LOBBY, name=self.user.name.shown, text=text, action=action, origin=self.number))
@@ -114,11 +127,14 @@ class Session:
         if self.user is None:
             self.hub.claim(name, self)
             log.info("%s came", self)
+            self.reply(f"Your username is {name.shown}.")
+            self._send_replies()  # before fan-out shows what was said lately
         else:
+            self.hub.wait_to_talk()
             tag = str(self)
             self.hub.rename(self.user, name, self)
             log.info("%s is %s now", tag, name.shown)
-        self.reply(f"Your username is {name.shown}.")
+            self.reply(f"Your username is {name.shown}.")
 
     def show_notices(self, on: bool) -> None:
         """Be told, or be spared, who comes and goes."""

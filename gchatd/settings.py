@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 WholeNumber = Annotated[int, msgspec.Meta(ge=0)]
+Days = Annotated[float, msgspec.Meta(gt=0, le=1e5)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 COMMAND_LINE = "command line"
@@ -59,6 +60,15 @@ class Rooms(msgspec.Struct, frozen=True):
     announce_up_to: WholeNumber = 50
 
 
+class History(msgspec.Struct, frozen=True):
+    keep: bool = True
+    sync: Literal["normal", "full"] = "normal"
+    replay: WholeNumber = 20
+    days: Days = 30.0
+    lines_per_room: Count = 100_000
+    queue: Count = 10_000
+
+
 class Log(msgspec.Struct, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -69,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True):
     server: Server = Server()
     limits: Limits = Limits()
     rooms: Rooms = Rooms()
+    history: History = History()
     log: Log = Log()
     sources: dict[str, str] = {}
 
@@ -151,6 +162,10 @@ def _convert(text: str, type: Any) -> Any:
         if not addresses:
             raise ValueError("expected at least one ADDRESS:PORT")
         return addresses
+    if type is bool:
+        if text.lower() not in configparser.ConfigParser.BOOLEAN_STATES:
+            raise ValueError("expected yes or no")
+        return configparser.ConfigParser.BOOLEAN_STATES[text.lower()]
     if type is str and not (text and text.isprintable()):
         raise ValueError("expected one line of text")
     try:
@@ -162,5 +177,6 @@ def _convert(text: str, type: Any) -> Any:
 _EXPECTED: dict[Any, str] = {
     Count: "expected a whole number, 1 or more",
     WholeNumber: "expected a whole number, 0 or more",
+    Days: "expected a number of days, more than 0",
     Seconds: "expected a number of seconds, 0 or more",
 }

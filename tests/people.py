@@ -27,10 +27,15 @@ GREETING = "server: Input username."
 
 
 class Server:
-    """A gchat in a process of its own, on a port that was free."""
+    """A gchat in a process of its own, on a port that was free. Those who come in are not shown what was said before,
+    unless `history__replay` says so; its data are gone with it, unless `data` is a folder.
+    """
 
-    def __init__(self, *args: str, program: str = "gchat.py", **settings: object) -> None:
+    def __init__(self, *args: str, program: str = "gchat.py", data: Path | None = None, **settings: object) -> None:
         self._log = tempfile.TemporaryFile("w+")
+        self._home = tempfile.TemporaryDirectory()
+        self.data = data or Path(self._home.name) / "data"
+        settings = {"server__data": self.data, "history__replay": 0, **settings}
         sets = [word for name, value in settings.items() for word in ("--set", f"{name.replace('__', '.')}={value}")]
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / program), "--listen", "127.0.0.1:0", *sets, *args],
@@ -38,7 +43,7 @@ class Server:
             stderr=self._log,
             stdin=subprocess.DEVNULL,
             bufsize=0,  # so that what select sees is all there is
-            cwd=tempfile.gettempdir(),
+            cwd=self._home.name,
         )
         self.greeting = [self.prints() for _ in range(3)]
         self.port = int(re.findall(r"\d+", self.greeting[1])[0])
@@ -78,6 +83,7 @@ class Server:
         assert self.process.stdout is not None
         self.process.stdout.close()
         self._log.close()
+        self._home.cleanup()
 
 
 class Person:

@@ -1,6 +1,7 @@
-"""gchat, with two things that tests need: faults to order, and a count of what is alive.
+"""gchat, with three things that tests need: faults to order, a disk that freezes, and a count of what is alive.
 
-Run like gchat.py. The garbage collector stays off throughout, so whatever a session leaves behind stays to be counted.
+Run like gchat.py. Nothing is committed while there is a file `frozen` in the data directory; whoever waits for a full
+queue is told after half a second. The garbage collector stays off throughout, so whatever a session leaves behind stays to be counted.
 SIGUSR1 prints a line of JSON. A line with `boom in reading KIND`, `/boom KIND` or `boom in rendering KIND` raises that.
 """
 
@@ -11,6 +12,7 @@ import gc
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ import greenlet
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import gchat
-from gchatd import commands
+from gchatd import commands, hub
 from gchatd.doors.telnet import PlainFormat
 from gchatd.hub import Hub
+from gchatd.journal.store import Writer
 from gchatd.session import Session
 from gchatd.wire.telnet import TelnetWire
 
@@ -41,6 +44,12 @@ def render(self: PlainFormat, event: Any, render: Any = PlainFormat.render) -> b
     if "boom in rendering" in getattr(event, "text", ""):
         boom(event.text)
     return render(self, event)
+
+
+def append(self: Writer, events: Any, at: int, append: Any = Writer.append) -> int:
+    while Path(self._db.filename).with_name("frozen").exists():
+        time.sleep(0.01)
+    return append(self, events, at)
 
 
 def count_what_is_alive() -> None:
@@ -65,9 +74,11 @@ class CountedHub(Hub):
 
 
 TelnetWire.feed = feed
+Writer.append = append
 PlainFormat.render = render
 commands.COMMANDS["boom"] = commands.Command("boom", "/boom KIND", "", lambda session, words: boom(words), unnamed=True)
 gchat.Hub = CountedHub
+hub.QUEUE_SECONDS = 0.5
 gc.collect = gc.freeze = lambda *args: 0
 gc.disable()
 gevent.signal_handler(signal.SIGUSR1, count_what_is_alive)

@@ -10,6 +10,7 @@ import pytest
 from people import GREETING, PATIENCE
 
 import gchat
+from gchatd.commands import COMMANDS
 from gchatd.settings import Address
 
 ALLOWED = ": use letters, digits and - [ ] ^ _ ` { | }."
@@ -152,7 +153,7 @@ def test_commands_do_what_help_says(server, enter):
     bob.says("/WHO")
     bob.sees("server: 2 in lobby: Ann, bob")
     bob.says("/help")
-    assert [bob.reads_line().split()[1] for _ in range(6)] == ["/help", "/who", "/me", "/nick", "/notices", "/quit"]
+    assert [bob.reads_line().split()[1].removeprefix("/") for _ in COMMANDS] == [*COMMANDS]
     bob.says("/nick Ann")
     bob.sees("server: That username is taken: Ann.")
     bob.says("/nick Bob")

@@ -183,24 +183,6 @@ def test_a_stranger_who_leaves_is_forgotten_at_once(stage):
     assert not stage.hub.sessions
 
 
-def test_ids_grow_and_batches_come_out_whole_and_in_order(stage):
-    ann = stage.enters("Ann")
-    for number in range(5):
-        ann.says(str(number))
-    batch = stage.journal.take()
-    assert [event.id for event in batch] == [1, 2, 3, 4, 5, 6]
-    assert [event.text for event in batch[1:]] == ["0", "1", "2", "3", "4"]
-    assert all(event.at > 1_700_000_000_000 for event in batch)
-
-
-def test_a_closed_journal_gives_what_it_had_and_then_nothing(stage):
-    ann = stage.enters("Ann")
-    stage.journal.close()
-    ann.says("too late")
-    assert len(stage.journal.take()) == 1
-    assert stage.journal.take() == stage.journal.take() == []
-
-
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["enter", "say", "leave", "turn"]), st.integers(0, 5)), max_size=60))
 def test_however_people_come_talk_and_go_each_sees_what_was_said_while_they_were_there(steps):

@@ -161,14 +161,14 @@ def test_a_wrong_value_is_told_with_source_name_and_what_would_be_right(write, s
 @pytest.mark.parametrize("section", ["limit", "Limits", "DEFAULT", "sources", "my section"])
 def test_an_unknown_section_is_told_with_those_there_are(write, section):
     file = write(f"[{section}]\nline = 5\n")
-    told = f"[{section}] line = 5: no such section, there are server, limits, rooms, log"
+    told = f"[{section}] line = 5: no such section, there are server, limits, rooms, history, log"
     assert trouble(file) == f"{file}: {told}"
     assert trouble(None, (section, "line", "5")) == f"command line: {told}"
 
 
 def test_an_unknown_section_without_options_is_told_too(write):
     assert trouble(write("[limitss]\n# line = 5\n")).endswith(
-        ": [limitss]: no such section, there are server, limits, rooms, log"
+        ": [limitss]: no such section, there are server, limits, rooms, history, log"
     )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..events import Joined, Left, Renamed, Said
+from .. import times
+from ..events import FOUND, FOUND_END, Joined, Left, NotSent, Renamed, Said
 from ..outbox import Outbox, SlowReaders
 from ..session import Session
 from ..wire.telnet import TelnetWire
@@ -33,6 +34,8 @@ class PlainFormat(msgspec.Struct, frozen=True, gc=False):
                 return f"* {event.name} {event.text}\r\n".encode()
             case Said():
                 return f"{event.name} : {event.text}\r\n".encode()
+            case NotSent():
+                return self.notice(f"Not sent: {event.why}.")
             case Joined() if self.notices:
                 return self.notice(f"{event.name} joined.")
             case Left() if self.notices:
@@ -40,6 +43,10 @@ class PlainFormat(msgspec.Struct, frozen=True, gc=False):
             case Renamed() if self.notices:
                 return self.notice(f"{event.name} is now {event.to}.")
         return b""
+
+    def recall(self, event: Event, today: int) -> bytes:
+        line = self.render(event).decode().replace(FOUND, "*").replace(FOUND_END, "*")
+        return f"[{times.show(event.at, today)}] {line}".encode()
 
     def notice(self, text: str) -> bytes:
         return f"server: {text}\r\n".encode()

@@ -1,10 +1,11 @@
-"""The order of events, and later their history. Knows nothing of rooms, sockets or people.
+"""The order of events, and their history. Knows nothing of rooms, sockets or people.
 
 Everything that happens passes through one journal, in one order, before anybody hears of it: commit, then deliver.
 What a journal promises, whatever stands behind it:
 
 1. `append` returns at once. What is appended first comes out first.
-2. `take` gives committed events only, each once, each with an `id` that grows, in the order of their ids.
+2. `take` gives committed events only, each once, each with its time; those that are history with an `id` that grows,
+   in the order of their ids. In place of one that could not be committed it gives a `NotSent`.
 3. After `close`, what was appended before still comes out; then `take` gives an empty list, for ever.
 """
 
@@ -12,15 +13,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from .history import History
 from .memory import MemoryJournal
+from .sqlite import SqliteJournal
 
 if TYPE_CHECKING:
     from ..events import Event
 
-__all__ = ["Journal", "MemoryJournal"]
+__all__ = ["History", "Journal", "MemoryJournal", "SqliteJournal"]
 
 
 class Journal(Protocol):
+    @property
+    def uncommitted(self) -> int:
+        """How many events have been appended and not committed yet."""
+
     def append(self, event: Event) -> None:
         """Put an event in line to be committed. Never blocks. After `close` it is dropped."""
 

@@ -21,11 +21,16 @@ class MemoryJournal:
         self._closed = False
         self._news = gevent.event.Event()
 
+    @property
+    def uncommitted(self) -> int:
+        return 0
+
     def append(self, event: Event) -> None:
         if self._closed:
             return
-        self._last_id += 1
-        self._committed.append(msgspec.structs.replace(event, id=self._last_id, at=time.time_ns() // 1_000_000))
+        self._last_id += event.kept
+        stamped = msgspec.structs.replace(event, id=self._last_id if event.kept else 0, at=time.time_ns() // 1_000_000)
+        self._committed.append(stamped)
         self._news.set()
 
     def take(self) -> list[Event]:

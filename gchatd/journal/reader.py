@@ -1,0 +1,201 @@
+"""Reads history: pages, searches, and all of it. Blocks: for native threads, and for programs without a hub.
+
+Nothing here holds a snapshot of the database for more than a second: while somebody does, its write-ahead log cannot
+be emptied. What is long is read a piece at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import apsw
+import msgspec
+
+from ..errors import StoreError, UserError
+from ..events import FOUND, FOUND_END, Said
+from . import store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SEARCH_SECONDS = 0.8
+"""How long a search may take; one that asks for more is told so."""
+
+INDEX_SECONDS = 0.06
+"""How long a search waits for what was just said to be indexed: a little longer than the journal takes for it."""
+
+PIECE = 1000
+"""Lines that are read at a time where all are read."""
+
+
+class Page(NamedTuple):
+    """Some lines, oldest first, and whether there are earlier ones."""
+
+    lines: list[Said]
+    more: bool
+
+
+class Reader:
+    """A connection that only reads. Belongs to the thread that made it."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open the database of a data directory. Raises StoreError if there is none that this program can read."""
+        path = directory / store.FILE
+        if not path.exists():
+            raise StoreError(f"{path}: no history is kept here")
+        with store.complaining(path):
+            self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+            self._db.set_busy_timeout(store.BUSY_MS)
+            version = store.version_of(self._db)
+            if version < len(store.SCHEMA):
+                raise StoreError("written by an older gchat: start the server once, which brings it up to date")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def page(self, room: str, count: int, before: int | None = None) -> Page:
+        """Give a room's last lines, or the last before the one with the id `before`."""
+        rows = store.rows(
+            self._db, "select id, at, event from events where room = ? and id < ? order by id desc limit ?",
+            room, 2**62 if before is None else before, count + 1,
+        )  # fmt: skip
+        return Page([_event(*row) for row in rows[:count]][::-1], len(rows) > count)
+
+    def first_id_since(self, at: int) -> int:
+        """Give an id below which everything was said before `at` (milliseconds since 1970), and nothing from it on.
+
+        Times grow with ids, so it is looked for by halving; they do not where the clock was set back, and then the
+        answer is one of those that are right.
+        """
+        low: int = store.value(self._db, "select coalesce(min(id), 1) from events")
+        high: int = store.value(self._db, "select coalesce(max(id), 0) from events") + 1
+        while low < high:
+            middle = (low + high) // 2
+            line = store.rows(self._db, "select id, at from events where id >= ? order by id limit 1", middle)
+            if line and line[0][1] < at:
+                low = line[0][0] + 1
+            else:
+                high = middle
+        return low
+
+    def search(self, room: str, words: str, count: int) -> Page:
+        """Give the newest lines of a room that have all these words, newest first, with FOUND around the words.
+
+        A "quoted phrase" is found as it stands, a word with a * at its end by its beginning. Raises UserError for
+        words that cannot be searched for.
+        """
+        query = _query(words)
+        self._wait_for_index()
+        deadline = time.monotonic() + SEARCH_SECONDS
+        self._db.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+        try:
+            rows = store.rows(
+                self._db,
+                "select id, at, event, highlight(words, 0, ?, ?) from words join events on id = words.rowid "
+                "where words match ? and room = ? order by words.rowid desc limit ?",
+                FOUND, FOUND_END, query, room, count + 1,
+            )  # fmt: skip
+        except apsw.InterruptError:
+            raise UserError("That takes too long to find: search for something rarer.") from None
+        finally:
+            self._db.set_progress_handler(None)
+        found = [msgspec.structs.replace(_event(*row), text=marked) for *row, marked in rows[:count]]
+        return Page(found, len(rows) > count)
+
+    def everything(self, room: str | None = None, since: int = 0) -> Iterator[Said]:
+        """Give all that was said, or all in a room, from the id `since` on, oldest first."""
+        while True:
+            rows = store.rows(
+                self._db,
+                "select id, at, event from events where id >= ?1 and (?2 is null or room = ?2) order by id limit ?3",
+                since, room, PIECE,
+            )  # fmt: skip
+            yield from (_event(*row) for row in rows)
+            if len(rows) < PIECE:
+                return
+            since = rows[-1][0] + 1
+
+    def _wait_for_index(self) -> None:
+        """Wait, a little, until what was said before now can be found."""
+        last = store.value(self._db, "select max(id) from events") or 0
+        until = time.monotonic() + INDEX_SECONDS
+        while (store.value(self._db, "select max(id) from words_docsize") or 0) < last and time.monotonic() < until:
+            time.sleep(INDEX_SECONDS / 20)
+
+
+def copy(directory: Path, file: Path) -> int:
+    """Copy a data directory's database to a file that does not exist yet, also while a server writes to it.
+
+    Gives the number of lines in the copy: all that had been said when it was begun. It is made anew, some thousand
+    lines at a time. (SQLite's own backup begins again whenever somebody writes, or holds one snapshot to its end.)
+    Raises StoreError; then there is no file.
+    """
+    Reader(directory).close()  # says what is wrong with it
+    with store.complaining(file):
+        if file.exists():
+            raise StoreError("exists already")
+        descriptor, part = tempfile.mkstemp(dir=file.parent, prefix=file.name)
+        try:
+            lines = _copy_lines(directory / store.FILE, part)
+            os.fsync(descriptor)
+            os.rename(part, file)
+        except BaseException:
+            os.unlink(part)
+            raise
+        finally:
+            os.close(descriptor)
+    return lines
+
+
+def _copy_lines(source: Path, part: str) -> int:
+    db = apsw.Connection(part, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI)
+    try:
+        db.set_busy_timeout(store.BUSY_MS)
+        db.pragma("synchronous", "off")
+        store.bring_up_to_date(db, 0)
+        db.execute("attach ? as live", (f"{source.absolute().as_uri()}?mode=ro",))
+        last = store.value(db, "select max(id) from live.events") or 0
+        done = 0
+        while done < last:
+            upto = store.value(
+                db, "select max(id) from (select id from live.events where id > ? and id <= ? order by id limit ?)",
+                done, last, 5 * PIECE,
+            ) or last  # fmt: skip
+            db.execute(
+                "insert into main.events(id, at, event) select id, at, event from live.events where id > ? and id <= ?",
+                (done, upto),
+            )
+            done = upto
+        db.execute("detach live")
+        db.execute("insert into words(words) values('rebuild')")
+        lines: int = store.value(db, "select count(*) from events")
+        return lines
+    finally:
+        db.close()
+
+
+_decode = msgspec.json.Decoder(Said).decode
+
+
+def _event(id: int, at: int, event: str) -> Said:
+    return msgspec.structs.replace(_decode(event), id=id, at=at)
+
+
+def _query(words: str) -> str:
+    """Give what a person typed as a query that FTS5 takes: every word and "every phrase" a string of its grammar.
+
+    Source: https://www.sqlite.org/fts5.html, section 3, "Full-text Query Syntax". Raises UserError if there is no word.
+    """
+    terms = []
+    for phrase, phrase_star, word in re.findall(r'"([^"]*)"?(\*?)|([^\s"]+)', words):
+        text = (phrase or word.rstrip("*")).replace("\0", " ")
+        if any(char.isalnum() for char in text):
+            terms.append(f'"{text}"' + "*" * (phrase_star or word[-1:]).count("*"))
+    if not terms:
+        raise UserError(f"There is no word to search for in: {words}")
+    return " ".join(terms)

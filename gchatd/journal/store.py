@@ -1,0 +1,278 @@
+"""The SQLite database in which history is kept: where it is, what is in it, and the one connection that writes to it.
+
+One file, `history.db`, in the data directory, and a lock beside it. Everything here blocks: it is for native threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import apsw
+import msgspec
+
+from ..errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ..events import Event
+
+FILE = "history.db"
+APPLICATION_ID = 0x67636861  # "gcha", which SQLite keeps in the file's header
+
+SCHEMA = (
+    """
+    create table events(
+        id integer primary key autoincrement,  -- only grows, and is never used again
+        at integer not null,                   -- milliseconds since 1970, UTC
+        event text not null,                   -- all the rest of it, as JSON
+        room text as (event ->> 'room')
+    );
+    create index events_by_room on events(room);
+    create view spoken(id, text) as select id, event ->> 'text' from events;
+    create virtual table words using fts5(
+        text, content = 'spoken', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+    );
+    create trigger events_trimmed before delete on events
+    when old.id <= (select coalesce(max(id), 0) from words_docsize)
+    begin
+        insert into words(words, rowid, text) values('delete', old.id, old.event ->> 'text');
+    end;
+    """,
+)
+"""How to come from each version of the schema to the next; the first makes it. `words` is the index for searching: it
+keeps no second copy of the text, and `Writer.index` brings it up to date."""
+
+CHECKPOINT_PAGES = 1000
+"""Pages in the write-ahead log (WAL) from which on they are copied into the database: 4 MiB, as is SQLite's default."""
+
+TRIM_STEP = 100
+"""Lines that are deleted at a time: a few milliseconds' worth, in which nothing else can be written."""
+
+BUSY_MS = 5000
+"""How long to wait for somebody else who has locked the database; no part of gchat does."""
+
+PAGE_BYTES = 4096
+_WAL_LIMIT = 16 * 2**20  # bytes that an emptied write-ahead log may keep on the disk
+
+
+class Lock:
+    """The right to write into a data directory: an flock, which the system releases when the process has ended."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take the lock; make the directory when it is missing. Raises StoreError if another process has it."""
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreError(reason(error)) from None
+        os.set_inheritable(self._file, True)  # so that a program that takes over from this one can take it over, too
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
+            os.close(self._file)
+            raise StoreError(f"in use by another gchat, process {pid or '(just starting)'}") from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+class Writer:
+    """The connection that writes. Belongs to the thread that made it; one at a time, under a `Lock`."""
+
+    def __init__(self, directory: Path, sync: str) -> None:
+        """Open the database, with `sync` normal or full; make it when it is missing, migrate it when it is older.
+
+        Raises StoreError. A database that is not gchat's, or is newer than this program, stays as it is.
+        """
+        path = directory / FILE
+        with complaining(path):
+            # Never opened and closed beside SQLite: that would drop the locks of this process (fcntl(2)).
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            version = _version_on_disk(path)
+            self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+            self._db.set_busy_timeout(BUSY_MS)
+            self._db.pragma("journal_mode", "wal")
+            self._db.pragma("journal_size_limit", _WAL_LIMIT)
+            self._db.pragma("synchronous", sync)
+            self._db.set_wal_hook(self._note_wal)
+            self._checkpointed = self.wal_pages = 0
+            """Pages in the write-ahead log: when it was last copied, and after the last commit."""
+            if 0 < version < len(SCHEMA):
+                _copy_whole(self._db, path.with_name(f"history-schema{version}.db"))
+            bring_up_to_date(self._db, version)
+            self.last_id: int = value(
+                self._db, "select coalesce(max(seq), 0) from sqlite_sequence where name = 'events'"
+            )
+            """The highest id that was ever given."""
+            first_id = value(self._db, "select min(id) from events") or self.last_id + 1
+            self._indexed: int = max(first_id - 1, value(self._db, "select max(id) from words_docsize") or 0)
+            self._counts = self._count()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def append(self, events: Sequence[Event], at: int) -> int:
+        """Add events, all at that time, in one transaction, and give the id of the first; the others' follow.
+
+        Raises apsw.Error; then none of them is in. It is one statement for all of them: each statement gives Python's
+        interpreter lock away and has to get it back, which a busy hub may make it wait for.
+        """
+        first_id = self.last_id + 1
+        self._db.execute(
+            "insert into events(id, at, event) select ? + key, ?, value from json_each(?)",
+            (
+                first_id,
+                at,
+                msgspec.json.encode([msgspec.structs.replace(event, origin=0) for event in events]).decode(),
+            ),
+        )
+        self.last_id += len(events)
+        for event in events:
+            self._counts[event.room] = self._counts.get(event.room, 0) + 1
+        return first_id
+
+    @property
+    def unindexed(self) -> int:
+        """How many lines cannot be searched for yet, at most."""
+        return self.last_id - self._indexed
+
+    def index(self, most: int) -> None:
+        """Let so many of the lines that were added be found by searching. Raises apsw.Error."""
+        upto = min(self.last_id, self._indexed + most)
+        self._db.execute(
+            "insert into words(rowid, text) select id, text from spoken where id > ? and id <= ?", (self._indexed, upto)
+        )
+        self._indexed = upto
+
+    def checkpoint_when_due(self) -> None:
+        """Copy a write-ahead log that has grown into the database, as far as nobody reads older pages.
+
+        Raises apsw.Error. (SQLite would do it by itself, within a commit, and say nothing of a failure.)
+        """
+        self._checkpointed = min(self._checkpointed, self.wal_pages)  # it has begun anew
+        if self.wal_pages - self._checkpointed >= CHECKPOINT_PAGES:
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._checkpointed = self.wal_pages
+
+    def check(self) -> None:
+        """Raise StoreError unless the database is sound."""
+        result = value(self._db, "pragma quick_check(1)")
+        if result != "ok":
+            raise StoreError(f"{self._db.filename}: damaged: {result}")
+
+    def take_back_after(self, id: int) -> None:
+        """Delete what got into the database though its commit had failed. Ids are not used again. Raises apsw.Error."""
+        self._db.execute("delete from events where id > ?", (id,))
+        self._counts = self._count()
+
+    def trim(self, days: float, lines_per_room: int) -> bool:
+        """Delete a few lines that are older than `days` or too many in their room. Raises apsw.Error.
+
+        Tells whether there may be more to delete.
+        """
+        oldest_kept = (time.time() - days * 86400) * 1000
+        first = "select id, room, at from events order by id limit ?"
+        doomed = rows(self._db, f"select id, room from ({first}) where at < ?", TRIM_STEP, oldest_kept)  # noqa: S608
+        for room, count in self._counts.items():
+            if not doomed and count > lines_per_room:
+                most = min(TRIM_STEP, count - lines_per_room)
+                doomed = rows(self._db, "select id, room from events where room = ? order by id limit ?", room, most)
+        if doomed:
+            ids = msgspec.json.encode([id for id, _ in doomed]).decode()
+            self._db.execute("delete from events where id in (select value from json_each(?))", (ids,))
+            for _, room in doomed:
+                self._counts[room] -= 1
+        return bool(doomed)
+
+    def _count(self) -> dict[str, int]:
+        """Count the lines of each room."""
+        return dict(rows(self._db, "select room, count(*) from events group by room"))
+
+    def _note_wal(self, _db: apsw.Connection, _name: str, pages: int) -> int:
+        self.wal_pages = pages
+        return apsw.SQLITE_OK
+
+
+def bring_up_to_date(db: apsw.Connection, version: int) -> None:
+    """Take a database from a version of the schema to today's, in one transaction."""
+    with db:
+        for step in SCHEMA[version:]:
+            db.execute(step)
+        db.pragma("application_id", APPLICATION_ID)
+        db.pragma("user_version", len(SCHEMA))
+
+
+def _version_on_disk(path: Path) -> int:
+    """Give the version of a database's schema, 0 for an empty file, without changing anything. Raises StoreError."""
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        db.set_busy_timeout(BUSY_MS)
+        empty = not value(db, "select count(*) from sqlite_schema")
+        return 0 if empty and not value(db, "pragma application_id") else version_of(db)
+    finally:
+        db.close()
+
+
+def version_of(db: apsw.Connection) -> int:
+    """Give the version of the schema of a database of gchat's. Raises StoreError if it is none, or is too new."""
+    if value(db, "pragma application_id") != APPLICATION_ID:
+        raise StoreError("not a gchat database")
+    version: int = value(db, "pragma user_version")
+    if version > len(SCHEMA):
+        raise StoreError(f"written by a newer gchat: its schema is {version}, this one knows {len(SCHEMA)}")
+    return version
+
+
+def _copy_whole(db: apsw.Connection, file: Path) -> None:
+    """Copy a database that nobody else writes to, all at once."""
+    part = file.with_name(f"{file.name}.part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    copy = apsw.Connection(str(part))
+    with copy.backup("main", db, "main") as backup:
+        backup.step()
+    copy.close()
+    part.rename(file)
+
+
+def rows(db: apsw.Connection, statement: str, *values: Any) -> list[Any]:
+    """Give all the rows that a statement gives."""
+    return db.execute(statement, values).fetchall()
+
+
+def value(db: apsw.Connection, statement: str, *values: Any) -> Any:
+    """Give the first column of the first row, or None."""
+    row: Any = db.execute(statement, values).fetchone()
+    return row[0] if row else None
+
+
+@contextlib.contextmanager
+def complaining(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong with a database into a StoreError that names it."""
+    try:
+        yield
+    except (apsw.Error, OSError, StoreError) as error:
+        raise StoreError(f"{path}: {reason(error)}") from None
+
+
+def reason(error: Exception) -> str:
+    """Say in a few words, in lower case, what went wrong."""
+    if isinstance(error, apsw.NotADBError):
+        return "not a gchat database"
+    if isinstance(error, apsw.FullError):
+        return "the disk is full"
+    if isinstance(error, apsw.IOError):
+        return "the disk has failed (I/O error)"
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).lower()
+    return str(error) or type(error).__name__

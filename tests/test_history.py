@@ -1,0 +1,375 @@
+"""What was said stays said: replay, /history, /search, the command line, and what a disk can do to them."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from people import GREETING, PATIENCE, ROOT, Person, eventually
+
+CAME = ["server: Input username.", "server: Your username is Bob."]
+TIME = r"\[\d\d:\d\d\] "
+
+
+@pytest.fixture
+def server(start):
+    return start(history__replay=20)
+
+
+def said(server, enter, *lines: str, name: str = "Ann") -> Person:
+    """Let somebody say these lines; they are kept when this is done."""
+    person = enter(server)
+    person.says(name)
+    while person.reads_line() != f"server: Your username is {name}.":
+        pass
+    for line in lines:
+        person.says(line)
+    if lines:
+        asks(person, "/history 1", lines[-1])
+    return person
+
+
+def asks(person: Person, command: str, what: str) -> None:
+    """Ask until the answer has this in it, and read all of the answer."""
+
+    def answered() -> bool:
+        person.says(command)
+        person.says("/notices")
+        answer = reads_until(person, "server: Notices are off.")
+        return any(what.removeprefix("/me ") in line for line in answer)
+
+    eventually(answered)
+
+
+def reads_until(person: Person, last: str) -> list[str]:
+    lines = []
+    while (line := person.reads_line()) != last:
+        lines.append(line)
+    return lines
+
+
+def answer(person: Person, command: str) -> list[str]:
+    """What a command answers, times taken out."""
+    person.says(command)
+    person.says("/notices")
+    return [re.sub(f"^{TIME}", "[hh:mm] ", line) for line in reads_until(person, "server: Notices are off.")]
+
+
+# Coming in.
+
+
+def test_whoever_comes_in_sees_what_was_said_lately_with_its_time(server, enter):
+    ann = said(server, enter, "hello", "/me waves")
+    bob = enter(server)
+    bob.says("Bob")
+    bob.sees(*CAME, "server: The last 2 lines in lobby, times in UTC:")
+    assert re.fullmatch(TIME + "Ann : hello", bob.reads_line())
+    assert re.fullmatch(TIME + r"\* Ann waves", bob.reads_line())
+    bob.sees("server: From here on it is live.")
+    ann.says("hello Bob")
+    bob.sees("Ann : hello Bob")
+
+
+def test_nothing_is_shown_for_an_empty_history(server, enter):
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    ann.says("hello")
+    bob.sees("Ann : hello")
+
+
+def test_as_many_lines_are_shown_as_are_set(start, enter):
+    server = start(history__replay=3)
+    said(server, enter, *"abcdef")
+    bob = enter(server)
+    bob.says("Bob")
+    bob.sees(*CAME, "server: The last 3 lines in lobby, times in UTC:")
+    assert [bob.reads_line()[-1] for _ in range(3)] == ["d", "e", "f"]
+
+
+def test_a_line_is_either_in_what_one_is_shown_or_heard_and_never_both(server, enter):
+    talker = said(server, enter, "line 0")
+    newcomers = []
+    for number in range(1, 400):
+        talker.says(f"line {number}")
+        if number % 20 == 0:
+            newcomers.append(enter(server))
+            newcomers[-1].says(f"b{number}")
+    talker.says("the end")
+    for person in newcomers:
+        lines = reads_until(person, "Ann : the end")
+        numbers = [int(line.split()[-1]) for line in lines if "Ann : line" in line]
+        assert numbers == list(range(numbers[0], 400))
+        live = lines.index("server: From here on it is live.")
+        assert all(re.match(TIME, line) for line in lines[3:live])
+        assert not any(re.match(TIME, line) for line in lines[live:])
+
+
+def test_what_was_said_is_there_after_a_restart(start, enter, tmp_path):
+    first = start(data=tmp_path, history__replay=20)
+    said(first, enter, "hello", "again")
+    assert first.stop() == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"history.db", "lock"}
+    second = start(data=tmp_path, history__replay=20)
+    bob = enter(second)
+    bob.says("Bob")
+    bob.sees(*CAME, "server: The last 2 lines in lobby, times in UTC:")
+    assert [bob.reads_line().split("Ann : ")[1] for _ in range(2)] == ["hello", "again"]
+
+
+def test_a_line_that_was_heard_survives_kill_9(start, enter, tmp_path):
+    for number in range(3):
+        server = start(data=tmp_path)
+        ann, bob = enter(server, "Ann"), enter(server, "Bob")
+        ann.says(f"line {number}")
+        bob.sees(f"Ann : line {number}")
+        server.stop(signal.SIGKILL)
+    assert [line.split(" : ")[1] for line in history(tmp_path)[1].splitlines()] == ["line 0", "line 1", "line 2"]
+
+
+def test_without_history_nothing_is_kept_and_no_disk_is_needed(start, enter, tmp_path):
+    (tmp_path / "data").touch()  # no folder can be made here
+    server = start(history__keep="no", history__replay=20, data=tmp_path / "data")
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    ann.says("hello")
+    bob.sees("Ann : hello")
+    enter(server, "Carl")
+    for command in ("/history", "/search hello"):
+        ann.says(command)
+        ann.sees("server: This server keeps no history.")
+
+
+# Commands.
+
+
+def test_history_pages_back(server, enter):
+    ann = said(server, enter, *(f"line {number}" for number in range(6)))
+    assert answer(ann, "/history") == [
+        "server: 6 lines in lobby, times in UTC:",
+        *(f"[hh:mm] Ann : line {number}" for number in range(6)),
+        "server: That is where it began.",
+    ]
+    page = answer(ann, "/history 2")
+    assert page[1:3] == ["[hh:mm] Ann : line 4", "[hh:mm] Ann : line 5"]
+    again = page[-1].removeprefix("server: For what was said before: ")
+    page = answer(ann, again)
+    assert page[1:3] == ["[hh:mm] Ann : line 2", "[hh:mm] Ann : line 3"]
+    page = answer(ann, page[-1].removeprefix("server: For what was said before: "))
+    assert page[-1] == "server: That is where it began."
+
+
+def test_history_before_a_time(server, enter):
+    ann = said(server, enter, "hello")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+    assert answer(ann, f"/history before {tomorrow}")[1:2] == ["[hh:mm] Ann : hello"]
+    assert answer(ann, f"/HISTORY 5 Before {tomorrow} 12:00")[1:2] == ["[hh:mm] Ann : hello"]
+    assert answer(ann, "/history before 2020-01-01") == ["server: Nothing was said in lobby before that."]
+
+
+def test_search_finds_words_phrases_and_beginnings(server, enter):
+    ann = said(server, enter, "hello Alice", "Alice is not here", "goodbye")
+    assert answer(ann, "/search alice") == [
+        "server: 2 lines in lobby, newest first, times in UTC:",
+        "[hh:mm] Ann : *Alice* is not here",
+        "[hh:mm] Ann : hello *Alice*",
+    ]
+    assert answer(ann, '/search "hello alice"')[1:] == ["[hh:mm] Ann : *hello Alice*"]
+    assert answer(ann, "/search good*")[1:] == ["[hh:mm] Ann : *goodbye*"]
+    assert answer(ann, "/search nothing") == ["server: Nothing in lobby has: nothing"]
+
+
+def test_a_search_finds_what_was_heard_a_moment_ago(server, enter):
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    for number in range(20):
+        ann.says(f"word{number}")
+        bob.sees(f"Ann : word{number}")
+        assert answer(bob, f"/search word{number}")[1:] == [f"[hh:mm] Ann : *word{number}*"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("/history x", "That is not how to use it: /history [N] [before TIME]"),
+        ("/history 5 6", "That is not how to use it: /history [N] [before TIME]"),
+        ("/history before", "That is not how to use it: /history [N] [before TIME]"),
+        ("/history before noon", "That is not a time: noon. Try 18:30, 2026-11-22 or 2026-11-22 18:30 (UTC)."),
+        ("/history before #x", "That is not a time: #x. Try 18:30, 2026-11-22 or 2026-11-22 18:30 (UTC)."),
+        ("/history", "Nothing was said in lobby yet."),
+        ("/history before 10:00", "Nothing was said in lobby before that."),
+        ("/history before #1", "Nothing was said in lobby before that."),
+        ("/search", "That is not how to use it: /search WORDS"),
+        ("/search :-)", "There is no word to search for in: :-)"),
+        ("/search hello", "Nothing in lobby has: hello"),
+    ],
+)
+def test_a_question_about_the_past_that_has_no_answer_gets_a_sentence(server, enter, typed, told):
+    ann = enter(server, "Ann")
+    assert answer(ann, typed) == [f"server: {told}"]
+
+
+# The command line.
+
+
+def gchat(*args: object) -> tuple[int, str, str]:
+    words = [sys.executable, str(ROOT / "gchat.py"), *map(str, args)]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def history(data, *args: object) -> tuple[int, str, str]:
+    return gchat("history", "--data", data, *args)
+
+
+def test_history_is_printed_while_the_server_runs(server, enter):
+    said(server, enter, "hello", "/me waves")
+    status, text, complaints = history(server.data)
+    assert (status, complaints) == (0, "")
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    assert re.fullmatch(f"{stamp} \\[lobby\\] Ann : hello\n{stamp} \\[lobby\\] \\* Ann waves\n", text)
+    first, second = map(json.loads, history(server.data, "--format", "jsonl")[1].splitlines())
+    assert {**first, "at": 0} == {"event": "said", "room": "lobby", "name": "Ann", "id": 1, "at": 0, "text": "hello"}
+    assert (second["text"], second["action"]) == ("waves", True)
+    assert history(server.data, "--since", "2020-01-01", "--room", "lobby")[1] == text
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--room", "dev"], "{data}: nothing was said in dev"),
+        (["--since", "2030-01-01"], "{data}: nothing was said since 2030-01-01"),
+        (["--since", "noon"], "--since: That is not a time: noon. Try 18:30, 2026-11-22 or 2026-11-22 18:30 (UTC)."),
+        (["--data", "/no/where"], "/no/where/history.db: no history is kept here"),
+    ],
+)
+def test_history_that_is_not_there_is_told_in_one_line(server, enter, args, told):
+    said(server, enter, "hello")
+    assert history(server.data, *args) == (1, "", f"gchat: {told.format(data=server.data)}\n")
+
+
+def test_a_reader_that_has_seen_enough_is_no_trouble(server, enter):
+    said(server, enter, *(f"line {number}" for number in range(50)))
+    shell = f"{sys.executable} {ROOT}/gchat.py history --data {server.data} | head -1; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert ended.stdout.splitlines()[1:] == ["0"]
+    assert ended.stderr == ""
+
+
+def test_a_backup_is_made_while_the_server_runs_and_can_be_served_from(server, start, enter, tmp_path):
+    ann = said(server, enter, "hello")
+    file = tmp_path / "history.db"
+    status, told, complaints = gchat("backup", file, "--data", server.data)
+    assert (status, complaints) == (0, "")
+    assert told.startswith(f"{file}: 1 lines, ")
+    ann.says("not in the copy")
+    assert history(tmp_path)[1].count("\n") == 1
+    other = start(data=tmp_path)
+    assert answer(enter(other, "Bob"), "/search hello")[1:] == ["[hh:mm] Ann : *hello*"]
+
+
+def test_a_backup_that_cannot_be_made_is_told_in_one_line(server, enter, tmp_path):
+    file = tmp_path / "mine"
+    file.touch()
+    assert gchat("backup", file, "--data", server.data) == (1, "", f"gchat: {file}: exists already\n")
+    (tmp_path / "history.db").write_text("mine, too")
+    assert gchat("backup", tmp_path / "b", "--data", tmp_path) == (
+        1,
+        "",
+        f"gchat: {tmp_path}/history.db: not a gchat database\n",
+    )
+
+
+def test_a_second_server_on_the_same_data_is_refused_with_the_pid_of_the_first(server):
+    status, _, told = gchat("--listen", "127.0.0.1:0", "--data", server.data)
+    assert status == 2
+    assert told.endswith(f": in use by another gchat, process {server.process.pid}\n")
+
+
+def test_a_server_does_not_start_on_what_is_no_database_of_its_own(tmp_path):
+    with sqlite3.connect(tmp_path / "history.db") as db:
+        db.execute("create table mine(x)")
+    db.close()
+    status, _, told = gchat("--listen", "127.0.0.1:0", "--data", tmp_path)
+    assert (status, told.count("\n")) == (2, 1)
+    assert told.endswith(f"[server] data = {tmp_path}: {tmp_path}/history.db: not a gchat database\n")
+
+
+# A disk that fails.
+
+
+def test_when_the_disk_takes_no_more_the_author_is_told_and_nobody_hears_it(start, enter):
+    server = start()
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    ann.says("hello")
+    bob.sees("Ann : hello")
+    pid, unlimited = server.process.pid, resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    size = (server.data / "history.db-wal").stat().st_size
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, unlimited[1]))
+    for _ in range(3):
+        ann.says("is this heard?")
+        ann.sees("server: Not sent: the disk has failed (I/O error).")
+    ann.says("/who")
+    ann.sees("server: 2 in lobby: Ann, Bob")
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+
+    eventually(lambda: ann.says("and now?") or "Ann : and now?" in answer(ann, "/history 1")[1])
+    bob.sees("Ann : and now?")
+    server.logs("WARNING history is written again")
+    assert len(re.findall("history cannot be written", server.log())) == 1
+    assert history(server.data)[1].count("is this heard?") == 0
+
+
+@pytest.fixture
+def frozen(start, tmp_path):
+    """A server whose disk froze after it had started."""
+    server = start(program="tests/probe_server.py", data=tmp_path, history__queue=5)
+    yield server
+    (tmp_path / "frozen").unlink(missing_ok=True)
+
+
+def test_a_frozen_disk_stalls_nothing_that_does_not_need_it(frozen, enter):
+    ann, bob = enter(frozen, "Ann"), enter(frozen, "Bob")
+    (frozen.data / "frozen").touch()
+    ann.says("hello")
+    for person in (ann, bob):
+        person.says("/who")
+        person.sees("server: 2 in lobby: Ann, Bob")
+    carl = enter(frozen, "Carl")
+    carl.says("/nonsense")
+    assert carl.reads_line().startswith("server: Unknown command")
+    carl.hangs_up()
+    (frozen.data / "frozen").unlink()
+    bob.sees("Ann : hello")
+
+
+def test_past_a_full_queue_each_author_waits_and_is_told_after_a_while(frozen, enter):
+    ann, bob, carl = (enter(frozen, name) for name in ("Ann", "Bob", "Carl"))
+    (frozen.data / "frozen").touch()
+    for number in range(7):
+        ann.says(f"line {number}")
+    bob.says("/who")
+    bob.sees("server: 3 in lobby: Ann, Bob, Carl")
+    bob.says("me too")
+    carl.says("/who")
+    carl.sees("server: 3 in lobby: Ann, Bob, Carl")
+    for person in (ann, ann, bob):
+        person.sees("server: Not sent: the disk does not keep up with what is said. Try again later.")
+    (frozen.data / "frozen").unlink()
+    carl.sees(*(f"Ann : line {number}" for number in range(5)))
+    ann.says("line 7")
+    carl.sees("Ann : line 7")
+
+
+def test_a_frozen_disk_does_not_keep_the_server_from_stopping(start, enter, tmp_path):
+    server = start(program="tests/probe_server.py", data=tmp_path, server__drain_seconds=0.3)
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    (tmp_path / "frozen").touch()
+    ann.says("hello")
+    bob.says("/who")
+    bob.sees("server: 2 in lobby: Ann, Bob")
+    assert server.stop() == 0
+    assert bob.reads_to_the_end() == b"server: Closing down.\r\n"
