@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 WholeNumber = Annotated[int, msgspec.Meta(ge=0)]
+Replay = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=1e5)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
@@ -63,7 +64,7 @@ class Rooms(msgspec.Struct, frozen=True):
 class History(msgspec.Struct, frozen=True):
     keep: bool = True
     sync: Literal["normal", "full"] = "normal"
-    replay: WholeNumber = 20
+    replay: Replay = 20
     days: Days = 30.0
     lines_per_room: Count = 100_000
     queue: Count = 10_000
@@ -177,6 +178,7 @@ def _convert(text: str, type: Any) -> Any:
 _EXPECTED: dict[Any, str] = {
     Count: "expected a whole number, 1 or more",
     WholeNumber: "expected a whole number, 0 or more",
+    Replay: "expected a whole number from 0 to 1000",
     Days: "expected a number of days, more than 0",
     Seconds: "expected a number of seconds, 0 or more",
 }

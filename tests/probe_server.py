@@ -1,7 +1,7 @@
 """gchat, with three things that tests need: faults to order, a disk that freezes, and a count of what is alive.
 
 Run like gchat.py. Nothing is committed while there is a file `frozen` in the data directory; whoever waits for a full
-queue is told after half a second. The garbage collector stays off throughout, so whatever a session leaves behind stays to be counted.
+queue is told after half a second. The garbage collector stays off, so whatever a session leaves behind is counted.
 SIGUSR1 prints a line of JSON. A line with `boom in reading KIND`, `/boom KIND` or `boom in rendering KIND` raises that.
 """
 

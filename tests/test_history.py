@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from people import GREETING, PATIENCE, ROOT, Person, eventually
+from people import PATIENCE, ROOT, Person, eventually
 
 CAME = ["server: Input username.", "server: Your username is Bob."]
 TIME = r"\[\d\d:\d\d\] "

@@ -21,7 +21,7 @@ from gchatd.settings import Address, Limits, Server, Settings, load
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECTIONS = {name: getattr(Settings(), name) for name in ("server", "limits", "rooms", "log")}
+SECTIONS = {name: getattr(Settings(), name) for name in ("server", "limits", "rooms", "history", "log")}
 OPTIONS = [(section, option) for section, struct in SECTIONS.items() for option in struct.__struct_fields__]
 
 brief = hypothesis_settings(max_examples=200, deadline=None)
@@ -104,6 +104,11 @@ def test_a_value_that_turns_out_not_to_work_is_told_with_its_source(write):
         ("server", "drain_seconds", "2.5", 2.5),
         ("limits", "stalled_seconds", "1e3", 1000.0),
         ("log", "level", "warning", "warning"),
+        ("history", "keep", "no", False),
+        ("history", "keep", "True", True),
+        ("history", "sync", "full", "full"),
+        ("history", "replay", "0", 0),
+        ("history", "days", "0.5", 0.5),
         ("server", "data", "/var/lib/my chat/100%", "/var/lib/my chat/100%"),
         ("server", "listen", "127.0.0.1:0", (Address("127.0.0.1", 0),)),
         ("server", "listen", "localhost:65535", (Address("localhost", 65535),)),
@@ -137,6 +142,10 @@ WRONG = [
     ("rooms", "announce_up_to", ["-1", "all", ""], "a whole number, 0 or more"),
     ("limits", "stalled_seconds", ["-1", "-0.1", "nan", "inf", "-inf", "1e400"], "a number of seconds, 0 or more"),
     ("server", "drain_seconds", ["-1", "nan", "5s", "soon", ""], "a number of seconds, 0 or more"),
+    ("history", "keep", ["maybe", "2", ""], "yes or no"),
+    ("history", "sync", ["fast", ""], "one of normal, full"),
+    ("history", "replay", ["-1", "1001", "9" * 30], "a whole number from 0 to 1000"),
+    ("history", "days", ["0", "-1", "nan", "inf", "a week"], "a number of days, more than 0"),
     ("log", "level", ["loud", "INFO", "info debug", ""], "one of debug, info, warning, error"),
     ("server", "data", [""], "one line of text"),
     ("server", "listen", ["127.0.0.1", "localhost", "1337", ":1337", "127.0.0.1:", "127.0.0.1:port"], "ADDRESS:PORT"),

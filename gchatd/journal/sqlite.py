@@ -33,7 +33,6 @@ from ..events import NotSent
 from .store import PAGE_BYTES, TRIM_STEP, Lock, Writer, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from ..events import Event
@@ -198,23 +197,28 @@ class SqliteJournal:
         """Write what is history; give what may be delivered: everything as it was committed, or as not sent."""
         now = _now()
         history = [event for event in batch if event.kept]
-        ids: Iterator[int] = itertools.repeat(0)
-        if history and (self._writer is not None or time.monotonic() >= self._retry_at):
+        ids = itertools.count(self._write(history, now) if history else 0)
+        if history and not self._works:
+            return [
+                NotSent(room=event.room, name=event.name, at=now, origin=event.origin, why=self._why)
+                if event.kept
+                else msgspec.structs.replace(event, at=now)
+                for event in batch
+            ]
+        return [msgspec.structs.replace(event, id=next(ids) if event.kept else 0, at=now) for event in batch]
+
+    def _write(self, history: list[Event], at: int) -> int:
+        """Write events and give the id of the first; `_works` tells whether that could be done."""
+        first_id = 0
+        if self._writer is not None or time.monotonic() >= self._retry_at:
             try:
                 writer = self._writer = self._writer or self._opened_anew()
-                ids = itertools.count(writer.append(history, now))
+                first_id = writer.append(history, at)
                 self._last_id = writer.last_id
                 self._works = True
             except Exception as error:
                 self._fail(error)
-        committed: list[Event] = []
-        for event in batch:
-            id = next(ids) if event.kept else 0
-            if event.kept and not id:
-                committed.append(NotSent(room=event.room, name=event.name, at=now, origin=event.origin, why=self._why))
-            else:
-                committed.append(msgspec.structs.replace(event, id=id, at=now))
-        return committed
+        return first_id
 
     def _hand_back(self, batch: list[Event]) -> None:
         self._committed += len(batch)
