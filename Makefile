@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run test check format bench picture clean
+.PHONY: help run test check format bench torture picture clean
 
 help:
 	@echo 'make run    start the server (make run ARGS="--listen 0.0.0.0:1337")'
@@ -11,6 +11,7 @@ help:
 	@echo 'make check  ruff and mypy'
 	@echo 'make format lay out the code as check wants it'
 	@echo 'make bench  measure (make bench ONLY=fanout for a part of it; ROUNDS=5)'
+	@echo 'make torture  kill -9 200 times under load, and real trouble with the disk (SEED=n to repeat)'
 	@echo 'make picture  make the picture in README.md anew'
 
 run: $(VENV)/run
@@ -30,6 +31,10 @@ format: $(VENV)/dev
 
 bench: $(VENV)/dev
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+torture: $(VENV)/dev
+	$(BIN)/python tests/torture/kill.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python tests/torture/disk.py
 
 picture: $(VENV)/dev
 	$(BIN)/python docs/session_picture.py

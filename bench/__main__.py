@@ -1,6 +1,6 @@
 """Runs the measurements that are asked for and prints one table.
 
-    python -m bench [--only fanout,connect,memory,size,stalls,slow] [--rounds 5] [--seconds 2]
+    python -m bench [--only fanout,connect,memory,size,stalls,slow,history,search,wal] [--rounds 5] [--seconds 2]
 
 Every round starts each server anew, one after the other, so that a machine whose speed drifts treats all alike. A value
 is the median of the rounds, a ratio is that of the medians, and the spread shown is that of gchat's value. Written to
@@ -10,7 +10,6 @@ bench/results/latest.json as well (a part of them to part.json).
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import os
@@ -20,69 +19,17 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import gevent
 
+from .history import history, search, wal
 from .load import Load, RunFailedError
 from .servers import Ergo, Gchat, Inspircd, Ncat, Ngircd, Reference, Server, Watched
+from .table import Table, attempt, number
 
 PEERS: tuple[type[Server], ...] = (Ngircd, Inspircd, Ergo, Ncat)
 PEER_ROUNDS = 2  # they are there for comparison, and some take a minute to let 1,000 clients in
 TALKERS = (1, 16, 200)
-
-
-class Table:
-    """The rows of the report, and what becomes of the runs."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.failures: list[str] = []
-        self.notes: list[str] = []
-
-    def compare(self, what: str, unit: str, runs: dict[str, list[float]], target: float, at_most: bool = False) -> None:
-        """Add a row: gchat's median, the reference's and the peers', and the ratio to the reference."""
-        medians = {name: statistics.median(values) for name, values in runs.items() if values}
-        ratio = medians["gchat"] / medians["reference"]
-        self._add(what, unit, runs["gchat"], ratio, target, at_most, reference=medians["reference"])
-        for name, median in medians.items():
-            if name not in ("gchat", "reference"):
-                ratio = median / medians["reference"]
-                self.notes.append(f"{what}, {name}: {number(median)} {unit}, {ratio:.2f} x reference")
-
-    def absolute(self, what: str, unit: str, values: list[float], target: float) -> None:
-        """Add a row whose value, not ratio, has a target that it may at most be."""
-        self._add(what, unit, values, statistics.median(values), target, True, reference=None)
-
-    def _add(
-        self, what: str, unit: str, values: list[float], judged: float, target: float, at_most: bool, **more: Any
-    ) -> None:
-        reached = judged <= target if at_most else judged >= target
-        row = {"what": what, "unit": unit, "value": statistics.median(values), "judged": judged, "target": target}
-        self.rows.append({**row, "at_most": at_most, "reached": reached, "runs": values, **more})
-
-    def show(self) -> None:
-        head = ("", "value", "min to max", "reference", "ratio", "to reach")
-        lines = [head]
-        for row in self.rows:
-            low, high = min(row["runs"]), max(row["runs"])
-            sign = "<=" if row["at_most"] else ">="
-            reference = number(row["reference"]) if row["reference"] is not None else ""
-            ratio = f"{row['judged']:.2f} x" if row["reference"] is not None else ""
-            target = f"{sign} {row['target']:g}{' x' if ratio else ''}{'' if row['reached'] else '  NOT REACHED'}"
-            value = f"{number(row['value'])} {row['unit']}"
-            lines.append((row["what"], value, f"{number(low)} to {number(high)}", reference, ratio, target))
-        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-        for line in lines:
-            print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
-        for note in self.notes:
-            print(f"  {note}")
-        for failure in self.failures:
-            print(f"FAILED: {failure}")
-
-
-def number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def fanout(table: Table, rounds: int, seconds: float) -> None:
@@ -106,7 +53,7 @@ def fanout(table: Table, rounds: int, seconds: float) -> None:
                     busy.append(run["load_busy"])
                 p99[kind.name].append(run["p99_ms"])
                 continue
-            if kind in PEERS:  # what does not work once is not tried again
+            if kind.peer:  # what does not work once is not tried again
                 servers.remove(kind)
     for w, target in zip(TALKERS, (0.85, 4, 5), strict=True):
         table.compare(f"deliveries/s, W={w}", "/s", rates[w], target)
@@ -238,22 +185,13 @@ class Watch:
             time.sleep(0.05)
 
 
-@contextlib.contextmanager
-def attempt(table: Table, kind: type[Server]):
-    """A run that fails is told, and is no number. That of a peer is no failure of ours."""
-    try:
-        yield
-    except (RunFailedError, RuntimeError, NotImplementedError) as error:
-        (table.notes if kind in PEERS else table.failures).append(f"{kind.name}: {error}")
-
-
 def kernel_kb() -> int:
     slab = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("Slab:"))
     tcp = next(line for line in Path("/proc/net/sockstat").read_text().splitlines() if line.startswith("TCP:"))
     return int(slab.split()[1]) + int(tcp.split()[-1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-MEASUREMENTS = {one.__name__: one for one in (fanout, connect, memory, size, stalls, slow)}
+MEASUREMENTS = {one.__name__: one for one in (fanout, connect, memory, size, stalls, slow, history, search, wal)}
 
 
 def main() -> int:

@@ -3,8 +3,11 @@
  * It takes orders on standard input, one a line, and answers each with one line of JSON:
  *
  *     connect N          have N clients connected and named; how many a second that made
- *     talk W SECONDS     W clients talk, each with one line outstanding: a line is said when the talker's line before it
- *                        has reached every listener. Deliveries a second, latencies, and what was lost or doubled
+ *     talk W SECONDS [RATE]
+ *                        W clients talk, each with one line outstanding: a line is said when the talker's line before it
+ *                        has reached every listener. Deliveries a second, latencies, and what was lost or doubled. With
+ *                        a RATE, in lines a second, a line is said when it is due and one of them is free; its latency
+ *                        counts from when it was due
  *     lazy K             from now on the last K clients do not read (0: all do again)
  *     alone W SECONDS    how fast it reads and checks when another process does nothing but write to it
  *     quit
@@ -55,6 +58,8 @@ static int talkers, talking;         /* how many talk; whether new lines are sti
 static uint32_t *expected;           /* [client][talker]: the number of the next line */
 static uint32_t *said, *heard_by;    /* [talker]: lines said; listeners that the last one has reached */
 static uint64_t *said_at;            /* [talker]: when, in ns */
+static int *free_talkers, free_count; /* who may say the next line that is due, when there is a rate */
+static double rate;                  /* lines a second, 0: as many as can be */
 static uint64_t deliveries, doubled, misordered, outstanding;
 static uint64_t now;                 /* ns, when the piece being read came in */
 static uint64_t idle_ns;             /* time spent waiting for events */
@@ -139,7 +144,9 @@ static void hear(struct client *client, const char *line, const char *end)
     record(now - said_at[talker]);
     if (++heard_by[talker] == (uint32_t)(ready_count - lazy_count - 1)) {
         outstanding--;
-        if (talking)
+        if (rate)
+            free_talkers[free_count++] = talker;
+        else if (talking)
             say(talker);
     }
 }
@@ -303,6 +310,8 @@ static void begin_round(int count)
     said = calloc(talkers, sizeof *said);
     heard_by = calloc(talkers, sizeof *heard_by);
     said_at = calloc(talkers, sizeof *said_at);
+    free_talkers = calloc(talkers, sizeof *free_talkers);
+    free_count = 0;
     deliveries = doubled = misordered = outstanding = worst = 0;
     memset(buckets, 0, sizeof buckets);
 }
@@ -314,6 +323,7 @@ static void end_round(void)
     free(said);
     free(heard_by);
     free(said_at);
+    free(free_talkers);
 }
 
 /* Talk for so long; the first tenth is for warming up and counts only for what is lost or doubled. */
@@ -323,10 +333,21 @@ static void do_talk(int count, double seconds)
     uint64_t start = clock_ns(), warm = start + seconds * 1e8, stop = warm + seconds * 9e8, counted = 0;
     uint64_t idle = 0;
     int counting = 0;
-    for (int talker = 0; talker < talkers; talker++)
-        say(talker);
+    uint64_t due = start;
+    for (int talker = 0; talker < talkers; talker++) {
+        if (rate)
+            free_talkers[free_count++] = talker;
+        else
+            say(talker);
+    }
     while (clock_ns() < stop) {
-        wait_for_events(100);
+        while (rate && free_count && clock_ns() >= due) {
+            int talker = free_talkers[--free_count];
+            say(talker);
+            said_at[talker] = due;
+            due += 1e9 / rate;
+        }
+        wait_for_events(rate ? 1 : 100);
         if (!counting && clock_ns() >= warm) {
             counting = 1;
             idle = idle_ns;
@@ -451,7 +472,7 @@ int main(int argc, char **argv)
             return 0;
         if (sscanf(orders, "connect %d", &number) == 1)
             do_connect(number);
-        else if (sscanf(orders, "talk %d %lf", &number, &seconds) == 2)
+        else if (rate = 0, sscanf(orders, "talk %d %lf %lf", &number, &seconds, &rate) >= 2)
             do_talk(number, seconds);
         else if (sscanf(orders, "lazy %d", &number) == 1)
             do_lazy(number);

@@ -41,8 +41,8 @@ class Load:
             raise RunFailedError(f"only {answer['ready']} of {clients} clients came in: {answer}")
         return answer
 
-    def talk(self, talkers: int, seconds: float) -> dict[str, Any]:
-        closed, answer = self._closed, self._order(f"talk {talkers} {seconds}")
+    def talk(self, talkers: int, seconds: float, rate: float = 0) -> dict[str, Any]:
+        closed, answer = self._closed, self._order(f"talk {talkers} {seconds} {rate}")
         self._closed = answer["closed"]
         if self._closed > closed + self._lazy:
             raise RunFailedError(f"the server closed clients that read: {answer}")

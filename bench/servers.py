@@ -23,16 +23,18 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def pinned(core: int):
-    """Give what makes a child process stay on one core, and have all the file descriptors it may."""
-    return ["taskset", "-c", str(core)]
+def pinned(*cores: int) -> list[str]:
+    """Give what makes a child process stay on some cores."""
+    return ["taskset", "-c", ",".join(map(str, cores))]
 
 
 class Server:
-    """A server on a port of this machine's loopback, pinned to one core. A context manager."""
+    """A server on a port of this machine's loopback, pinned to its cores. A context manager."""
 
     name = ""
     protocol = "gchat"
+    cores: tuple[int, ...] = (SERVER_CORE,)
+    peer = False  # somebody else's server, there for comparison
     stdout: int | None = None  # None: into the log
 
     def __init__(self) -> None:
@@ -51,7 +53,7 @@ class Server:
     def __enter__(self):
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                pinned(SERVER_CORE) + self.command(), stdout=self.stdout or log, stderr=log, stdin=subprocess.PIPE
+                pinned(*self.cores) + self.command(), stdout=self.stdout or log, stderr=log, stdin=subprocess.PIPE
             )
         until = time.monotonic() + PATIENCE
         while True:
@@ -114,6 +116,7 @@ class Watched(Gchat):
 
 class Ngircd(Server):
     name = "ngircd"
+    peer = True
     protocol = "irc"
     program = "ngircd"
 
@@ -179,6 +182,7 @@ class Ergo(Ngircd):
 
 class Ncat(Server):
     name = "ncat --chat"
+    peer = True
     protocol = "ncat"
 
     @classmethod

@@ -127,6 +127,10 @@ class Person:
         line, _, self._unread = self._unread.partition(b"\r\n")
         return line.decode()
 
+    def fileno(self) -> int:
+        """So that one can wait, by select, for whoever is told something first."""
+        return self._sock.fileno()
+
     def takes(self, count: int) -> bytes:
         """Read some bytes, and only those."""
         return self._sock.recv(count)

@@ -4,6 +4,7 @@ database of gchat's is refused untouched."""
 from __future__ import annotations
 
 import os
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -154,6 +155,23 @@ def test_words_phrases_and_beginnings_are_found_newest_first_and_marked(writer, 
     says(writer, "hello Alice", "Alice and Bob", "the café at noon", "HELLO again")
     says(writer, "hello from elsewhere", room="dev")
     assert texts(look.search("lobby", words, 10)) == found
+
+
+@pytest.mark.parametrize("few", [1, 3, 1000])
+@pytest.mark.parametrize("words", ["b*", "b* rare", "rare b*", "wor* b*", '"a b"* rare', "nothing*"])
+def test_beginnings_are_found_alike_whether_they_were_said_lately_or_not(writer, look, monkeypatch, few, words):
+    says(writer, *(f"word {number} a bee {'rare' if number % 7 == 0 else ''}" for number in range(30)))
+    says(writer, *["other words"] * 3)
+    pattern = [
+        rf"\b{word.rstrip('*')}{'' if word.endswith('*') else chr(92) + 'b'}" for word in words.replace('"', "").split()
+    ]
+    monkeypatch.setattr(reader, "FEW", few)
+    expected = [line.text for line in look.everything() if all(re.search(word, line.text) for word in pattern)][::-1][
+        :4
+    ]
+    page = look.search("lobby", words, 4)
+    assert [text.replace("\2", "").replace("\3", "") for text in texts(page)] == expected
+    assert page.more == (len(expected) == 4 and words != "nothing*")
 
 
 def test_a_search_says_whether_there_is_more(writer, look):

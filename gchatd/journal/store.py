@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 FILE = "history.db"
 APPLICATION_ID = 0x67636861  # "gcha", which SQLite keeps in the file's header
 
+FTS_COLUMNS = "text, tokenize = 'unicode61 remove_diacritics 2'"
+"""Words are what letters and digits make, in any script, case and accents aside."""
+
 SCHEMA = (
-    """
+    f"""
     create table events(
         id integer primary key autoincrement,  -- only grows, and is never used again
         at integer not null,                   -- milliseconds since 1970, UTC
@@ -36,14 +39,14 @@ SCHEMA = (
     create index events_by_room on events(room);
     create view spoken(id, text) as select id, event ->> 'text' from events;
     create virtual table words using fts5(
-        text, content = 'spoken', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
+        {FTS_COLUMNS}, content = 'spoken', content_rowid = 'id'
     );
     create trigger events_trimmed before delete on events
     when old.id <= (select coalesce(max(id), 0) from words_docsize)
     begin
         insert into words(words, rowid, text) values('delete', old.id, old.event ->> 'text');
     end;
-    """,
+    """,  # noqa: S608
 )
 """How to come from each version of the schema to the next; the first makes it. `words` is the index for searching: it
 keeps no second copy of the text, and `Writer.index` brings it up to date."""
