@@ -190,7 +190,9 @@ class Fanout:
                 continue
             heard = self._hub.fold(event)
             room = self._hub.rooms[event.room]
-            turn = turns.setdefault(room, Turn())
+            turn = turns.get(room)
+            if turn is None:
+                turn = turns[room] = Turn()
             turn.add(event, heard)
             if isinstance(event, Joined) and session is not None and room.recent:
                 turn.replays[event.origin] = self._replay(room, session.format)
