@@ -77,11 +77,11 @@ def serve(config: Settings) -> None:
     hub, journal = _hub_and_journal(config)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
     fanout = Fanout(hub, journal, slow_readers)
-    door = TelnetDoor(hub, slow_readers, config.limits.line)
+    door = TelnetDoor(hub, slow_readers, config.limits, probes=config.telnet.mode == "auto")
 
     stop = _stop_on_signals()
     delivering = gevent.spawn(fanout.run)  # ends when the journal has been closed and is empty
-    gevent.spawn(sweeper.run, slow_readers)  # ends with the process
+    gevent.spawn(sweeper.run, slow_readers, door)  # ends with the process
     # A raw greenlet costs 0.9 KB less than a Greenlet. (gevent's stubs do not know that it is allowed here.)
     servers = [StreamServer(listener, door, spawn=gevent.spawn_raw) for listener in _listeners(config)]  # type: ignore[call-overload]
     for server in servers:
@@ -96,7 +96,7 @@ def serve(config: Settings) -> None:
         hub.history.close()
     hub.close()
     delivering.join(config.server.drain_seconds)
-    fanout.send_to_all(list(hub.sessions.values()), "Closing down.")
+    fanout.take_leave(list(hub.sessions.values()), "Closing down.")
     for session in list(hub.sessions.values()):
         session.outbox.flush(max(0, until - time.monotonic()))
 

@@ -126,7 +126,7 @@ static uint32_t number(const char *digits, int count)
 
 static void hear(struct client *client, const char *line, const char *end)
 {
-    const char *mark = memchr(line, '=', end - line);
+    const char *mark = *line == '[' ? NULL : memchr(line, '=', end - line); /* [: what was said before */
     if (!mark || end - mark < 17)
         return; /* a notice, a PING answered elsewhere */
     uint32_t talker = number(mark + 1, 5), line_number = number(mark + 7, 9);

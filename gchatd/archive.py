@@ -51,7 +51,8 @@ def back_up(directory: Path, file: Path) -> None:
 
 
 def _text(event: Said) -> str:
-    words = f"* {event.name} {event.text}" if event.action else f"{event.name} : {event.text}"
+    text = event.text.replace("\n", "\n    ")
+    words = f"* {event.name} {text}" if event.action else f"{event.name} : {text}"
     return f"{times.show_fully(event.at)} [{event.room}] {words}"
 
 

@@ -60,7 +60,7 @@ def run(session: Session, text: str, typed: str) -> None:
 
 
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name.casefold()[:32], COMMANDS, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(name.casefold()[:32], COMMANDS, n=1, cutoff=0.6)
     return f"Did you mean /{near[0]}? " if near else ""
 
 
@@ -111,7 +111,7 @@ def _history(session: Session, words: str) -> None:
     if not page.lines:
         session.reply(f"Nothing was said in {room}{' before that' if match[2] or match[3] else ' yet'}.")
         return
-    session.reply(f"{_lines(page)} in {room}, times in UTC:")
+    session.reply(f"{_lines(page)} in {room}, times in {session.format.zone}:")
     session.reply_with_events(page.lines)
     first = page.lines[0].id
     session.reply(
@@ -128,7 +128,7 @@ def _search(session: Session, words: str) -> None:
     if not page.lines:
         session.reply(f"Nothing in {room} has: {words}")
         return
-    session.reply(f"{_lines(page)} in {room}, newest first, times in UTC:")
+    session.reply(f"{_lines(page)} in {room}, newest first, times in {session.format.zone}:")
     session.reply_with_events(page.lines)
     if page.more:
         session.reply("There are older ones: add a word to find fewer.")
@@ -158,12 +158,67 @@ def _nick(session: Session, words: str) -> None:
 
 def _notices(session: Session, words: str) -> None:
     """/notices [on|off]"""
-    choice = words.casefold()
-    if choice in ("on", "off"):
-        session.show_notices(choice == "on")
-    elif choice:
-        raise _misused("notices")
+    if words:
+        session.restyle(notices=_choice("notices", words, "on", "off") == "on")
     session.reply(f"Notices are {'on' if session.format.notices else 'off'}.")
+
+
+def _theme(session: Session, words: str) -> None:
+    """/theme [colour|mono|contrast]"""
+    if words:
+        session.restyle(theme=_choice("theme", words, "colour", "mono", "contrast"))
+    session.reply(f"The theme is {session.format.theme}.")
+
+
+def _time(session: Session, words: str) -> None:
+    """/time [off|hh:mm|full] [+HH:MM]"""
+    choice, _, zone = words.partition(" ")
+    if choice:
+        time = _choice("time", choice, "off", "hh:mm", "full")
+        offset = times.parse_offset(zone.strip()) if zone.strip() else session.format.offset
+        session.restyle(time=time, offset=offset)
+    format = session.format
+    shown = "off" if format.time == "off" else f"shown as {format.time}"
+    session.reply(f"The time of each line is {shown}, in {format.zone}.")
+
+
+def _bell(session: Session, words: str) -> None:
+    """/bell [off|mentions|all]"""
+    if words:
+        session.restyle(bell=_choice("bell", words, "off", "mentions", "all"))
+    session.reply(
+        f"The bell is {session.format.bell if session.format.bell == 'off' else f'on for {session.format.bell}'}."
+    )
+
+
+def _plain(session: Session, words: str) -> None:
+    """/plain"""
+    session.be_rich(False)
+    session.reply("Your terminal shows what you type. /rich for a line that others' words do not break up.")
+
+
+def _rich(session: Session, words: str) -> None:
+    """/rich"""
+    session.be_rich(True)
+    session.reply("Your terminal has been asked for every key. If it can, there is a prompt now; /plain goes back.")
+
+
+def _reader(session: Session, words: str) -> None:
+    """/reader [on|off]"""
+    on = _choice("reader", words, "on", "off") == "on" if words else True
+    session.be_rich(not on)
+    if on:
+        session.restyle(reader=True, theme="mono", time="off", bell="off")
+        session.reply("One line an event, and nothing else. /reader off goes back.")
+    else:
+        session.restyle(reader=False)
+        session.reply("As it was before.")
+
+
+def _choice(name: str, word: str, *choices: str) -> str:
+    if word.casefold() not in choices:
+        raise _misused(name)
+    return word.casefold()
 
 
 def _quit(session: Session, words: str) -> None:
@@ -181,6 +236,12 @@ COMMANDS = {
         Command("search", "/search WORDS", 'find what was said: all words, a "phrase", the beginn* of a word', _search),
         Command("nick", "/nick NAME", "take another username", _nick, as_typed=True),
         Command("notices", "/notices on|off", "be told who joins, leaves and takes another name", _notices),
+        Command("theme", "/theme colour|mono|contrast", "how names look", _theme),
+        Command("time", "/time off|hh:mm|full [+HH:MM]", "the time of each line, and how far it is from UTC", _time),
+        Command("bell", "/bell off|mentions|all", "what rings: your name, or every line", _bell),
+        Command("rich", "/rich", "a line being typed that others' words do not break up, with history and Tab", _rich),
+        Command("plain", "/plain", "lines, as your terminal itself sends them", _plain),
+        Command("reader", "/reader on|off", "for a screen reader: one line an event, no decoration", _reader),
         Command("quit", "/quit [WORDS]", "leave, with some last words if you like", _quit, unnamed=True),
     )
 }

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .events import Event
-    from .hub import Hub
+    from .hub import Hub, User
     from .journal import Journal
     from .outbox import SlowReaders
     from .rooms import Room
@@ -42,24 +42,68 @@ log = logging.getLogger(__name__)
 TURN_BYTES = 65536
 """How much a turn brings to a listener, more or less: well below `limits.sendq`, which it must not fill by itself."""
 
+_DAYS_BEGIN_AT = 900_000  # milliseconds: somewhere a day begins at each quarter of an hour, and nowhere in between
+_MOST_REPLAYS = 100  # kept for a room, each for a format and a quarter of an hour
 _EVENT_BYTES = 32  # a name, a line's end: what an event takes beside its text
 _BETWEEN_PAUSES = 64  # listeners sent to before fan-out asks whether it is others' turn
 
 
 class Format(Protocol):
-    """A wire format: a small frozen value. People with equal formats are sent the same bytes object."""
+    """A wire format: a small frozen value. People with equal formats are sent the same bytes object.
+
+    What commands change of it are the fields of `doors.look.Look`.
+    """
 
     @property
     def notices(self) -> bool:
         """Whether comings and goings are shown."""
         ...
 
+    @property
+    def theme(self) -> str: ...
+
+    @property
+    def time(self) -> str: ...
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def bell(self) -> str: ...
+
+    @property
+    def echo(self) -> bool:
+        """Whether one sees one's own words like those of others."""
+        ...
+
+    @property
+    def mentions(self) -> bool:
+        """Whether what names somebody looks different to them."""
+        ...
+
+    @property
+    def zone(self) -> str:
+        """What the times that are shown are in, such as `UTC`."""
+        ...
+
     def render(self, event: Event) -> bytes:
         """Give an event as its listeners see it, or nothing if they do not."""
         ...
 
-    def recall(self, event: Event, today: int) -> bytes:
-        """Give something that was said as those who look back see it, with its time. `today`: see `times.show`."""
+    def render_mention(self, event: Event) -> bytes:
+        """Give an event as somebody sees it whom it names."""
+        ...
+
+    def recall(self, event: Event, now: int) -> bytes:
+        """Give something that was said as those who look back, now (milliseconds), see it, with its time."""
+        ...
+
+    def frame(self, data: bytes, alert: bool = False) -> bytes:
+        """Give whole lines as they are sent; with `alert` there is something new among them."""
+        ...
+
+    def farewell(self, text: str) -> bytes:
+        """Give the last thing that the server says to somebody, as it is sent."""
         ...
 
     def notice(self, text: str) -> bytes:
@@ -77,26 +121,44 @@ class Turn:
         self.own: dict[int, list[int]] = {}  # session number: which of the events it caused, so does not get
         self.since: dict[int, int] = {}  # session number: how many events happened before it came in
         self.replays: dict[int, bytes] = {}  # session number: what was said lately, when it came in
+        self.named: dict[int, list[int]] = {}  # session number: which of the events name its user
 
-    def add(self, event: Event, heard: bool) -> None:
-        """Note an event; one that is not `heard` is not sent, but somebody may have come in with it."""
+    def add(self, event: Event, heard: bool, named: Sequence[User]) -> None:
+        """Note an event, and whom it names; one that is not `heard` is not sent, but somebody may come in with it."""
         if heard:
             if event.origin:
                 self.own.setdefault(event.origin, []).append(len(self.events))
+            for user in named:
+                for session in user.sessions:
+                    if session.number != event.origin:
+                        self.named.setdefault(session.number, []).append(len(self.events))
             self.events.append(event)
         if isinstance(event, Joined) and event.origin:
             self.since[event.origin] = len(self.events)
 
-    def share(self, session: int, data: bytes, bounds: Sequence[int]) -> bytes:
+    def share(self, session: int, format: Format, data: bytes, bounds: Sequence[int]) -> bytes:
         """Cut what one session gets out of the data that all get. Event n is data[bounds[n] : bounds[n + 1]]."""
         since = self.since.get(session, 0)
-        pieces = []
+        others = {} if format.echo else dict.fromkeys(self.own.get(session, ()), b"")
+        if format.mentions:
+            for at in self.named.get(session, ()):
+                others[at] = format.render_mention(self.events[at])
+        pieces = [self.replays.get(session, b"")]
         start = bounds[since]
-        for at in self.own.get(session, ()):
+        for at in sorted(others):
             if at >= since:
-                pieces.append(data[start : bounds[at]])
+                pieces += (data[start : bounds[at]], others[at])
                 start = bounds[at + 1]
-        return b"".join([self.replays.get(session, b""), *pieces, data[start:]])
+        return b"".join([*pieces, data[start:]])
+
+    def special(self, format: Format) -> set[int]:
+        """Give the numbers of the sessions of a format that may get something else than the others."""
+        special = {*self.since}
+        if not format.echo:
+            special.update(self.own)
+        if format.mentions:
+            special.update(self.named)
+        return special
 
 
 class Listeners:
@@ -186,14 +248,14 @@ class Fanout:
             session = self._hub.sessions.get(event.origin)
             if isinstance(event, NotSent):
                 if session is not None:
-                    session.outbox.put(session.format.render(event))
+                    session.outbox.show(session.format.frame(session.format.render(event)))
                 continue
             heard = self._hub.fold(event)
             room = self._hub.rooms[event.room]
             turn = turns.get(room)
             if turn is None:
                 turn = turns[room] = Turn()
-            turn.add(event, heard)
+            turn.add(event, heard, self._hub.named_in(event.text) if isinstance(event, Said) else ())
             if isinstance(event, Joined) and session is not None and room.recent:
                 turn.replays[event.origin] = self._replay(room, session.format)
         for room, turn in turns.items():
@@ -201,10 +263,10 @@ class Fanout:
                 for format, listeners in self._audience(room).items():
                     self._deliver_turn(turn, format, listeners)
 
-    def send_to_all(self, sessions: Iterable[Session], text: str) -> None:
-        """Say something to many people as the server. Switches now and then."""
+    def take_leave(self, sessions: Iterable[Session], text: str) -> None:
+        """Say something to many people as the server, for the last time. Switches now and then."""
         for format, listeners in _by_format(sessions).items():
-            self._send_to_listeners(listeners, format.notice(text))
+            self._send_to_listeners(listeners, format.farewell(text))
 
     def _audience(self, room: Room) -> dict[Format, Listeners]:
         """Give a room's listeners by format: worked out when somebody has come, gone or changed format since."""
@@ -214,13 +276,16 @@ class Fanout:
 
     def _replay(self, room: Room, format: Format) -> bytes:
         """Give what was said lately in a room, for somebody who comes in."""
-        today = times.day()
-        if (format, today) not in room.replays:
+        now = times.now()
+        key = format, now // _DAYS_BEGIN_AT
+        if key not in room.replays:
             count = len(room.recent)
-            head = format.notice(f"The last {count} lines in {room.name}, times in UTC:")
-            lines = [format.recall(event, today) for event in room.recent]
-            room.replays[format, today] = b"".join([head, *lines, format.notice("From here on it is live.")])
-        return room.replays[format, today]
+            head = format.notice(f"The last {count} lines in {room.name}, times in {format.zone}:")
+            lines = [format.recall(event, now) for event in room.recent]
+            if len(room.replays) > _MOST_REPLAYS:
+                room.replays.clear()
+            room.replays[key] = b"".join([head, *lines, format.notice("From here on it is live.")])
+        return room.replays[key]
 
     def _deliver_turn(self, turn: Turn, format: Format, listeners: Listeners) -> None:
         """Send a room's turn to those who read one format: their own share to some, the same bytes to all others."""
@@ -228,19 +293,18 @@ class Fanout:
         bounds = list(itertools.accumulate(map(len, segments), initial=0))
         data = b"".join(segments)
         personal = []
-        for number in turn.own.keys() | turn.since.keys():
+        for number in turn.special(format):
             place = listeners.place(number)
             if place is not None:
                 personal.append(place)
-                if share := turn.share(number, data, bounds):
-                    listeners.sessions[place].outbox.put(share)
+                if share := turn.share(number, format, data, bounds):
+                    listeners.sessions[place].outbox.show(format.frame(share, alert=True))
                 self._pace.breathe()
-        self._send_to_listeners(listeners, data, personal)
+        if data:
+            self._send_to_listeners(listeners, format.frame(data, alert=True), personal)
 
     def _send_to_listeners(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:
         """Send the same bytes to every listener but those in some places. Switches now and then."""
-        if not data:
-            return
         changes = self._slow_readers.changes
         ways = listeners.ways(changes, but)
         for start in range(0, len(ways), _BETWEEN_PAUSES):

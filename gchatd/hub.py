@@ -10,6 +10,7 @@ people in them (`fanout.py`).
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,14 @@ from .pace import Pace
 from .rooms import LOBBY, Room
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .journal import History, Journal
     from .names import Name
     from .session import Session
 
+
+_WORDS = re.compile(r"[^\s,:;.!?()<>\"'/\\]+")
 
 MOST_UNDELIVERED = 2000
 """Committed events on their way to their listeners; past them, those who talk wait for their turn."""
@@ -85,6 +90,11 @@ class Hub:
         """Let the people in the event's room know. Returns at once; they hear it when the journal has it."""
         self._undelivered += 1
         self._journal.append(event)
+
+    def named_in(self, text: str) -> Sequence[User]:
+        """Give the users whose name is among the words of a text (2 us for ten words)."""
+        words = _WORDS.findall(text.casefold())
+        return [self.users[word] for word in self.users.keys() & words]
 
     def wait_to_talk(self) -> None:
         """Wait while too much that was said is still to be delivered: so nobody talks faster than all can hear.

@@ -77,7 +77,19 @@ class Outbox:
     of the stream and says goodbye.
     """
 
-    __slots__ = ("_done", "_queue", "_rules", "_sent", "_sock", "_unread", "failed", "progress_at", "send", "size")
+    __slots__ = (
+        "_done",
+        "_queue",
+        "_rules",
+        "_sent",
+        "_sock",
+        "_unread",
+        "around",
+        "failed",
+        "progress_at",
+        "send",
+        "size",
+    )
 
     def __init__(self, sock: Socket, rules: SlowReaders) -> None:
         self._sock = sock
@@ -85,18 +97,32 @@ class Outbox:
         self._queue: deque[bytes] | None = None  # made when something waits
         self._sent = 0  # bytes of the first in the queue that have gone
         self._done: gevent.event.Event | None = None  # made when somebody waits for the queue to be empty
+        self.around: Callable[[bytes], bytes] | None = None  # see `show_around`
         self.send: Callable[[bytes], int] = sock._sock.send  # TLS will need its own
         self._unread = 0  # bytes that the kernel held when it was last asked
         self.size = 0  # bytes that wait
         self.progress_at = 0.0  # monotonic seconds; only means something while something waits
         self.failed = ""
 
+    def show_around(self, around: Callable[[bytes], bytes] | None) -> None:
+        """Let what is shown from here on pass through a function: it finds room beside what is being typed.
+
+        An outbox that has one refers to itself; give None before it is let go.
+        """
+        self.around = around
+        if not self.failed:
+            self._switch_to(self._way())
+
+    def show(self, data: bytes) -> None:
+        """Send what others said, or the server has to say: see `put`."""
+        self.put(data if self.around is None else self.around(data))
+
     def put(self, data: bytes) -> None:
         """Send data to this client after all that was put before. Never blocks, never copies.
 
         Past `limits.sendq` bytes the client is closed: see "slow readers" in config.ini.
         """
-        send = self.send
+        send = self.send if self.around is None else self._plain_way()
         try:
             sent = send(data)
         except BlockingIOError:
@@ -116,7 +142,7 @@ class Outbox:
             self.progress_at = time.monotonic()
             self._unread = self._in_kernel()
             self._rules.behind.add(self)
-            self._switch_to(_take_nothing)
+            self._switch_to(self._way())
             gevent.spawn_raw(self._write)  # ours; ends when the queue is empty or this outbox has failed
         self._queue.append(data)
         self.size += len(data)
@@ -155,6 +181,7 @@ class Outbox:
         if self.failed:
             return
         self.failed = why
+        self.around = None
         self._switch_to(send_nowhere)
         self._nothing_waits()
         try:
@@ -189,8 +216,21 @@ class Outbox:
             self._queue.popleft()
             self._sent = 0
         if not self.failed:
-            self._switch_to(self._sock._sock.send)
             self._nothing_waits()
+            self._switch_to(self._way())
+
+    def _way(self) -> Callable[[bytes], int]:
+        return self._plain_way() if self.around is None else self._show_all
+
+    def _plain_way(self) -> Callable[[bytes], int]:
+        if self.failed:
+            return send_nowhere
+        return self._sock._sock.send if self._queue is None else _take_nothing
+
+    def _show_all(self, data: bytes) -> int:
+        """The `send` of a client that has something half typed."""
+        self.show(data)
+        return len(data)
 
     def _nothing_waits(self) -> None:
         self._queue = None

@@ -28,7 +28,7 @@ class Room:
         self.name = name
         self.recent: deque[Event] = deque(maxlen=replay)
         self.replays: dict[tuple[Format, int], bytes] = {}
-        """How each format shows `recent` on a day: fan-out's to make, and unmade here when something is said."""
+        """How each format shows `recent` at a time: fan-out's to make, and unmade here when something is said."""
         self.members: dict[User, None] = {}
         self.audience: dict[Format, Listeners] | None = None
         """The members' sessions, grouped by format: fan-out's to make, and unmade here when somebody comes or goes."""

@@ -6,11 +6,10 @@ Everything here runs in the client's own greenlet, in blocking style, and whatev
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Protocol
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import commands, times
+from .completion import complete
 from .errors import UserError
 from .events import Said
 from .names import parse_name
@@ -18,12 +17,13 @@ from .rooms import LOBBY
 from .wire.text import TOO_LONG, clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from .events import Event
     from .fanout import Format
     from .hub import Hub, User
     from .outbox import Outbox
+    from .wire.lineedit import Complete, Completions
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +38,41 @@ class Link(Protocol):
 
     outbox: Outbox
 
+    @property
+    def format(self) -> Format:
+        """How things look to this client."""
+        ...
+
     def wait(self) -> None:
         """Wait until there is something to read. Switches; never for longer than the client lives."""
         ...
 
-    def read(self) -> list[str] | None:
-        """Give the lines that the client has finished (None: it is gone). Never waits.
+    def read(self, complete: Complete) -> Sequence[str] | None:
+        """Give the lines that the client has finished (None: it is gone). Never waits; `format` may have changed.
 
-        A line is as it was typed, not cleaned yet; `TOO_LONG` from `wire.text` stands for one that was dropped.
+        A line is as it was typed, not cleaned yet; `TOO_LONG` from `wire.text` stands for one that was dropped. A LF is
+        in it only where a message has several lines.
         """
+        ...
+
+    def take_held(self) -> bytes:
+        """Give what is to be sent along with the next answer."""
+        ...
+
+    def restyle(self, **changes: Any) -> None:
+        """Change how things look: see the `format`."""
+        ...
+
+    def be_plain(self) -> None:
+        """Let the client show what its user types, and send lines."""
+        ...
+
+    def be_rich(self) -> None:
+        """Ask the client to send every key."""
+        ...
+
+    def close(self) -> None:
+        """Leave the client's terminal as it was found."""
         ...
 
     def __str__(self) -> str:
@@ -59,9 +85,9 @@ class Session:
 
     __slots__ = ("_ended", "_line_limit", "_link", "_replies", "_words", "format", "hub", "number", "outbox", "user")
 
-    def __init__(self, hub: Hub, link: Link, format: Format, line_limit: int) -> None:
+    def __init__(self, hub: Hub, link: Link, line_limit: int) -> None:
         self.hub = hub
-        self.format = format
+        self.format = link.format
         self.outbox = link.outbox
         self.user: User | None = None
         self._link = link
@@ -105,9 +131,9 @@ class Session:
 
     def reply_with_events(self, events: Iterable[Event]) -> None:
         """Show this client something of the past, at the speed at which it reads. Switches."""
-        today = times.day()
+        now = times.now()
         for event in events:
-            self._replies += self.format.recall(event, today)
+            self._replies += self.format.recall(event, now)
             self._take_turns()
             if self.outbox.failed:
                 return
@@ -136,12 +162,16 @@ class Session:
             log.info("%s is %s now", tag, name.shown)
             self.reply(f"Your username is {name.shown}.")
 
-    def show_notices(self, on: bool) -> None:
-        """Be told, or be spared, who comes and goes."""
-        self.format = msgspec.structs.replace(self.format, notices=on)  # type: ignore[type-var]  # formats are structs
-        if self.user is not None:
-            for room in self.user.rooms:
-                room.audience = None
+    def restyle(self, **changes: Any) -> None:
+        """Change how things look to this client: see `doors.look.Look`."""
+        self._link.restyle(**changes)
+        self._take_format()
+
+    def be_rich(self, rich: bool) -> None:
+        """Send every key from now on, or lines, if the client can. What it can is known when it has answered."""
+        self._send_replies()
+        (self._link.be_rich if rich else self._link.be_plain)()
+        self._take_format()
 
     def quit(self, words: str) -> None:
         """End this session after what is being handled, with some last words for the others."""
@@ -155,9 +185,24 @@ class Session:
         self.reply("Input username.")
 
     def _send_replies(self) -> None:
-        if self._replies:
-            self.outbox.put(self._replies)
-            self._replies = b""
+        data, self._replies = self._replies, b""
+        if data:
+            data = self.format.frame(data)
+        data += self._link.take_held()
+        if data:
+            self.outbox.show(data)
+
+    def _take_format(self) -> None:
+        """Be a listener of another format from now on, if the client has another."""
+        if self._link.format is not self.format:
+            self._send_replies()
+            self.format = self._link.format
+            if self.user is not None:
+                for room in self.user.rooms:
+                    room.audience = None
+
+    def _complete(self, before: str) -> Completions:
+        return complete(self.hub, self.user, before)
 
     def _take_turns(self) -> None:
         """Wait for a client that asks for more than it reads; let the others have their turn. Switches, then."""
@@ -168,9 +213,10 @@ class Session:
 
     def _take_lines(self) -> bool:
         """Handle the lines that have come; tell whether there may be more. Switches now and then."""
-        lines = self._link.read()
+        lines = self._link.read(self._complete)
         if lines is None:
             return False
+        self._take_format()
         for line in lines:
             try:
                 self._handle(line)
@@ -188,7 +234,7 @@ class Session:
         if line == TOO_LONG:
             raise UserError(f"That line was too long and was dropped: a line has at most {self._line_limit} bytes.")
         is_command = line.startswith("/") and not line.startswith("//")
-        text = clean(line)
+        text = "\n".join(map(clean, line.split("\n"))) if "\n" in line else clean(line)
         if is_command:
             commands.run(self, text, line)
         elif self.user is None:
@@ -202,6 +248,7 @@ class Session:
             self.hub.depart(self, self._words)
             log.info("%s left: %s", self, self.outbox.failed or self._ended or "hung up")
             self._send_replies()
+            self._link.close()
             self.outbox.flush(FLUSH_SECONDS)
         except BaseException:  # as in run: what is raised here would reach the main greenlet
             log.exception("%s failed to say goodbye", self)

@@ -53,12 +53,18 @@ class Server(msgspec.Struct, frozen=True):
 
 class Limits(msgspec.Struct, frozen=True):
     line: Count = 4096
+    message: Count = 8192
+    paste_lines: Count = 100
     sendq: Count = 262144
     stalled_seconds: Seconds = 10.0
 
 
 class Rooms(msgspec.Struct, frozen=True):
     announce_up_to: WholeNumber = 50
+
+
+class Telnet(msgspec.Struct, frozen=True):
+    mode: Literal["auto", "line"] = "auto"
 
 
 class History(msgspec.Struct, frozen=True):
@@ -80,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True):
     server: Server = Server()
     limits: Limits = Limits()
     rooms: Rooms = Rooms()
+    telnet: Telnet = Telnet()
     history: History = History()
     log: Log = Log()
     sources: dict[str, str] = {}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 if TYPE_CHECKING:
+    from .doors.telnet import TelnetDoor
     from .outbox import SlowReaders
 
 log = logging.getLogger(__name__)
@@ -21,14 +22,15 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 0.1
 
 
-def run(slow_readers: SlowReaders) -> None:
+def run(slow_readers: SlowReaders, door: TelnetDoor) -> None:
     """Sweep for ever. The body of the sweeper greenlet; ends with the process."""
     gc.disable()
     while True:
         gevent.sleep(SWEEP_SECONDS)
         try:
             slow_readers.close_stalled()
+            door.keep_alive()
         except BaseException:  # ours to mend; deadlines still hold for the others
-            log.exception("cannot look after slow readers")
+            log.exception("cannot look after slow readers and terminals")
         gc.collect(1)
         gc.freeze()

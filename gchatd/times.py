@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
 from .errors import UserError
 
 
-def parse(text: str, now: datetime | None = None) -> int:
+def parse(text: str, at: datetime | None = None) -> int:
     """Read `2026-11-22`, `2026-11-22 18:30`, or `18:30` (the last time it was so late). UTC unless it says otherwise.
 
     Seconds and an offset (`18:30:05+02:00`) may follow. Gives milliseconds since 1970; raises UserError.
     """
-    now = now or datetime.now(UTC)
+    today = at or datetime.now(UTC)
     try:
         moment = datetime.fromisoformat(text.strip())
         if moment.tzinfo is None:
@@ -22,19 +23,33 @@ def parse(text: str, now: datetime | None = None) -> int:
     except (ValueError, OverflowError):
         pass
     try:
-        moment = datetime.fromisoformat(f"{now.date()}T{text.strip()}")
+        moment = datetime.fromisoformat(f"{today.date()}T{text.strip()}")
     except ValueError:
         raise UserError(f"That is not a time: {text}. Try 18:30, 2026-11-22 or 2026-11-22 18:30 (UTC).") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    while moment > now:
+    while moment > today:
         moment -= timedelta(days=1)
     return int(moment.timestamp() * 1000)
 
 
-def day(at: int | None = None) -> int:
-    """Give the number of the day of a moment, or of today."""
-    return (time.time_ns() // 1_000_000 if at is None else at) // 86_400_000
+def parse_offset(text: str) -> int:
+    """Read how far a clock is from UTC, such as `+02:00` or `-3`; give minutes. Raises UserError."""
+    match = re.fullmatch(r"([+-])(\d{1,2})(?::?([0-5]\d))?", text)
+    minutes = int(match[2]) * 60 + int(match[3] or 0) if match is not None else 0
+    if match is None or minutes > 14 * 60 or minutes % 15:
+        raise UserError(f"That is not how far a clock is from UTC: {text}. Try +02:00.")
+    return -minutes if match[1] == "-" else minutes
+
+
+def now() -> int:
+    """Give the moment that it is."""
+    return time.time_ns() // 1_000_000
+
+
+def day(at: int) -> int:
+    """Give the number of the day of a moment."""
+    return at // 86_400_000
 
 
 def show(at: int, today: int) -> str:

@@ -108,7 +108,7 @@ class Person:
             self.sees(f"server: Your username is {name}.")
 
     def says(self, line: str) -> None:
-        self.sends(line.encode() + b"\r\n")
+        self.sends(line.encode() + b"\n")  # as nc ends it: nobody who does is taken for a telnet
 
     def sends(self, data: bytes) -> None:
         self._sock.sendall(data)

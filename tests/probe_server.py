@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import gchat
 from gchatd import commands, hub
-from gchatd.doors.telnet import PlainFormat
+from gchatd.doors.look import Look
 from gchatd.hub import Hub
 from gchatd.journal.store import Writer
 from gchatd.session import Session
@@ -34,13 +34,13 @@ def boom(text: str) -> None:
     raise getattr(builtins, text.split()[-1])("boom")
 
 
-def feed(self: TelnetWire, data: bytes, feed: Any = TelnetWire.feed) -> tuple[list[str], bytes]:
+def feed(self: TelnetWire, data: bytes, complete: Any, feed: Any = TelnetWire.feed) -> Any:
     if b"boom in reading" in data:
         boom(data.decode())
-    return feed(self, data)
+    return feed(self, data, complete)
 
 
-def render(self: PlainFormat, event: Any, render: Any = PlainFormat.render) -> bytes:
+def render(self: Look, event: Any, render: Any = Look.render) -> bytes:
     if "boom in rendering" in getattr(event, "text", ""):
         boom(event.text)
     return render(self, event)
@@ -75,7 +75,7 @@ class CountedHub(Hub):
 
 TelnetWire.feed = feed
 Writer.append = append
-PlainFormat.render = render
+Look.render = render
 commands.COMMANDS["boom"] = commands.Command("boom", "/boom KIND", "", lambda session, words: boom(words), unnamed=True)
 gchat.Hub = CountedHub
 hub.QUEUE_SECONDS = 0.5

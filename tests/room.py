@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gchatd.doors.telnet import PlainFormat
+from gchatd.doors.look import Look
 from gchatd.events import Said
 from gchatd.fanout import Fanout
 from gchatd.hub import Hub
@@ -23,7 +23,7 @@ class Screen:
         self.pieces.append(data)
         return len(data)
 
-    put = send
+    put = show = send
 
     def fail(self, why: str) -> None:
         self.failed = why
@@ -35,7 +35,7 @@ class FakeSession:
     def __init__(self, hub: Hub, notices: bool = False) -> None:
         self.hub = hub
         self.user = None
-        self.format = PlainFormat(notices=notices)
+        self.format = Look(notices=notices)
         self.outbox = Screen()
         self.number = hub.number(self)
 

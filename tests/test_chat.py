@@ -235,7 +235,7 @@ def test_telnet_commands_are_answered_and_never_shown(server, enter):
 
 def test_a_client_that_sends_no_telnet_bytes_is_sent_none(server, enter):
     ann = enter(server)
-    ann.sends(b"Ann\r\nhello\r\n/who\r\n/help\r\n/nope\r\n\xe9\r\n/quit\r\n")
+    ann.sends(b"Ann\nhello\r\n/who\r\n/help\r\n/nope\r\n\xe9\r\n/quit\r\n")
     assert b"\xff" not in ann.reads_to_the_end()
 
 

@@ -21,7 +21,7 @@ from gchatd.settings import Address, Limits, Server, Settings, load
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECTIONS = {name: getattr(Settings(), name) for name in ("server", "limits", "rooms", "history", "log")}
+SECTIONS = {name: getattr(Settings(), name) for name in ("server", "limits", "rooms", "telnet", "history", "log")}
 OPTIONS = [(section, option) for section, struct in SECTIONS.items() for option in struct.__struct_fields__]
 
 brief = hypothesis_settings(max_examples=200, deadline=None)
@@ -142,6 +142,7 @@ WRONG = [
     ("rooms", "announce_up_to", ["-1", "all", ""], "a whole number, 0 or more"),
     ("limits", "stalled_seconds", ["-1", "-0.1", "nan", "inf", "-inf", "1e400"], "a number of seconds, 0 or more"),
     ("server", "drain_seconds", ["-1", "nan", "5s", "soon", ""], "a number of seconds, 0 or more"),
+    ("telnet", "mode", ["rich", ""], "one of auto, line"),
     ("history", "keep", ["maybe", "2", ""], "yes or no"),
     ("history", "sync", ["fast", ""], "one of normal, full"),
     ("history", "replay", ["-1", "1001", "9" * 30], "a whole number from 0 to 1000"),
@@ -170,14 +171,14 @@ def test_a_wrong_value_is_told_with_source_name_and_what_would_be_right(write, s
 @pytest.mark.parametrize("section", ["limit", "Limits", "DEFAULT", "sources", "my section"])
 def test_an_unknown_section_is_told_with_those_there_are(write, section):
     file = write(f"[{section}]\nline = 5\n")
-    told = f"[{section}] line = 5: no such section, there are server, limits, rooms, history, log"
+    told = f"[{section}] line = 5: no such section, there are server, limits, rooms, telnet, history, log"
     assert trouble(file) == f"{file}: {told}"
     assert trouble(None, (section, "line", "5")) == f"command line: {told}"
 
 
 def test_an_unknown_section_without_options_is_told_too(write):
     assert trouble(write("[limitss]\n# line = 5\n")).endswith(
-        ": [limitss]: no such section, there are server, limits, rooms, history, log"
+        ": [limitss]: no such section, there are server, limits, rooms, telnet, history, log"
     )
 
 
@@ -194,7 +195,7 @@ def test_a_file_may_begin_with_a_byte_order_mark(write):
 @pytest.mark.parametrize("option", ["lines", "listen", "li ne", "__class__"])
 def test_an_unknown_option_is_told_with_those_there_are(write, option):
     file = write(f"[limits]\nline = 5\n{option} = 6\n")
-    told = f"[limits] {option} = 6: no such option, [limits] has line, sendq, stalled_seconds"
+    told = f"[limits] {option} = 6: no such option, [limits] has line, message, paste_lines, sendq, stalled_seconds"
     assert trouble(file) == f"{file}: {told}"
     assert trouble(None, ("limits", option, "6")) == f"command line: {told}"
 

@@ -1,4 +1,4 @@
-"""The server as a person sees it, through a real telnet and a real nc."""
+"""The server as a person sees it, through a real telnet that sends lines, and a real nc."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ import pexpect
 import pytest
 from conftest import needs
 from people import GREETING, PATIENCE
+
+
+@pytest.fixture
+def server(start):
+    return start(telnet__mode="line")
 
 
 @pytest.fixture(params=["telnet", "nc"])

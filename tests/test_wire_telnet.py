@@ -257,12 +257,12 @@ def test_an_unfinished_subnegotiation_is_cut_off_at_256_bytes():
     assert feed(stream, limit=100) == feed(*chunks(stream, [1]), limit=100) == (["hello"], b"")
 
 
-def test_a_doubled_255_counts_as_two_bytes_of_a_subnegotiation():
-    assert feed(SB + IAC * 256 + b"hello\n") == (["hello"], b"")
+def test_a_doubled_255_counts_as_one_byte_of_a_subnegotiation():
+    assert feed(SB + IAC * 512 + b"hello\n") == (["hello"], b"")
 
 
 def test_a_subnegotiation_within_another_does_not_start_the_count_anew():
-    assert feed(SB * 129 + b"hello\n") == (["hello"], b"")
+    assert feed(SB * 257 + b"hello\n") == (["hello"], b"")
 
 
 def test_each_subnegotiation_has_256_bytes_of_its_own():

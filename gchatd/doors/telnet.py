@@ -1,67 +1,55 @@
 """The door for terminals: telnet, nc, and anything else that sends lines.
 
-Takes an accepted socket, speaks the telnet wire over it, and renders events as plain lines.
+Takes an accepted socket and speaks the telnet wire over it. Whoever turns out to be a terminal gets a line editor, and
+the look that goes with it; everybody else plain lines.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from .. import times
-from ..events import FOUND, FOUND_END, Joined, Left, NotSent, Renamed, Said
 from ..outbox import Outbox, SlowReaders
 from ..session import Session
+from ..wire.lineedit import Ask, Candidates, LineEditor, Quit, TooMuch
+from ..wire.negotiation import IAC, NOP
 from ..wire.telnet import TelnetWire
+from .look import Look
 
 if TYPE_CHECKING:
-    from ..events import Event
+    from collections.abc import Sequence
+
     from ..hub import Hub
     from ..outbox import Socket
+    from ..settings import Limits
+    from ..wire.lineedit import Complete, Typed
 
+NOP_SECONDS: Final = 30.0
+"""How often a terminal is sent something that it does not show, so that no NAT on the way forgets the connection."""
+
+PLAIN: Final = Look()
+_TELNETS_END = re.compile(rb"[^\r\n]*\r[\n\0]")  # a line that ends as those of telnet do, and those of nc do not
 _CHUNK = 4096  # bytes taken from one client before the others have their turn
-
-
-class PlainFormat(msgspec.Struct, frozen=True, gc=False):
-    """Plain lines, each ending in CR LF, for whoever sends plain lines."""
-
-    notices: bool = False
-
-    def render(self, event: Event) -> bytes:
-        match event:
-            case Said(action=True):
-                return f"* {event.name} {event.text}\r\n".encode()
-            case Said():
-                return f"{event.name} : {event.text}\r\n".encode()
-            case NotSent():
-                return self.notice(f"Not sent: {event.why}.")
-            case Joined() if self.notices:
-                return self.notice(f"{event.name} joined.")
-            case Left() if self.notices:
-                return self.notice(f"{event.name} left: {event.words}" if event.words else f"{event.name} left.")
-            case Renamed() if self.notices:
-                return self.notice(f"{event.name} is now {event.to}.")
-        return b""
-
-    def recall(self, event: Event, today: int) -> bytes:
-        line = self.render(event).decode().replace(FOUND, "*").replace(FOUND_END, "*")
-        return f"[{times.show(event.at, today)}] {line}".encode()
-
-    def notice(self, text: str) -> bytes:
-        return f"server: {text}\r\n".encode()
+_MOST_CANDIDATES = 60  # names that are shown where Tab is pressed twice
 
 
 class TelnetLink:
     """A connection that speaks telnet, as lines."""
 
-    __slots__ = ("_address", "_sock", "_wire", "outbox")
+    __slots__ = ("_address", "_door", "_held", "_probes", "_sock", "_wire", "format", "outbox")
 
-    def __init__(self, sock: Socket, address: tuple[str, int], wire: TelnetWire, outbox: Outbox) -> None:
+    def __init__(self, door: TelnetDoor, sock: Socket, address: tuple[str, int]) -> None:
+        self.format = PLAIN
+        self.outbox = Outbox(sock, door.slow_readers)
+        self._door = door
         self._sock = sock
         self._address = address
-        self._wire = wire
-        self.outbox = outbox
+        self._wire = TelnetWire(door.limits.line)
+        self._probes = door.probes  # until the first line, whose end tells whether this may be a terminal
+        self._held = b""  # to be sent with the next answer
 
     def __str__(self) -> str:
         host, port = self._address[:2]
@@ -70,7 +58,7 @@ class TelnetLink:
     def wait(self) -> None:
         self._sock.hub.wait(self._sock._read_event)
 
-    def read(self) -> list[str] | None:
+    def read(self, complete: Complete) -> Sequence[str] | None:
         """See `session.Link`. Takes one chunk at a time: nobody who sends without end is served without end."""
         try:
             data = self._sock._sock.recv(_CHUNK)
@@ -81,22 +69,116 @@ class TelnetLink:
             return None
         if not data:
             return None
-        lines, reply = self._wire.feed(data)
+        wire = self._wire
+        typed, reply = wire.feed(data, complete)
+        if wire.negotiation is not None:
+            reply += self._adopt()
         if reply:
             self.outbox.put(reply)
-        return lines
+        if wire.editor is None:
+            if self._probes and typed:
+                self._probes = False
+                if _TELNETS_END.match(data):
+                    self._held = wire.probe()
+            return typed  # type: ignore[return-value]  # without an editor there are only lines
+        self._make_room()
+        return [line for one in typed if (line := self._line(one)) is not None]
+
+    def take_held(self) -> bytes:
+        held, self._held = self._held, b""
+        return held
+
+    def restyle(self, **changes: Any) -> None:
+        self.format = msgspec.structs.replace(self.format, **changes)
+
+    def be_plain(self) -> None:
+        if self._wire.negotiation is not None:
+            self.outbox.put(self._wire.negotiation.withdraw())
+            self.outbox.put(self._adopt())
+
+    def be_rich(self) -> None:
+        self.outbox.put(self._wire.probe(insists=True))
+
+    def close(self) -> None:
+        if self._wire.editor is not None:
+            self.outbox.show_around(None)
+            self.outbox.put(self._wire.edit_no_more())
+            self._door.rich.pop(self, None)
+
+    def _adopt(self) -> bytes:
+        """Become what has been negotiated; give what to show for it."""
+        wire, negotiation = self._wire, self._wire.negotiation
+        assert negotiation is not None
+        size = negotiation.columns, negotiation.height
+        if wire.editor is not None and negotiation.stage == "line":
+            self.outbox.show_around(None)
+            self._door.rich.pop(self, None)
+            self.format = msgspec.structs.replace(self.format, rich=False)
+            return wire.edit_no_more()
+        if wire.editor is not None:
+            return wire.editor.resize(*size) if size != wire.editor.window else b""
+        if negotiation.stage == "rich":
+            limits = self._door.limits
+            theme = "colour" if negotiation.has_colour else "mono"
+            self.format = msgspec.structs.replace(self.format, rich=True, theme=theme, bell="mentions", notices=True)
+            self._door.rich[self] = time.monotonic() + NOP_SECONDS
+            return wire.edit(LineEditor(limits.message, limits.paste_lines, *size))
+        if negotiation.is_mud_client and self.format is PLAIN:
+            theme = "colour" if negotiation.has_colour else "mono"
+            self.format = msgspec.structs.replace(PLAIN, theme=theme, reader=bool(negotiation.mtts & 64))
+        return b""
+
+    def _make_room(self) -> None:
+        """Let others' lines find room above what is being typed, or be sent as they are where nothing is."""
+        editor = self._wire.editor
+        around = editor.around if editor is not None and editor.text else None
+        if (around is None) != (self.outbox.around is None):
+            self.outbox.show_around(around)
+
+    def _line(self, typed: Typed) -> str | None:
+        """Give what was typed as a line, or say what there is to say about it."""
+        match typed:
+            case Quit():
+                return "/quit"
+            case Candidates(words):
+                more = f" and {len(words) - _MOST_CANDIDATES} more" if len(words) > _MOST_CANDIDATES else ""
+                self._notice(" ".join(word.strip().removesuffix(":") for word in words[:_MOST_CANDIDATES]) + more)
+            case TooMuch(size, lines):
+                self._notice(f"That was too much to paste: a message has at most {size} bytes and {lines} lines.")
+            case Ask(lines):
+                self._notice(f"This message has {lines} lines: Enter sends it, Ctrl-C drops it.")
+            case str():
+                return typed
+        return None
+
+    def _notice(self, text: str) -> None:
+        self.outbox.show(self.format.frame(self.format.notice(text)))
 
 
 class TelnetDoor:
     """Serves clients that connect with telnet or the like: `StreamServer(listener, TelnetDoor(...))`."""
 
-    def __init__(self, hub: Hub, slow_readers: SlowReaders, line_limit: int) -> None:
+    def __init__(self, hub: Hub, slow_readers: SlowReaders, limits: Limits, probes: bool = True) -> None:
+        """With `probes`, ask those who may be terminals whether they are."""
+        self.slow_readers = slow_readers
+        self.limits = limits
+        self.probes = probes
+        self.rich: dict[TelnetLink, float] = {}  # terminals, and when (monotonic) each is sent a NOP; soonest first
         self._hub = hub
-        self._slow_readers = slow_readers
-        self._line_limit = line_limit
-        self._format = PlainFormat()
 
     def __call__(self, sock: Socket, address: tuple[str, int]) -> None:
         """Serve one client in this greenlet until it is gone. Raises nothing; the socket is its owner's to close."""
-        link = TelnetLink(sock, address, TelnetWire(self._line_limit), Outbox(sock, self._slow_readers))
-        Session(self._hub, link, self._format, self._line_limit).run()
+        Session(self._hub, TelnetLink(self, sock, address), self.limits.line).run()
+
+    def keep_alive(self) -> None:
+        """Send something to every terminal that has not been for NOP_SECONDS. Never switches."""
+        now = time.monotonic()
+        due = []
+        for link, at in self.rich.items():
+            if at > now:
+                break
+            due.append(link)
+        for link in due:
+            del self.rich[link]
+            self.rich[link] = now + NOP_SECONDS
+            link.outbox.put(bytes((IAC, NOP)))

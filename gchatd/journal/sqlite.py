@@ -63,8 +63,8 @@ INDEX_LINES = 500
 """How many lines are not left for later, however soon they came."""
 
 FEW_EVENTS = 128
-"""A turn of fan-out to 1,000 people costs 3 ms for one event and not twice that for so many: so fewer wait for others that
-are being committed (at 16 talkers that makes for 1.35 times the deliveries; waiting with more makes for fewer)."""
+"""A turn of fan-out to 1,000 people costs 3 ms for one event and not twice that for so many: so fewer wait for others
+that are being committed (at 16 talkers that makes for 1.35 times the deliveries; waiting with more makes for fewer)."""
 
 GATHER_SECONDS = 0.001
 """How long they do."""

@@ -3,22 +3,23 @@
     wire = TelnetWire(limit=4096)
     lines, reply = wire.feed(sock.recv(4096))
 
-Bytes pass two stages: telnet's own commands are taken out of the stream, then what is left is cut into lines. A client
-that sends no telnet commands is never sent any.
+Bytes pass two stages: telnet's own commands are taken out of the stream, then what is left is cut into lines, or goes
+to a line editor once the client has turned out to be a terminal (negotiation.py). A client that sends no telnet
+commands, and is not asked, is never sent any.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
+from .negotiation import AYT, DO, DONT, IAC, IP, SB, SE, TIMING_MARK, WILL, WONT, Negotiation
 from .text import TOO_LONG
 
-# RFC 854, "TELNET COMMAND STRUCTURE".
-IAC, DONT, DO, WONT, WILL, SB, AYT, SE = 255, 254, 253, 252, 251, 250, 246, 240
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-TIMING_MARK: Final = 6
-"""RFC 860. A line-mode telnet discards all output from its user's Ctrl-C until this is answered."""
+    from .lineedit import Complete, LineEditor, Typed
 
 LONGEST_SUBNEGOTIATION: Final = 256
 """A subnegotiation longer than this many bytes is cut off, and what follows is read as text again."""
@@ -35,27 +36,62 @@ class TelnetWire:
     Holds at most `limit` bytes of an unfinished line.
     """
 
-    __slots__ = ("_command", "_limit", "_partial", "_refused", "_skip", "_skipped", "_state")
+    __slots__ = (
+        "_command",
+        "_limit",
+        "_partial",
+        "_refused",
+        "_skip",
+        "_state",
+        "_sub",
+        "editor",
+        "negotiation",
+    )
 
     def __init__(self, limit: int) -> None:
+        self.negotiation: Negotiation | None = None  # made for a client that is asked whether it is a terminal
+        self.editor: LineEditor | None = None  # made for a terminal that sends every key
         self._limit = limit
         self._partial = b""  # the unfinished line, with a CR whose meaning the next byte decides
         self._skip = False  # the unfinished line is too long: drop it to its end
         self._state: _State = "text"
         self._command = 0  # WILL, WONT, DO or DONT, while its option is awaited
-        self._skipped = 0  # bytes of the subnegotiation so far
+        self._sub = b""  # the subnegotiation so far
         self._refused: frozenset[tuple[int, int]] = frozenset()  # (command, option): each is refused once
 
-    def feed(self, data: bytes) -> tuple[list[str], bytes]:
+    def feed(self, data: bytes, complete: Complete | None = None) -> tuple[Sequence[Typed], bytes]:
         """Take received bytes; give the lines that they finish, and the bytes to send back (often none).
 
         A line comes without its end (LF, CR LF or CR NUL), not cleaned, read as UTF-8 or else as Latin-1. One of more
-        than `limit` bytes comes as `TOO_LONG`, once, as soon as it is known. Takes time linear in `data`, never raises.
+        than `limit` bytes comes as `TOO_LONG`, once, as soon as it is known. From a line editor come other things, too:
+        see lineedit.py. Takes time linear in `data`, never raises.
         """
         reply = b""
         if self._state != "text" or IAC in data:
             data, reply = self._take_commands(data)
+        if self.editor is not None:
+            typed, screen = self.editor.feed(data, complete)
+            return typed, reply + screen
         return self._cut(data), reply
+
+    def probe(self, insists: bool = False) -> bytes:
+        """Give what asks the client whether it is a terminal. Whatever it answers, nobody waits for it."""
+        if self.negotiation is None:
+            self.negotiation = Negotiation()
+        return self.negotiation.probe(insists)
+
+    def edit(self, editor: LineEditor) -> bytes:
+        """Edit lines from here on, with what was typed already; give what to show."""
+        self.editor = editor
+        partial, self._partial = self._partial, b""
+        return editor.begin() + editor.feed(partial)[1]
+
+    def edit_no_more(self) -> bytes:
+        """Read lines again, the first of which begins with what was typed already; give what to show."""
+        assert self.editor is not None
+        editor, self.editor = self.editor, None
+        self._partial = editor.text.replace("\n", " ").encode()[: self._limit]
+        return editor.leave()
 
     def _cut(self, data: bytes) -> list[str]:
         fresh = not (self._partial or self._skip)
@@ -112,7 +148,7 @@ class TelnetWire:
                 at = iac + 1
                 self._state = "iac"
             elif self._state in ("sb", "sb-iac"):
-                at = self._skip_subnegotiation(data, at)
+                at = self._read_subnegotiation(data, at, reply)
             else:
                 self._command_byte(data[at], text, reply)
                 at += 1
@@ -125,40 +161,54 @@ class TelnetWire:
         elif byte in (WILL, WONT, DO, DONT):
             self._state, self._command = "option", byte
         elif byte == SB:
-            self._state, self._skipped = "sb", 0
-        else:  # the rest (NOP, IP, a mark of urgent data...) asks for nothing
+            self._state, self._sub = "sb", b""
+        else:  # the rest (NOP, a mark of urgent data...) asks for nothing
             self._state = "text"
             if byte == IAC:
                 text.append(IAC)
             elif byte == AYT:
-                reply += _HERE
+                reply += _HERE if self.editor is None else self.editor.around(self.editor.framed(_HERE))
+            elif byte == IP and self.editor is not None:
+                text += b"\x03"
 
-    def _skip_subnegotiation(self, data: bytes, at: int) -> int:
-        """Skip to the end of a subnegotiation, or as far as one may reach; give where to go on."""
+    def _read_subnegotiation(self, data: bytes, at: int, reply: bytearray) -> int:
+        """Read to the end of a subnegotiation, or as far as one may reach; give where to go on."""
         if self._state == "sb-iac":  # IAC SE ends it; IAC IAC is a byte of it, and so, politely, is anything else
-            self._state = "text" if data[at] == SE else "sb"
-            self._skipped += 2
+            if data[at] == SE:
+                if self._sub and self.negotiation is not None:
+                    reply += self.negotiation.hear_more(self._sub)
+                self._state, self._sub = "text", b""
+                return at + 1
+            self._state = "sb"
+            self._sub += data[at : at + 1]
             at += 1
         else:
-            iac = data.find(IAC, at, at + LONGEST_SUBNEGOTIATION - self._skipped)
+            iac = data.find(IAC, at, at + LONGEST_SUBNEGOTIATION - len(self._sub))
             if iac >= 0:
                 self._state = "sb-iac"
-                self._skipped += iac - at
+                self._sub += data[at:iac]
                 return iac + 1
-            end = min(len(data), at + LONGEST_SUBNEGOTIATION - self._skipped)
-            self._skipped += end - at
+            end = min(len(data), at + LONGEST_SUBNEGOTIATION - len(self._sub))
+            self._sub += data[at:end]
             at = end
-        if self._skipped >= LONGEST_SUBNEGOTIATION:
-            self._state = "text"
+        if len(self._sub) >= LONGEST_SUBNEGOTIATION:
+            self._state, self._sub = "text", b""
         return at
 
     def _negotiate(self, command: int, option: int, reply: bytearray) -> None:
-        """Refuse every option, each once (RFC 1143 section 7: never answer what changes nothing)."""
-        if command in (WONT, DONT):
-            return
+        """Agree to what makes a terminal, and refuse every other option once.
+
+        RFC 1143 section 7: never answer what changes nothing.
+        """
         if (command, option) == (DO, TIMING_MARK):
             reply += bytes((IAC, WILL, TIMING_MARK))
-        elif (command, option) not in self._refused:
+            return
+        if self.negotiation is not None:
+            answer = self.negotiation.hear(command, option)
+            if answer is not None:
+                reply += answer
+                return
+        if command in (WILL, DO) and (command, option) not in self._refused:
             self._refused |= {(command, option)}
             reply += bytes((IAC, DONT if command == WILL else WONT, option))
 
