@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run test check format bench torture picture clean
+.PHONY: help run test check format bench torture fuzz picture clean
 
 help:
 	@echo 'make run    start the server (make run ARGS="--listen 0.0.0.0:1337")'
@@ -12,6 +12,7 @@ help:
 	@echo 'make format lay out the code as check wants it'
 	@echo 'make bench  measure (make bench ONLY=fanout for a part of it; ROUNDS=5)'
 	@echo 'make torture  kill -9 200 times under load, and real trouble with the disk (SEED=n to repeat)'
+	@echo 'make fuzz    throw bytes at what reads them, for ten minutes (SECONDS=600)'
 	@echo 'make picture  make the picture in README.md anew'
 
 run: $(VENV)/run
@@ -35,6 +36,10 @@ bench: $(VENV)/dev
 torture: $(VENV)/dev
 	$(BIN)/python tests/torture/kill.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/torture/disk.py
+
+fuzz: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	$(BIN)/python tests/fuzz/terminal.py -dict=tests/fuzz/terminal.dict -max_len=400 -max_total_time=$(or $(SECONDS),600) -print_final_stats=1 -verbosity=0
 
 picture: $(VENV)/dev
 	$(BIN)/python docs/session_picture.py

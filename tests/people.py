@@ -133,7 +133,8 @@ class Person:
 
     def takes(self, count: int) -> bytes:
         """Read some bytes, and only those."""
-        return self._sock.recv(count)
+        taken, self._unread = self._unread[:count], self._unread[count:]
+        return taken or self._sock.recv(count)
 
     def reads_to_the_end(self) -> bytes:
         """All that still comes until the server hangs up."""

@@ -1,8 +1,9 @@
 """gchat, with three things that tests need: faults to order, a disk that freezes, and a count of what is alive.
 
 Run like gchat.py. Nothing is committed while there is a file `frozen` in the data directory; whoever waits for a full
-queue is told after half a second. The garbage collector stays off, so whatever a session leaves behind is counted.
-SIGUSR1 prints a line of JSON. A line with `boom in reading KIND`, `/boom KIND` or `boom in rendering KIND` raises that.
+queue is told after half a second, and terminals are kept awake twice a second. The garbage collector stays off, so
+whatever a session leaves behind is counted. SIGUSR1 prints a line of JSON. A line with `boom in reading KIND`,
+`/boom KIND` or `boom in rendering KIND` raises that.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import gchat
 from gchatd import commands, hub
+from gchatd.doors import telnet
 from gchatd.doors.look import Look
+from gchatd.doors.telnet import TelnetDoor
 from gchatd.hub import Hub
 from gchatd.journal.store import Writer
 from gchatd.session import Session
@@ -59,11 +62,20 @@ def count_what_is_alive() -> None:
         "members": sum(len(room.members) for room in hubs[0].rooms.values()),
         "registered": len(hubs[0].sessions),
         "sessions": sum(isinstance(thing, Session) for thing in objects),
+        "nops": nops,
         "greenlets": sum(isinstance(thing, greenlet.greenlet) and not thing.dead for thing in objects),
     }
     print(json.dumps(alive), flush=True)
 
 
+def keep_alive(self: TelnetDoor, keep_alive: Any = TelnetDoor.keep_alive) -> None:
+    global nops
+    due = sum(at <= time.monotonic() for at in self.rich.values())
+    keep_alive(self)
+    nops += due
+
+
+nops = 0
 hubs: list[Hub] = []
 
 
@@ -79,6 +91,8 @@ Look.render = render
 commands.COMMANDS["boom"] = commands.Command("boom", "/boom KIND", "", lambda session, words: boom(words), unnamed=True)
 gchat.Hub = CountedHub
 hub.QUEUE_SECONDS = 0.5
+telnet.NOP_SECONDS = 0.5
+TelnetDoor.keep_alive = keep_alive
 gc.collect = gc.freeze = lambda *args: 0
 gc.disable()
 gevent.signal_handler(signal.SIGUSR1, count_what_is_alive)

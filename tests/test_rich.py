@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import time
 import unicodedata
@@ -11,7 +12,7 @@ import pexpect
 import pyte
 import pytest
 from conftest import needs
-from people import GREETING, PATIENCE
+from people import GREETING, PATIENCE, eventually
 from wcwidth import wcswidth
 
 LEFT, RIGHT, UP, DOWN, HOME, END, DELETE = "\x1b[D", "\x1b[C", "\x1b[A", "\x1b[B", "\x1b[H", "\x1b[F", "\x1b[3~"
@@ -51,6 +52,10 @@ class Terminal:
             shown = "\n".join(self.rows())
             assert time.monotonic() < until, f"not seen: {what!r}; cursor {self.cursor}; on the screen:\n{shown}"
 
+    def sees_line(self, text: str, at: int | None = None) -> None:
+        """Wait until the line being typed is this: see `has_line`."""
+        self.sees(lambda one: one.has_line(text, at))
+
     def rows(self) -> list[str]:
         return [row.rstrip() for row in self.screen.display]
 
@@ -59,7 +64,7 @@ class Terminal:
         return self.screen.cursor.y, self.screen.cursor.x
 
     def has_line(self, text: str, at: int | None = None) -> bool:
-        """Whether the line being typed is this, below everything else, with the cursor at this place (None: the end)."""
+        """Whether the line being typed is this, below all else, with the cursor at this place (None: the end)."""
         rows, y, x = laid_out(text, len(text) if at is None else at, self.screen.columns)
         shown = self.rows()
         top = self.cursor[0] - y
@@ -96,7 +101,7 @@ def terminal(request):
         terminals[-1].sees(GREETING)
         terminals[-1].types(name + "\r")
         terminals[-1].sees(f"server: Your username is {name}.")
-        terminals[-1].sees(lambda one: one.has_line(""))
+        terminals[-1].sees_line("")
         return terminals[-1]
 
     yield start
@@ -110,14 +115,14 @@ def test_a_telnet_gets_a_prompt_and_what_others_say_appears_above_it(server, ent
     alice.sees("Bob : Hello Alice!")
     assert alice.has_line("")
     alice.types("Hello ")
-    alice.sees(lambda one: one.has_line("Hello "))
+    alice.sees_line("Hello ")
     bob.says("are you there?")
     alice.sees("Bob : are you there?")
     assert alice.has_line("Hello ")
     alice.types("Bob!\r")
     bob.sees("Alice : Hello Bob!")
     alice.sees("Alice : Hello Bob!")
-    alice.sees(lambda one: one.has_line(""))
+    alice.sees_line("")
     alice.types("/who\r")
     alice.sees("server: 2 in lobby: Alice, Bob")
     assert "> /who" in alice.rows()
@@ -133,7 +138,17 @@ SCRIPT = [
     *[HOME, "B", "o", "\t"],
     *["\x05", "\x15", "\x19"],
 ]
-WIDE = [*"さくら and 花見 ", *[LEFT] * 3, "桜", "e\u0301", "\x7f", *[LEFT] * 4, "👩", END, *"最後に、これは長い行です、そうでしょう"]
+WIDE = [
+    *"さくら and 花見 ",
+    *[LEFT] * 3,
+    "桜",
+    "e\u0301",
+    "\x7f",
+    *[LEFT] * 4,
+    "👩",
+    END,
+    *"最後に、これは長い行です、そうでしょう",
+]
 
 
 @pytest.mark.parametrize("keys", [SCRIPT, WIDE], ids=["script", "wide"])
@@ -146,10 +161,10 @@ def test_the_line_being_typed_is_intact_after_each_of_1000_lines(server, enter, 
             key = keys[number // 14]
             text, at = pressed(key, text, at)
             alice.types(key)
-            alice.sees(lambda one: one.has_line(text, at))
+            alice.sees_line(text, at)
         if number == 500:
             alice.resize(columns - 7, rows)
-            alice.sees(lambda one: one.has_line(text, at))
+            alice.sees_line(text, at)
         bob.says(f"line {number}")
         alice.sees(f"Bob : line {number}")
         assert alice.has_line(text, at), (text, at, alice.rows(), alice.cursor)
@@ -159,7 +174,7 @@ def test_the_line_being_typed_is_intact_after_each_of_1000_lines(server, enter, 
     bob.sees(f"Alice : {text.strip()}")
 
 
-def pressed(key: str, text: str, at: int) -> tuple[str, int]:
+def pressed(key: str, text: str, at: int) -> tuple[str, int]:  # noqa: C901
     """What a key does to a line, said simply. (Killing and yanking everything leaves it as it was.)"""
     if key == LEFT:
         at -= 1 + (at > 1 and text[at - 1] == "\u0301")
@@ -186,3 +201,204 @@ def pressed(key: str, text: str, at: int) -> tuple[str, int]:
     else:
         text, at = text[:at] + key + text[at:], at + len(key)
     return text, at
+
+
+inetutils = pytest.mark.parametrize("terminal", ["inetutils-telnet"], indirect=True)
+
+
+@inetutils
+def test_a_hundred_lines_at_once_are_drawn_at_once(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    alice.types("half a li")
+    alice.sees_line("half a li")
+    before = len(alice.raw)
+    bob.sends(b"".join(b"line %d\n" % number for number in range(100)))
+    alice.sees("Bob : line 99")
+    assert alice.has_line("half a li")
+    assert alice.raw[before:].count(b"\x1b[J") <= 10  # a turn or a few, not a hundred
+
+
+@inetutils
+def test_tab_completes_names_and_commands(server, enter, terminal):
+    alice = terminal(server)
+    enter(server, "Albert")
+    enter(server, "Alfred")
+    alice.types("a\t")
+    alice.sees_line("Al")
+    alice.types("\t")
+    alice.sees("server: Albert Alfred")
+    assert alice.has_line("Al")
+    alice.types("f\thello\x15/hist\t5\r")
+    alice.sees("server: Nothing was said in lobby yet.")
+    assert "> /history 5" in alice.rows()
+
+
+@inetutils
+def test_what_is_pasted_is_heard_as_one_message_with_its_lines_indented(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    assert b"\x1b[?2004h" in alice.raw
+    alice.types("\x1b[200~one\ntwo\n\x1b[201~")
+    alice.sees_line("one↵two")
+    alice.types("\r")
+    bob.sees("Alice : one", "    two")
+    alice.sees("    two")
+    alice.types("\x1b[200~1\n2\n3\n4\x1b[201~\r")
+    alice.sees("server: This message has 4 lines: Enter sends it, Ctrl-C drops it.")
+    alice.types("\r")
+    bob.sees("Alice : 1", "    2", "    3", "    4")
+    bob.sends(b"one\ntwo\n")
+    alice.sees("Bob : two")  # in plain mode lines that arrive together are just lines
+
+
+@inetutils
+def test_a_mention_is_marked_and_rings_and_only_for_whom_it_names(server, enter, terminal):
+    alice, eve = terminal(server), terminal(server, "Eve")
+    bob = enter(server, "Bob")
+    for bell, ringing in (("mentions", 1), ("off", 0), ("all", 2)):
+        alice.types(f"/bell {bell}\r")
+        alice.sees(f"server: The bell is {'off' if bell == 'off' else f'on for {bell}'}.")
+        before, eves = len(alice.raw), len(eve.raw)
+        bob.says(f"{bell}, alice?")
+        bob.says(f"{bell} else")
+        alice.sees(f"Bob : {bell} else")
+        eve.sees(f"Bob : {bell} else")
+        rung = alice.raw[before:].count(b"\a")
+        assert rung == ringing if bell != "all" else rung in (1, 2, 3)
+        assert b"\x1b[7m" in alice.raw[before:]
+        assert b"\a" not in eve.raw[eves:]
+        assert b"\x1b[7m" not in eve.raw[eves:]
+
+
+@inetutils
+def test_theme_and_time_are_as_one_chooses(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    alice.types("/time hh:mm +02:00\r/theme mono\r")
+    alice.sees("server: The time of each line is shown as hh:mm, in UTC+02:00.")
+    alice.sees("server: The theme is mono.")
+    before = len(alice.raw)
+    bob.says("hello")
+    alice.sees(lambda one: any(re.fullmatch(r"\d\d:\d\d Bob : hello", row) for row in one.rows()))
+    assert b"m" not in alice.raw[before:].replace(b"Bob : hello", b"")
+    alice.types("/time full\r/theme contrast\r")
+    alice.sees("server: The theme is contrast.")
+    bob.says("again")
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    alice.sees(lambda one: any(re.fullmatch(stamp + " Bob : again", row) for row in one.rows()))
+    alice.types("/time noon\r/time off noon\r/theme pink\r")
+    alice.sees("server: That is not how to use it: /time off|hh:mm|full [+HH:MM]")
+    alice.sees("server: That is not how far a clock is from UTC: noon. Try +02:00.")
+    alice.sees("server: That is not how to use it: /theme colour|mono|contrast")
+
+
+def test_one_can_go_to_plain_lines_and_back(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    alice.types("/plain\r")
+    alice.sees(lambda one: any(row.startswith("server: Your terminal shows") for row in one.rows()))
+    assert alice.raw.count(b"\x1b[?2004l") == 1
+    alice.types("plain line\r")
+    bob.sees("Alice : plain line")
+    alice.sees("plain line")  # as the terminal itself shows it
+    before = len(alice.raw)
+    bob.says("hello")
+    alice.sees("Bob : hello")
+    assert b"\x1b[J" not in alice.raw[before:]
+    alice.types("/rich\r")
+    alice.sees_line("")
+    alice.types("rich again")
+    alice.sees_line("rich again")
+    bob.says("hello again")
+    alice.sees("Bob : hello again")
+    assert alice.has_line("rich again")
+
+
+def test_a_screen_reader_gets_one_line_an_event_and_nothing_else(server, enter, terminal):
+    alice, bob = terminal(server), terminal(server, "Bob")
+    alice.types("/reader\r")
+    alice.sees("server: One line an event, and nothing else. /reader off goes back.")
+    before = len(alice.raw)
+    bob.types("\x1b[200~one\ntwo\x1b[201~\r")
+    alice.sees("Bob : one two")
+    assert b"\x1b" not in alice.raw[before:]
+    alice.types("/reader off\r")
+    alice.sees_line("")
+
+
+def test_the_terminal_is_left_as_it_was(server, terminal):
+    alice, bob = terminal(server), terminal(server, "Bob")
+    alice.types("\x04")
+    alice.sees("server: Goodbye.")
+    alice.sees("Connection closed by foreign host.")
+    bob.types("half a li")
+    bob.sees_line("half a li")
+    assert server.stop() == 0
+    bob.sees("server: Closing down.")
+    for one in (alice, bob):
+        one.sees(lambda one: one.raw.count(b"\x1b[?2004l") == 1)
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown"])
+def test_what_cannot_move_its_cursor_keeps_plain_lines(server, enter, term):
+    alice = Terminal(server.port, 80, 24, needs("inetutils-telnet"), term)
+    bob = enter(server, "Bob")
+    alice.sees(GREETING)
+    alice.types("Alice\r")
+    alice.sees("server: Your username is Alice.")
+    alice.types("hello\r")
+    bob.sees("Alice : hello")
+    bob.says("hello Alice")
+    alice.sees("Bob : hello Alice")
+    assert b"\x1b" not in alice.raw
+    alice.close()
+
+
+@inetutils
+def test_without_colours_there_are_none(server, enter, terminal):
+    alice, bob = terminal(server, term="vt100"), enter(server, "Bob")
+    bob.says("hello")
+    alice.sees("Bob : hello")
+    assert b"m" not in re.sub(rb"[a-zA-Z :.]{3,}", b"", alice.raw)
+
+
+def test_a_mud_client_gets_colour_and_keeps_its_lines(server, enter):
+    mud, bob = enter(server), enter(server, "Bob")
+    mud.sends(b"Alice\r\n")
+    mud.sees(GREETING, "server: Your username is Alice.")
+    assert mud.takes(100) == b"\xff\xfd\x1f"
+    mud.sends(b"\xff\xfb\x1f\xff\xfb\x18")
+    mud.sends(b"".join(b"\xff\xfa\x18\0%s\xff\xf0" % name for name in (b"MUDLET", b"ANSI", b"MTTS 9")))
+    mud.sends(b"/theme\r\n")
+    ask = b"\xff\xfa\x18\x01\xff\xf0"
+    answer = b""
+    while not answer.endswith(b".\r\n"):
+        answer += mud.takes(1000)
+    assert answer == b"\xff\xfd\x18" + 3 * ask + b"server: The theme is colour.\r\n"
+    bob.says("hello")
+    assert re.fullmatch("\x1b\\[38;5;\\d+mBob\x1b\\[0m : hello", mud.reads_line())
+
+
+def test_a_client_that_refuses_everything_keeps_plain_lines(server, enter):
+    refuser, bob = enter(server), enter(server, "Bob")
+    refuser.sends(b"Alice\r\n")
+    refuser.sees(GREETING, "server: Your username is Alice.")
+    assert refuser.takes(100) == b"\xff\xfd\x1f"
+    refuser.sends(b"\xff\xfc\x1f")
+    bob.says("hello")
+    refuser.sees("Bob : hello")
+
+
+def test_nobody_is_asked_where_the_mode_is_line(start, enter):
+    server = start(telnet__mode="line")
+    alice = enter(server)
+    alice.sends(b"Alice\r\n/quit\r\n")
+    alice.sees(GREETING, "server: Your username is Alice.", "server: Goodbye.")
+    assert alice.reads_to_the_end() == b""
+
+
+@inetutils
+def test_a_terminal_is_kept_awake_and_a_plain_client_never_is(start, enter, terminal):
+    server = start(program="tests/probe_server.py")  # whose 30 seconds are half a second
+    alice, bob = terminal(server), enter(server, "Bob")
+    eventually(lambda: server.alive()["nops"] >= 2)
+    bob.says("/quit")
+    assert b"\xff" not in bob.reads_to_the_end()
+    assert alice.has_line("")

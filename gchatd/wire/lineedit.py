@@ -44,6 +44,10 @@ _LONGEST_SEQUENCE = 32  # characters of an escape sequence; a longer one is none
 _LONGEST_ECHO = 1000  # characters of a command that stay on the screen
 _COMPLETIONS = 4  # Tabs that are looked up in one piece of input: each may ask for all the names there are
 _PASTE_END = "\x1b[201~"
+_INCOMPLETE = re.compile(
+    rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
+)  # the beginning of a character
+_NO_UTF8 = re.compile("[\udc80-\udcff]")
 _KEY = re.compile(
     r"""
       \x1b\[ [0-?]* [\ -/]* [@-~]      # CSI
@@ -334,21 +338,11 @@ class LineEditor:
     def _decode(self, data: bytes) -> str:
         """Read UTF-8, whose last character may not be complete yet, and what is none as Latin-1."""
         data = self._unread_bytes + data
-        self._unread_bytes = b""
-        try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            if error.reason == "unexpected end of data" and error.end == len(data):
-                self._unread_bytes = data[error.start :]
-                return data[: error.start].decode()
-        for back in (1, 2, 3):  # something else is wrong, too
-            lead = data[-back : -back + 1 or None]
-            if lead >= b"\xc2" and len(data) >= back:
-                if back < (4 if lead >= b"\xf0" else 3 if lead >= b"\xe0" else 2):
-                    data, self._unread_bytes = data[:-back], data[-back:]
-                break
+        begun = _INCOMPLETE.search(data, max(0, len(data) - 3))
+        end = begun.start() if begun is not None else len(data)
+        data, self._unread_bytes = data[:end], data[end:]
         text = data.decode("utf-8", "surrogateescape")
-        return re.sub("[\udc80-\udcff]", lambda match: chr(ord(match[0]) - 0xDC00), text)
+        return _NO_UTF8.sub(lambda match: chr(ord(match[0]) - 0xDC00), text)
 
 
 def _visible(text: str) -> bytes:

@@ -22,8 +22,8 @@ from typing import Final, Literal
 IAC, DONT, DO, WONT, WILL, SB, AYT, IP, NOP, SE = 255, 254, 253, 252, 251, 250, 246, 244, 241, 240
 
 BINARY, ECHO, SGA, TIMING_MARK, TTYPE, NAWS, CHARSET = 0, 1, 3, 6, 24, 31, 42
-"""RFC 856, 857, 858, 860 (a line-mode telnet discards all output from its user's Ctrl-C until this is answered), 1091, 1073,
-2066."""
+"""RFC 856, 857, 858, 860 (a line-mode telnet discards all output from its user's Ctrl-C until this is answered), 1091,
+1073, 2066."""
 
 MOST_NAMES: Final = 4
 """How often a client is asked for its next name."""

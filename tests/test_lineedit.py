@@ -1,0 +1,417 @@
+"""The line editor and telnet's negotiation, without a telnet: keys in, a screen and finished lines out."""
+
+from __future__ import annotations
+
+import time
+
+import pyte
+import pytest
+from fuzz.terminal import check
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from test_rich import laid_out
+
+from gchatd.wire.lineedit import ERASE, PROMPT, Ask, Candidates, Completions, LineEditor, Quit, TooMuch
+from gchatd.wire.telnet import TelnetWire
+
+LEFT, RIGHT, UP, DOWN = b"\x1b[D", b"\x1b[C", b"\x1b[A", b"\x1b[B"
+
+
+class Screen:
+    """An editor, and a screen that shows what it gives."""
+
+    def __init__(self, columns: int = 80, rows: int = 24, limit: int = 1000, most_lines: int = 100) -> None:
+        self.editor = LineEditor(limit, most_lines, columns, rows)
+        self.screen = pyte.Screen(columns, rows)
+        self.stream = pyte.ByteStream(self.screen)
+        self.stream.feed(self.editor.begin())
+        self.typed: list = []
+
+    def types(self, *keys: bytes, complete=None) -> None:
+        for key in keys:
+            typed, shown = self.editor.feed(key, complete)
+            self.typed += typed
+            self.stream.feed(shown)
+
+    def hears(self, line: str) -> None:
+        self.stream.feed(self.editor.around(ERASE + line.encode() + b"\r\n" + PROMPT))
+
+    def rows(self) -> list[str]:
+        return [row.rstrip() for row in self.screen.display]
+
+    def shows(self, above: list[str], text: str, at: int) -> None:
+        """The screen has these rows last, then the line with the cursor in its place, then nothing."""
+        rows, y, x = laid_out(text, at, self.screen.columns)
+        expected = [*above, *(row.rstrip() for row in rows)]
+        most = self.screen.lines
+        shown = self.rows()
+        end = self.screen.cursor.y - y + len(rows)
+        assert not any(shown[end:])
+        assert shown[max(0, end - len(expected)) : end] == expected[-min(len(expected), end) :]
+        assert (self.screen.cursor.y, self.screen.cursor.x) == (end - len(rows) + y, x)
+        assert end <= most
+
+
+@pytest.fixture
+def screen():
+    return Screen()
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "at"),
+    [
+        (b"hello", "hello", 5),
+        (b"hello" + LEFT + LEFT + b"X", "helXlo", 4),
+        (b"helo" + b"\x02" + b"l" + b"\x06" + b"!", "hello!", 6),
+        (b"hello\x7f\x08p", "help", 4),
+        (b"ab\x01c\x05d", "cabd", 4),
+        (b"ab\x1b[Hc\x1b[Fd\x1b[1~e\x1b[4~f\x1bOHg\x1bOFh", "gecabdfh", 8),
+        (b"abc\x01\x1b[3~\x04", "c", 0),
+        (b"one two  three\x17\x17x", "one x", 5),
+        (b"one two\x01\x0b\x19\x19", "one twoone two", 14),
+        (b"one two\x15x\x19", "xone two", 8),
+        (b"one two\x1b[1;5D\x1bbX\x1bfY\x1b[1;5C!", "XoneY two!", 10),
+        (b"one-two\x1b\x7f\x1b[D\x1b[D\x1b[D\x1bd", "o-", 1),
+        (b"gone\x03back", "back", 4),
+        ("e\u0301a\u0301".encode() + LEFT + b"\x7f", "a\u0301", 0),
+        ("👩\u200d👩\u200d👧".encode() + LEFT + b"x", "x👩\u200d👩\u200d👧", 1),
+        (b"\x1b[99;99R\x1b[Zok\x1bOPx", "okx", 3),
+        ("naïve \xe9".encode()[:-2] + b"\xe9\xff!", "naïve éÿ!", 9),
+        (b"a\x00b\x1cc", "abc", 3),
+        ("a\u202eb\u009bc\u2028".encode(), "ab", 2),
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_keys_do_what_they_do_elsewhere(keys, text, at, whole):
+    screen = Screen()
+    screen.types(*([keys] if whole else [keys[at : at + 1] for at in range(len(keys))]))
+    if not whole and "\u202e" in keys.decode("latin-1") + keys.decode(errors="replace"):
+        text, at = "abc", 3  # the end of a sequence that no longer has a beginning
+    assert (screen.editor.text, screen.editor._line.at) == (text, at)
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\r\0"])
+def test_enter_comes_in_four_ways(screen, end):
+    screen.types(b"one" + end + b"two" + end)
+    assert screen.typed == ["one", "two"]
+    screen.shows([], "", 0)
+
+
+def test_what_is_said_goes_from_the_screen_and_a_command_stays(screen):
+    screen.types(b"hello\r")
+    screen.shows([], "", 0)
+    screen.types(b"/who\r/he")
+    screen.shows(["> /who"], "/he", 3)
+    assert screen.typed == ["hello", "/who"]
+
+
+def test_arrows_bring_back_ones_own_lines(screen):
+    screen.types(b"one\rtwo\rtwo\r", b"dra", UP)
+    screen.shows([], "two", 3)
+    screen.types(UP, UP)
+    screen.shows([], "one", 3)
+    screen.types(DOWN, DOWN, DOWN)
+    screen.shows([], "dra", 3)
+    screen.types(UP, UP, b"!\r")
+    assert screen.typed[-1] == "one!"
+
+
+def test_ctrl_d_quits_on_an_empty_line_only(screen):
+    screen.types(b"a\x04\x01\x04")
+    assert (screen.typed, screen.editor.text) == ([], "")
+    screen.types(b"\x04")
+    assert isinstance(screen.typed[0], Quit)
+
+
+def names(before: str) -> Completions:
+    start = before.rfind(" ") + 1
+    found = [
+        name
+        for name in ("Alice: ", "alina: ", "Bob: ")
+        if before[start:] and name.casefold().startswith(before[start:])
+    ]
+    return Completions(start, found)
+
+
+def test_tab_completes_and_shows_what_there_is_at_the_second_press(screen):
+    screen.types(b"b\t", complete=names)
+    screen.shows([], "Bob: ", 5)
+    screen.types(b"\x15a\t", complete=names)
+    screen.shows([], "Ali", 3)
+    screen.types(b"\x15ali\t", complete=names)
+    assert screen.typed == []
+    screen.types(b"\t", complete=names)
+    assert screen.typed == [Candidates(["Alice: ", "alina: "])]
+    screen.types(b"n\t", complete=names)
+    assert screen.editor.text == "alina: "
+    assert screen.editor.feed(b"x\t", names)[1].count(b"\a") == 1
+
+
+def test_what_is_pasted_is_one_message_of_several_lines(screen):
+    screen.types(b"\x1b[200~one\r\0two\r\nthree\r\x1b[2", b"01~")
+    screen.shows([], "one↵two↵three", 13)
+    screen.types(b"\r")
+    assert screen.typed == ["one\ntwo\nthree"]
+
+
+def test_many_pasted_lines_are_asked_about_first(screen):
+    screen.types(b"\x1b[200~1\n2\n3\n4\x1b[201~\r")
+    assert screen.typed == [Ask(4)]
+    screen.types(b"\r")
+    assert screen.typed == [Ask(4), "1\n2\n3\n4"]
+    screen.types(b"\x1b[200~1\n2\n3\n4\x1b[201~\r\x03\r")
+    assert screen.typed[2:] == [Ask(4), ""]
+
+
+def test_what_is_pasted_is_cleaned_and_keys_in_it_are_text_only(screen):
+    screen.types(b"\x1b[200~a\x1b[31mb\x03\x17c\td\x1b[201~")
+    screen.shows([], "abc d", 5)
+
+
+@pytest.mark.parametrize("pasted", [b"x" * 1001, b"x" * 50_000, b"1\n" * 101])
+def test_too_much_is_not_pasted(screen, pasted):
+    screen.types(b"mine \x1b[200~", *(pasted[at : at + 4096] for at in range(0, len(pasted), 4096)), b"\x1b[201~!")
+    assert screen.typed == [TooMuch(1000, 100)]
+    screen.shows([], "mine !", 6)
+
+
+def test_no_line_gets_longer_than_a_message_may_be(screen):
+    screen.types(b"x" * 600, b"\x15\x19\x19\x19", b"y" * 500)
+    assert screen.editor.text == "x" * 600
+    assert b"\a" in screen.editor.feed("é".encode() * 300)[1]
+
+
+def test_a_line_that_is_higher_than_the_window_shows_the_rows_around_the_cursor():
+    screen = Screen(20, 4)
+    screen.hears("above")
+    screen.types(b"".join(b"%03d " % number for number in range(40)))
+    assert screen.rows()[-1].endswith("039")
+    screen.types(b"\x01")
+    assert screen.rows()[-3].startswith("> 000 ")
+    screen.hears("more")
+    screen.types(b"\x15")
+    screen.types(b"\x05\x15")
+    screen.shows(["more"], "", 0)
+
+
+def test_ctrl_l_wipes_the_screen_but_the_line(screen):
+    screen.hears("above")
+    screen.types(b"hello\x0c")
+    assert screen.rows()[0] == "> hello"
+    assert not any(screen.rows()[1:])
+
+
+KEYS = {
+    "text": st.sampled_from(["a", "b c", "さく", "é", "word ", "e\u0301", "👩", "longer than the others are, by far"]),
+    "key": st.sampled_from(["left", "right", "home", "end", "back", "delete", "clear", "up"]),
+}
+BYTES = {
+    "left": LEFT, "right": RIGHT, "home": b"\x01", "end": b"\x05", "back": b"\x7f", "delete": b"\x04", "clear": b"\x03",
+    "up": UP,
+}  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from([(80, 24), (40, 10), (13, 30)]),
+    st.lists(
+        st.tuples(st.just("text"), KEYS["text"])
+        | st.tuples(st.just("key"), KEYS["key"])
+        | st.tuples(st.just("hear"), st.integers(0, 99))
+        | st.tuples(st.just("enter"), st.just(0)),
+        max_size=40,
+    ),
+)
+@example(
+    (13, 30),
+    [("text", "longer than the others are, by far"), ("key", "home"), ("hear", 1), ("text", "さく"), ("hear", 2)],
+)
+def test_editor_and_screen_agree_with_a_simple_model(size, steps):  # noqa: C901
+    """Whatever is pressed and heard, the screen shows what was heard, in order, and then the line and the cursor."""
+    screen = Screen(*size)
+    text, at = [], 0  # the line, a character with its marks an item
+    above, said = [], []
+    for kind, what in steps:
+        if kind == "text":
+            if len(text) > 60:
+                continue
+            screen.types(what.encode())
+            parts = [what] if what == "e\u0301" else list(what)
+            text[at:at] = parts
+            at += len(parts)
+        elif kind == "hear":
+            screen.hears(f"Bob {what}")
+            above.append(f"Bob {what}")
+        elif kind == "enter":
+            screen.types(b"\r")
+            said.append("".join(text) if "".join(text).strip() else "")
+            text, at = [], 0
+        elif what == "delete" and not text:
+            continue  # that is quitting
+        elif what == "up":
+            continue
+        else:
+            screen.types(BYTES[what])
+            if what in ("back", "delete"):
+                gone = at - 1 if what == "back" else at
+                if 0 <= gone < len(text):
+                    del text[gone]
+                    at -= what == "back"
+            elif what == "clear":
+                text, at = [], 0
+            else:
+                at = {"left": max(0, at - 1), "right": min(len(text), at + 1), "home": 0, "end": len(text)}[what]
+        line, before = "".join(text), "".join(text[:at])
+        assert screen.editor.text == line
+        if "e\u0301" not in line:  # the emulator makes one character of it
+            screen.shows(above, line, len(before))
+    assert screen.typed == said
+
+
+PIECES = [
+    *[b"\x1b[200~", b"\x1b[201~", b"\x1b[A", b"\x19", b"\x15", b"\r", b"\t", b"a", "さ".encode(), b"\x1b", b"\x1b["],
+    *[b"\xff\xfb\x1f", b"\xff\xfd\x01", b"\xff\xfd\x03", b"\xff\xfe\x01", b"\xff\xfb\x18", b"\xf0\x9f"],
+    b"\xff\xfa\x18\0x\xff\xf0",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300) | st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join))
+def test_nothing_that_is_sent_breaks_it(data):
+    check(data)
+    check(b"\xff" + data)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"\x1bb\x05",
+        b"\x19",
+        b"\x01a",
+        b"\t",
+        b"\x0c",
+        b"\x1b[A\r",
+        b"\x1b[D",
+        b"\x1b[200~x\x1b[201~",
+        b"\x1b[",
+        b"/\r",
+        b"\x1b\x1b",
+    ],
+)
+def test_time_is_linear_in_what_is_typed(piece):
+    """4 KB of the worst keys, on the longest line of letters that carry marks, keep the hub for a moment only."""
+    editor = LineEditor(8192)
+    editor.feed(("a\u200d" * 2000).encode())
+    editor.feed(b"\x01\x05")
+    start = time.process_time()
+    editor.feed(piece * (4096 // len(piece)), lambda before: Completions(0, []))
+    assert time.process_time() - start < 1.0  # quadratic would be a minute
+
+
+# Negotiation.
+
+IAC, DONT, DO, WONT, WILL, SB, SE = (bytes((byte,)) for byte in (255, 254, 253, 252, 251, 250, 240))
+BINARY, ECHO, SGA, TTYPE, NAWS, CHARSET = b"\0", b"\x01", b"\x03", b"\x18", b"\x1f", b"\x2a"
+ASK_NAME = IAC + SB + TTYPE + b"\x01" + IAC + SE
+OFFER = IAC + WILL + ECHO + IAC + WILL + SGA + IAC + DO + BINARY
+TAKE_BACK = IAC + WONT + ECHO + IAC + WONT + SGA + IAC + DONT + BINARY
+
+
+def name(text: bytes) -> bytes:
+    return IAC + SB + TTYPE + b"\0" + text + IAC + SE
+
+
+class Client:
+    """What a client sends, and what it must be answered."""
+
+    def __init__(self) -> None:
+        self.wire = TelnetWire(100)
+        assert self.wire.probe() == IAC + DO + NAWS
+
+    def sends(self, data: bytes, answer: bytes) -> None:
+        typed, reply = self.wire.feed(data)
+        assert (typed, reply) == ([], answer)
+
+    @property
+    def negotiation(self):
+        return self.wire.negotiation
+
+
+def test_a_terminal_becomes_rich():
+    client = Client()
+    client.sends(IAC + WILL + NAWS, IAC + DO + TTYPE)
+    client.sends(IAC + SB + NAWS + b"\0\x78\0\x28" + IAC + SE, b"")
+    client.sends(IAC + WILL + TTYPE, ASK_NAME)
+    client.sends(name(b"XTERM-256COLOR"), ASK_NAME)
+    client.sends(name(b"XTERM-256COLOR"), OFFER)
+    client.sends(IAC + WILL + BINARY + IAC + DO + ECHO, b"")
+    assert client.negotiation.stage == "offered"
+    client.sends(IAC + DO + SGA, b"")
+    assert client.negotiation.stage == "rich"
+    assert (client.negotiation.columns, client.negotiation.height, client.negotiation.has_colour) == (120, 40, True)
+
+
+def test_a_mud_client_keeps_its_lines_and_gets_colour():
+    client = Client()
+    client.sends(IAC + WILL + NAWS + IAC + WILL + TTYPE, IAC + DO + TTYPE + ASK_NAME)
+    client.sends(name(b"MUDLET"), ASK_NAME)
+    client.sends(name(b"ANSI-TRUECOLOR"), ASK_NAME)
+    client.sends(name(b"MTTS 2381"), b"")
+    assert client.negotiation.stage == "line"
+    assert (client.negotiation.has_colour, client.negotiation.mtts & 64) == (True, 64)
+
+
+@pytest.mark.parametrize("simple", [b"DUMB", b"UNKNOWN", b"NETWORK"])
+def test_what_cannot_move_its_cursor_keeps_its_lines(simple):
+    client = Client()
+    client.sends(IAC + WILL + NAWS + IAC + WILL + TTYPE, IAC + DO + TTYPE + ASK_NAME)
+    client.sends(name(simple), ASK_NAME)
+    client.sends(name(simple), b"")
+    assert client.negotiation.stage == "line"
+    assert client.wire.probe(insists=True) == OFFER
+
+
+def test_who_refuses_everything_keeps_lines():  # nc -t
+    client = Client()
+    client.sends(IAC + WONT + NAWS, b"")
+    assert client.negotiation.stage == "line"
+
+
+@pytest.mark.parametrize("refused", [ECHO, SGA])
+def test_both_echo_and_sga_are_required(refused):
+    client = Client()
+    client.sends(IAC + WILL + NAWS + IAC + WONT + TTYPE, IAC + DO + TTYPE + OFFER)
+    other = SGA if refused == ECHO else ECHO
+    client.sends(IAC + DO + other, b"")
+    client.sends(IAC + DONT + refused, TAKE_BACK)
+    assert client.negotiation.stage == "line"
+    client.sends(IAC + DONT + other + IAC + WONT + BINARY, b"")
+
+
+def test_utf8_is_agreed_on_where_it_is_offered():
+    client = Client()
+    client.sends(IAC + WILL + CHARSET, IAC + DO + CHARSET + IAC + SB + CHARSET + b"\x01;UTF-8" + IAC + SE)
+    client.sends(IAC + SB + CHARSET + b"\x02UTF-8" + IAC + SE, b"")
+    client.sends(IAC + DO + CHARSET, IAC + WILL + CHARSET)
+    client.sends(IAC + SB + CHARSET + b"\x01 US-ASCII utf-8" + IAC + SE, IAC + SB + CHARSET + b"\x02UTF-8" + IAC + SE)
+    client.sends(IAC + SB + CHARSET + b"\x01;KOI8-R" + IAC + SE, IAC + SB + CHARSET + b"\x03" + IAC + SE)
+
+
+def test_a_client_that_names_itself_for_ever_is_asked_four_times():
+    client = Client()
+    client.sends(IAC + WILL + NAWS + IAC + WILL + TTYPE, IAC + DO + TTYPE + ASK_NAME)
+    for number in range(3):
+        client.sends(name(b"T%d" % number), ASK_NAME)
+    client.sends(name(b"T4"), OFFER)
+    client.sends(name(b"T5"), b"")
+    assert len(client.negotiation.names) == 4
+
+
+def test_what_is_typed_survives_the_change_of_mode_and_back():
+    wire = TelnetWire(100)
+    assert wire.feed(b"hel") == ([], b"")
+    editor = LineEditor(100)
+    assert wire.edit(editor).endswith(PROMPT + b"hel")
+    wire.feed(b"lo w")
+    wire.edit_no_more()
+    assert wire.feed(b"orld\r\n")[0] == ["hello world"]
