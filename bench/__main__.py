@@ -1,6 +1,6 @@
 """Runs the measurements that are asked for and prints one table.
 
-    python -m bench [--only fanout,connect,memory,size,stalls,slow,history,search,wal] [--rounds 5] [--seconds 2]
+    python -m bench [--only fanout,connect,memory,size,stalls,slow,history,search,wal,rich] [--rounds 5] [--seconds 2]
 
 Every round starts each server anew, one after the other, so that a machine whose speed drifts treats all alike. A value
 is the median of the rounds, a ratio is that of the medians, and the spread shown is that of gchat's value. Written to
@@ -26,6 +26,7 @@ from .history import history, search, wal
 from .load import Load, RunFailedError
 from .servers import Ergo, Gchat, Inspircd, Ncat, Ngircd, Reference, Server, Watched
 from .table import Table, attempt, number
+from .terminals import rich
 
 PEERS: tuple[type[Server], ...] = (Ngircd, Inspircd, Ergo, Ncat)
 PEER_ROUNDS = 2  # they are there for comparison, and some take a minute to let 1,000 clients in
@@ -191,7 +192,7 @@ def kernel_kb() -> int:
     return int(slab.split()[1]) + int(tcp.split()[-1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-MEASUREMENTS = {one.__name__: one for one in (fanout, connect, memory, size, stalls, slow, history, search, wal)}
+MEASUREMENTS = {one.__name__: one for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich)}
 
 
 def main() -> int:

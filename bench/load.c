@@ -12,7 +12,8 @@
  *     alone W SECONDS    how fast it reads and checks when another process does nothing but write to it
  *     quit
  *
- *     load PORT PROTOCOL LINE_BYTES      PROTOCOL: gchat, irc or ncat
+ *     load PORT PROTOCOL LINE_BYTES      PROTOCOL: gchat, irc or ncat; rich: gchat, to which every client says that it is
+ *                                        a terminal; typing: each of them has half a line typed besides
  *
  * While it connects it polls and never sleeps: to wake a process that sleeps on another core costs the one who sends to
  * it 5 to 15 us on a virtual machine, the more often the slower the server, and that would be what is measured. While
@@ -52,6 +53,7 @@ static struct client clients[MOST];
 static int client_count, ready_count, closed_count, lazy_count;
 static int loop, port, line_bytes;
 static enum { GCHAT, IRC, NCAT, BARE } protocol;
+static const char *terminal; /* what a client says when it has a name, to be taken for a terminal */
 
 /* One round of talk. */
 static int talkers, talking;         /* how many talk; whether new lines are still said */
@@ -130,8 +132,8 @@ static void hear(struct client *client, const char *line, const char *end)
     if (!mark || end - mark < 17)
         return; /* a notice, a PING answered elsewhere */
     uint32_t talker = number(mark + 1, 5), line_number = number(mark + 7, 9);
-    if (talker >= (uint32_t)talkers)
-        return;
+    if (talker >= (uint32_t)talkers || talker == (uint32_t)(client - clients))
+        return; /* from before; or its own words, which a terminal is shown like others' */
     uint32_t *next = &expected[(client - clients) * talkers + talker];
     if (line_number < *next) {
         doubled++;
@@ -162,6 +164,8 @@ static void log_in(struct client *client, const char *line, const char *end)
     int ready = 0;
     if (protocol == GCHAT) {
         ready = begins(line, end, "server: Your username is");
+        if (ready && terminal)
+            transmit(client, terminal, strlen(terminal));
     } else if (protocol == IRC) {
         if (memmem(line, end - line, " 001 ", 5))
             transmit(client, "JOIN #c\r\n", 9);
@@ -448,6 +452,11 @@ int main(int argc, char **argv)
     port = atoi(argv[1]);
     protocol = !strcmp(argv[2], "irc") ? IRC : !strcmp(argv[2], "ncat") ? NCAT : GCHAT;
     line_bytes = atoi(argv[3]);
+    /* WILL NAWS, WONT TTYPE, DO ECHO, DO SGA: the answers to what it is going to be asked. */
+    if (!strcmp(argv[2], "rich"))
+        terminal = "\xff\xfb\x1f\xff\xfc\x18\xff\xfd\x01\xff\xfd\x03";
+    if (!strcmp(argv[2], "typing"))
+        terminal = "\xff\xfb\x1f\xff\xfc\x18\xff\xfd\x01\xff\xfd\x03half a line of wo";
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;

@@ -5,17 +5,24 @@ make picture
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
+import select
 import sys
+import tempfile
+import time
 from html import escape
 from pathlib import Path
 
 import pexpect
 import pyte
 
-COLUMNS, ROWS = 46, 12
+COLUMNS, ROWS = 52, 14
 CELL_WIDTH, LINE_HEIGHT = 8.43, 18  # pixels of a 14 px monospace font
 MARGIN, TITLE = 14, 34
+PATIENCE = 10.0
+FOREGROUND, BACKGROUND = "#e6edf3", "#1b1f24"
 ROOT = Path(__file__).parent.parent
 
 
@@ -23,48 +30,68 @@ class Terminal:
     """A person's terminal with a telnet in it."""
 
     def __init__(self, port: int) -> None:
-        self._screen = pyte.Screen(COLUMNS, ROWS)
-        self._stream = pyte.Stream(self._screen)
+        self.screen = pyte.Screen(COLUMNS, ROWS)
+        self._stream = pyte.ByteStream(self.screen)
         # `localhost` on the default port is what one types; the port here is one that was free.
-        self._type(f"$ telnet localhost {port}".replace(str(port), "1337") + "\r\n")
-        self._child = pexpect.spawn("telnet", ["localhost", str(port)], dimensions=(ROWS, COLUMNS), encoding="utf-8")
+        self._stream.feed(b"$ telnet localhost 1337\r\n")
+        env = {**os.environ, "TERM": "xterm-256color"}
+        self._child = pexpect.spawn("telnet", ["localhost", str(port)], dimensions=(ROWS, COLUMNS), env=env)
 
     def sees(self, text: str) -> None:
-        self._child.expect_exact(text)
-        self._type(self._child.before + self._child.after)
+        """Wait until a row of the screen begins so."""
+        until = time.monotonic() + PATIENCE
+        while not any(row.startswith(text) for row in self.screen.display):
+            assert time.monotonic() < until, f"{text!r} is not on the screen:\n" + "\n".join(self.screen.display)
+            if select.select([self._child.child_fd], [], [], 0.1)[0]:
+                self._stream.feed(os.read(self._child.child_fd, 65536))
 
-    def says(self, line: str) -> None:
-        self._child.sendline(line)
-        self.sees(line + "\r\n")
-
-    def _type(self, text: str) -> None:
-        self._stream.feed(text)
-
-    def lines(self) -> list[str]:
-        return [line.rstrip() for line in self._screen.display]
+    def types(self, keys: str) -> None:
+        self._child.send(keys)
 
     def close(self) -> None:
         self._child.close(force=True)
 
 
-def picture(windows: list[tuple[str, list[str]]]) -> str:
+def drawn_row(screen: pyte.Screen, row: int, left: float) -> list[str]:
+    """Draw a row of a screen: text in its colours, and the cursor if it is there."""
+    parts = []
+    y = TITLE + (row + 1) * LINE_HEIGHT - 4
+    cells = [screen.buffer[row][column] for column in range(screen.columns)]
+    runs = itertools.groupby(enumerate(cells), key=lambda cell: (cell[1].fg, cell[1].reverse, cell[1].bold))
+    for (colour, reverse, bold), run in runs:
+        where, text = zip(*((column, cell.data) for column, cell in run), strict=True)
+        if not "".join(text).strip() and not reverse:
+            continue
+        x = left + MARGIN + where[0] * CELL_WIDTH
+        fill = f"#{colour}" if re.fullmatch("[0-9a-f]{6}", colour) else FOREGROUND
+        if reverse:
+            size = f'width="{len(where) * CELL_WIDTH:.1f}" height="{LINE_HEIGHT}"'
+            parts.append(f'<rect x="{x:.1f}" y="{y - 14}" {size} fill="{fill}"/>')
+            fill = BACKGROUND
+        weight = ' font-weight="bold"' if bold else ""
+        words = escape("".join(text).rstrip())
+        parts.append(f'<text x="{x:.1f}" y="{y}" fill="{fill}"{weight} xml:space="preserve">{words}</text>')
+    if screen.cursor.y == row:
+        x = left + MARGIN + screen.cursor.x * CELL_WIDTH
+        parts.append(f'<rect x="{x:.1f}" y="{y - 14}" width="{CELL_WIDTH}" height="{LINE_HEIGHT}" fill="#8b949e"/>')
+    return parts
+
+
+def picture(windows: list[tuple[str, pyte.Screen]]) -> str:
     """Draw terminals side by side, as SVG."""
     width = COLUMNS * CELL_WIDTH + 2 * MARGIN
     height = TITLE + ROWS * LINE_HEIGHT + MARGIN
     parts = []
-    for at, (title, lines) in enumerate(windows):
+    for at, (title, screen) in enumerate(windows):
         left = at * (width + MARGIN)
-        parts.append(f'<rect x="{left:.0f}" width="{width:.0f}" height="{height}" rx="8" fill="#1b1f24"/>')
+        parts.append(f'<rect x="{left:.0f}" width="{width:.0f}" height="{height}" rx="8" fill="{BACKGROUND}"/>')
         parts += [
             f'<circle cx="{left + 18 + 18 * dot:.0f}" cy="17" r="5.5" fill="{colour}"/>'
             for dot, colour in enumerate(("#ff5f57", "#febc2e", "#28c840"))
         ]
         parts.append(f'<text x="{left + width / 2:.0f}" y="22" fill="#8b949e" text-anchor="middle">{title}</text>')
-        for row, line in enumerate(lines):
-            y = TITLE + (row + 1) * LINE_HEIGHT - 4
-            parts.append(
-                f'<text x="{left + MARGIN:.0f}" y="{y}" fill="#e6edf3" xml:space="preserve">{escape(line)}</text>'
-            )
+        for row in range(screen.lines):
+            parts += drawn_row(screen, row, left)
     total = len(windows) * (width + MARGIN) - MARGIN
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height}" width="{total:.0f}" '
@@ -75,29 +102,37 @@ def picture(windows: list[tuple[str, list[str]]]) -> str:
 
 
 def main() -> None:
-    server = pexpect.spawn(sys.executable, [str(ROOT / "gchat.py"), "--listen", "127.0.0.1:0"], encoding="utf-8")
-    server.expect(r"port (\d+)\.")
-    port = int(server.match[1])
-    server.expect_exact("Socket is listening.")
-    alice, bob = Terminal(port), Terminal(port)
-    for person, name in ((alice, "Alice"), (bob, "Bob")):
-        person.sees("server: Input username.\r\n")
-        person.says(name)
-        person.sees(f"server: Your username is {name}.\r\n")
-    bob.says("Hello Alice!")
-    alice.sees("Bob : Hello Alice!\r\n")
-    alice.says("Hi Bob. Nice place, who else is here?")
-    bob.sees("Alice : Hi Bob. Nice place, who else is here?\r\n")
-    bob.says("/me looks around")
-    alice.sees("* Bob looks around\r\n")
-    bob.says("/who")
-    bob.sees("server: 2 in lobby: Alice, Bob\r\n")
-    windows = [("Alice", alice.lines()), ("Bob", bob.lines())]
-    for person in (alice, bob):
-        person.close()
-    server.close(force=True)
-    assert not re.search("[\x00-\x1f]", "".join(line for _, lines in windows for line in lines))
-    (ROOT / "docs" / "session.svg").write_text(picture(windows), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as data:
+        words = [str(ROOT / "gchat.py"), "--listen", "127.0.0.1:0", "--data", data]
+        server = pexpect.spawn(sys.executable, words, encoding="utf-8")
+        server.expect(r"port (\d+)\.")
+        port = int(server.match[1])
+        server.expect_exact("Socket is listening.")
+        alice, bob = Terminal(port), Terminal(port)
+        for person, name in ((alice, "Alice"), (bob, "Bob")):
+            person.sees("server: Input username.")
+            person.types(f"{name}\r")
+            person.sees("> ")
+        bob.types("Hello Alice!\r")
+        alice.sees("Bob : Hello Alice!")
+        alice.types("Hi Bob. Nice place, who else is here?\r")
+        bob.sees("Alice : Hi Bob.")
+        bob.types("/who\r")
+        bob.sees("server: 2 in lobby")
+        bob.types("/me looks around\r")
+        alice.sees("* Bob looks around")
+        alice.types("While I type this, Bob can")
+        alice.sees("> While I type this, Bob can")
+        bob.types("say what he likes, Alice,\r")
+        alice.sees("Bob : say what he likes")
+        bob.types("and your line stays as it is.\r")
+        alice.sees("Bob : and your line stays as it is.")
+        bob.sees("Bob : and your line stays as it is.")
+        drawn = picture([("Alice", alice.screen), ("Bob", bob.screen)])
+        for person in (alice, bob):
+            person.close()
+        server.close(force=True)
+    (ROOT / "docs" / "session.svg").write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":

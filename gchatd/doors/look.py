@@ -15,8 +15,9 @@ from ..wire.lineedit import BELL, END, ERASE, PROMPT
 if TYPE_CHECKING:
     from ..events import Event
 
-COLOURS = (25, 29, 31, 61, 64, 91, 94, 97, 124, 125, 130, 132, 133, 161, 162, 166)
-"""Of the 256 that terminals have, some that can be told apart, and read on black (contrast 3 or more) and on white."""
+COLOURS = (28, 29, 31, 32, 62, 64, 94, 98, 100, 130, 134, 160, 162, 164, 166, 168)
+"""Of the 256 that terminals have, some that can be told apart, and read on black as on white: a contrast of 3.5 or more
+(WCAG 2.2, "contrast ratio"; 3 is asked for large text, and a name is not much to read)."""
 
 _RESET = "\x1b[0m"
 _BOLD = "\x1b[1m"

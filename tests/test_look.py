@@ -1,0 +1,120 @@
+"""How things look, without a terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gchatd import times
+from gchatd.doors.look import COLOURS, Look, _colour
+from gchatd.errors import UserError
+from gchatd.events import Joined, Left, NotSent, Renamed, Said
+
+AT = int(datetime(2026, 11, 22, 23, 30, 5, tzinfo=UTC).timestamp() * 1000)
+
+
+def said(text: str, action: bool = False) -> Said:
+    return Said(room="lobby", name="Bob", text=text, action=action, at=AT)
+
+
+@pytest.mark.parametrize(
+    ("look", "event", "shown"),
+    [
+        (Look(), said("hello"), "Bob : hello"),
+        (Look(), said("waves", True), "* Bob waves"),
+        (Look(), said("one\ntwo"), "Bob : one\r\n    two"),
+        (Look(reader=True), said("one\ntwo"), "Bob : one two"),
+        (Look(time="hh:mm"), said("hello"), "23:30 Bob : hello"),
+        (Look(time="full"), said("hello"), "2026-11-22 23:30:05 Bob : hello"),
+        (Look(time="full", offset=120), said("hello"), "2026-11-23 01:30:05 Bob : hello"),
+        (Look(time="hh:mm", offset=-210), said("hello"), "20:00 Bob : hello"),
+        (Look(theme="contrast"), said("hello"), "\x1b[1mBob\x1b[0m : hello"),
+        (Look(), NotSent(room="lobby", name="Bob", why="the disk is full"), "server: Not sent: the disk is full."),
+        (Look(notices=True), Left(room="lobby", name="Bob", words="bye"), "server: Bob left: bye"),
+        (Look(notices=True), Left(room="lobby", name="Bob"), "server: Bob left."),
+        (Look(notices=True), Renamed(room="lobby", name="Bob", to="Rob"), "server: Bob is now Rob."),
+    ],
+)
+def test_an_event_looks_as_one_chose(look, event, shown):
+    assert look.render(event).decode() == shown + "\r\n"
+
+
+def test_comings_and_goings_are_not_shown_to_those_who_did_not_ask():
+    assert Look().render(Joined(room="lobby", name="Bob")) == b""
+
+
+@pytest.mark.parametrize(
+    ("look", "shown"),
+    [
+        (Look(rich=True), "\x1b[1mBob : hi Ann\x1b[0m\r\n"),
+        (Look(rich=True, bell="mentions"), "\x1b[1mBob : hi Ann\x1b[0m\r\n\a"),
+        (Look(theme="contrast"), "\x1b[7m\x1b[1mBob : hi Ann\x1b[0m\r\n"),
+        (Look(theme="colour"), f"{_colour('Bob')}\x1b[7mBob\x1b[0m : hi Ann\r\n"),
+        (Look(bell="all"), "Bob : hi Ann\r\n\a"),
+    ],
+)
+def test_a_mention_is_marked_and_rings(look, shown):
+    assert look.render_mention(said("hi Ann")).decode() == shown
+
+
+def test_the_past_is_shown_with_its_time_and_what_was_found_is_marked():
+    event = said("say \2hello\3")
+    assert Look().recall(event, AT) == b"[23:30] Bob : say *hello*\r\n"
+    assert Look().recall(event, AT + 3_600_000) == b"[2026-11-22 23:30] Bob : say *hello*\r\n"
+    assert Look(offset=60).recall(event, AT + 3_600_000) == b"[00:30] Bob : say *hello*\r\n"
+    assert b"say \x1b[7mhello\x1b[0m" in Look(theme="colour").recall(event, AT)
+
+
+def test_a_name_has_the_same_colour_however_it_is_written():
+    assert _colour("Bob") == _colour("bOB") != _colour("Alice")
+
+
+def luminance(colour: int) -> float:
+    """The relative luminance of one of the 216 colours of the cube, as WCAG defines it."""
+    steps = (0, 95, 135, 175, 215, 255)
+    red, green, blue = (steps[(colour - 16) // size % 6] / 255 for size in (36, 6, 1))
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in (red, green, blue)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_every_colour_can_be_read_on_black_and_on_white(colour):
+    assert (luminance(colour) + 0.05) / 0.05 >= 3.5
+    assert 1.05 / (luminance(colour) + 0.05) >= 3.5
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-11-22", "2026-11-22 00:00:00"),
+        ("2026-11-22 18:30", "2026-11-22 18:30:00"),
+        ("2026-11-22T18:30:05", "2026-11-22 18:30:05"),
+        ("2026-11-22 18:30+02:00", "2026-11-22 16:30:00"),
+        ("18:30", "2026-11-22 18:30:00"),
+        ("23:45", "2026-11-21 23:45:00"),
+        ("18:30+02:00", "2026-11-22 16:30:00"),
+    ],
+)
+def test_a_moment_is_read_in_the_ways_people_write_it(text, shown):
+    now = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+    assert times.show_fully(times.parse(text, now)) == shown
+
+
+@pytest.mark.parametrize("text", ["", "noon", "25:00", "2026-13-01", "99999999-01-01", "1e9", "\0"])
+def test_what_is_no_moment_is_told(text):
+    with pytest.raises(UserError, match="That is not a time"):
+        times.parse(text)
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("+02:00", 120), ("-3", -180), ("+0530", 330), ("+5:45", 345)])
+def test_an_offset_is_read(text, minutes):
+    assert times.parse_offset(text) == minutes
+
+
+@pytest.mark.parametrize("text", ["", "2", "+15", "+02:10", "CET", "+1:2", "--2"])
+def test_what_is_no_offset_is_told(text):
+    with pytest.raises(UserError, match="not how far a clock is from UTC"):
+        times.parse_offset(text)
