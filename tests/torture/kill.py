@@ -146,21 +146,19 @@ def main() -> None:
         data = Path(home) / "data"
         settings = {"history__lines_per_room": KEPT_LINES, "log__level": "warning"}
         for round_ in range(1, options.rounds + 1):
-            server = Server(data=data, **settings)
-            crowd = None
-            if rng.random() < 0.95:
-                crowd = Crowd(server.port, options.talkers if rng.random() < 0.9 else 3, round_, rng)
-                crowd.talk(rng.uniform(0, LONGEST_TALK))
-            server.process.send_signal(signal.SIGKILL)
-            if crowd is not None:
-                crowd.read_to_the_end()
-            server.close()
-            again = Server(data=data, **settings)
-            now = kept_lines(data)
-            heard = [heard_lines(received) for received in crowd.received] if crowd is not None else []
-            check(kept, now, heard)
-            again.stop(rng.choice([signal.SIGKILL, signal.SIGTERM]))
-            again.close()
+            with contextlib.closing(Server(data=data, **settings)) as server:
+                crowd = None
+                if rng.random() < 0.95:
+                    crowd = Crowd(server.port, options.talkers if rng.random() < 0.9 else 3, round_, rng)
+                    crowd.talk(rng.uniform(0, LONGEST_TALK))
+                server.process.send_signal(signal.SIGKILL)
+                if crowd is not None:
+                    crowd.read_to_the_end()
+            with contextlib.closing(Server(data=data, **settings)) as again:
+                now = kept_lines(data)
+                heard = [heard_lines(received) for received in crowd.received] if crowd is not None else []
+                check(kept, now, heard)
+                again.stop(rng.choice([signal.SIGKILL, signal.SIGTERM]))
             said_in_all += len(now.keys() - kept.keys())
             heard_in_all += len(set().union(*heard))
             kept = now
