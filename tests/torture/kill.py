@@ -53,7 +53,7 @@ class Crowd:
         for talker in range(talkers):
             sock = socket.create_connection(("127.0.0.1", port), 10)
             sock.setblocking(False)
-            sock.send(b"t%d\r\n" % talker)
+            sock.send(b"t%d\n" % talker)
             self._selector.register(sock, selectors.EVENT_READ, talker)
             self._socks.append(sock)
             self.received.append(bytearray())
@@ -74,7 +74,7 @@ class Crowd:
     def _lines(self, talker: int, count: int) -> list[bytes]:
         first = self._said[talker]
         self._said[talker] += count
-        return [b"r%d t%d %d\r\n" % (self._round, talker, number) for number in range(first, first + count)]
+        return [b"r%d t%d %d\n" % (self._round, talker, number) for number in range(first, first + count)]
 
     def _read(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):
