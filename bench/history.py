@@ -136,7 +136,7 @@ class Searcher:
         self._thread = threading.Thread(target=self._search)
 
     def __enter__(self) -> Searcher:
-        self._sock.sendall(b"searcher\r\n")
+        self._sock.sendall(b"searcher\n")
         self._thread.start()
         return self
 
@@ -152,7 +152,7 @@ class Searcher:
     def search(self, words: str) -> float:
         """Search once; give the milliseconds until the answer had begun, which is all there then."""
         start = time.perf_counter()
-        self._sock.sendall(b"/search %s\r\n" % words.encode())
+        self._sock.sendall(b"/search %s\n" % words.encode())
         while not re.match(rb"server: (\d+ lines? in|Nothing in)", self._lines.readline()):
             pass
         return (time.perf_counter() - start) * 1000
@@ -172,7 +172,7 @@ def wal(table: Table, rounds: int, seconds: float) -> None:
         data = server.home / "data"
         people = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10)) for _ in range(10)]
         for number, person in enumerate(people):
-            person.sendall(b"p%d\r\nhello\r\n" % number)
+            person.sendall(b"p%d\nhello\n" % number)
         time.sleep(1)
         foreign = apsw.Connection(str(data / FILE), flags=apsw.SQLITE_OPEN_READONLY)
         foreign.execute("begin")
@@ -186,7 +186,7 @@ def wal(table: Table, rounds: int, seconds: float) -> None:
                         pass
                 person.setblocking(True)
             while said < passed * 500:
-                people[said % 10].sendall(b"this is line %d, about as long as lines are\r\n" % said)
+                people[said % 10].sendall(b"this is line %d, about as long as lines are\n" % said)
                 said += 1
             largest = max(largest, (data / f"{FILE}-wal").stat().st_size)
             time.sleep(0.01)
