@@ -93,7 +93,7 @@ def serve(config: Settings) -> None:
         server.close()
     until = time.monotonic() + config.server.drain_seconds
     if hub.history is not None:
-        hub.history.close()
+        hub.history.close(config.server.drain_seconds / 5)
     hub.close()
     delivering.join(config.server.drain_seconds)
     fanout.take_leave(list(hub.sessions.values()), "Closing down.")

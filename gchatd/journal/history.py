@@ -52,9 +52,9 @@ class History:
         """Find lines: see `Reader.search`. Raises UserError, also for words that cannot be searched for."""
         return self._ask(lambda reader: reader.search(room, words, count))
 
-    def close(self) -> None:
-        """Let go of the database, so that the writer, who is the last, leaves it tidy. Never blocks."""
-        self._thread.spawn(self._close)
+    def close(self, seconds: float) -> None:
+        """Let go of the database, so that the writer, who is the last, leaves it tidy. Switches, for so long at most."""
+        self._thread.spawn(self._close).wait(seconds)
 
     def _close(self) -> None:
         if self._reader is not None:
