@@ -53,7 +53,7 @@ class History:
         return self._ask(lambda reader: reader.search(room, words, count))
 
     def close(self, seconds: float) -> None:
-        """Let go of the database, so that the writer, who is the last, leaves it tidy. Switches, for so long at most."""
+        """Let go of the database, so that the writer, the last, leaves it tidy. Switches, for so long at most."""
         self._thread.spawn(self._close).wait(seconds)
 
     def _close(self) -> None:
