@@ -43,6 +43,8 @@ class Command(msgspec.Struct, frozen=True):
     """Whether it may be used before one has a name."""
     as_typed: bool = False
     """Whether its words are to be judged as they were typed, not cleaned."""
+    several_lines: bool = False
+    """Whether its words may be of several lines; those of others are made one, so that nobody can forge any."""
 
 
 def run(session: Session, text: str, typed: str) -> None:
@@ -50,13 +52,17 @@ def run(session: Session, text: str, typed: str) -> None:
 
     Raises UserError for one that there is not, or that cannot be done.
     """
-    name, _, words = text.removeprefix("/").partition(" ")
+    name, _, words = text.removeprefix("/").replace("\n", " ").partition(" ")
     command = COMMANDS.get(name.casefold())
     if command is None:
         raise UserError(f"Unknown command: /{name}. {_nearest(name)}/help lists all commands.")
     if session.user is None and not command.unnamed:
         raise UserError(f"Choose a username before you use /{command.name}.")
-    command.handler(session, typed.partition(" ")[2].strip(" ") if command.as_typed else words.strip())
+    if command.several_lines:
+        words = text[len(name) + 2 :]
+    elif command.as_typed:
+        words = typed.replace("\n", " ").partition(" ")[2]
+    command.handler(session, words.strip(" ") if command.as_typed else words.strip())
 
 
 def _nearest(name: str) -> str:
@@ -97,7 +103,8 @@ def _columns(head: str, names: list[str]) -> Iterator[str]:
 
 def _history(session: Session, words: str) -> None:
     """/history [N] [before TIME], where TIME may also be the number of a line, as in #123"""
-    match = re.fullmatch(r"(\d{1,9})?\s*(?:before\s+(?:#(\d{1,15})|(.+)))?", words, re.IGNORECASE)
+    words = " ".join(words.split())
+    match = re.fullmatch(r"(\d{1,9})? ?(?:before (?:#(\d{1,15})|(.+)))?", words, re.IGNORECASE)
     if match is None:
         raise _misused("history")
     history, room = _history_kept(session), LOBBY
@@ -199,6 +206,8 @@ def _plain(session: Session, words: str) -> None:
 
 def _rich(session: Session, words: str) -> None:
     """/rich"""
+    if session.format.echo:
+        raise UserError("It is so already. /plain goes back.")
     session.be_rich(True)
     session.reply("Your terminal has been asked for every key. If it can, there is a prompt now; /plain goes back.")
 
@@ -206,13 +215,14 @@ def _rich(session: Session, words: str) -> None:
 def _reader(session: Session, words: str) -> None:
     """/reader [on|off]"""
     on = _choice("reader", words, "on", "off") == "on" if words else True
-    session.be_rich(not on)
     if on:
-        session.restyle(reader=True, theme="mono", time="off", bell="off")
-        session.reply("One line an event, and nothing else. /reader off goes back.")
-    else:
-        session.restyle(reader=False)
-        session.reply("As it was before.")
+        session.be_rich(False)
+    session.restyle(reader=on)
+    session.reply(
+        "One line an event, and nothing else. /reader off goes back."
+        if on
+        else "Colours, times and bells are as they were. /rich for the line being typed."
+    )
 
 
 def _choice(name: str, word: str, *choices: str) -> str:
@@ -231,7 +241,7 @@ COMMANDS = {
     for command in (
         Command("help", "/help", "this list", _help),
         Command("who", "/who", "who is here", _who),
-        Command("me", "/me WORDS", "do something: /me waves", _me),
+        Command("me", "/me WORDS", "do something: /me waves", _me, several_lines=True),
         Command("history", "/history [N] [before TIME]", "what was said: the last N lines, or those before", _history),
         Command("search", "/search WORDS", 'find what was said: all words, a "phrase", the beginn* of a word', _search),
         Command("nick", "/nick NAME", "take another username", _nick, as_typed=True),

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def complete(hub: Hub, user: User | None, before: str) -> Completions:
-    """Give what the word at the end of `before` may become. Looks at every name there is: 2 ms for 18,000.
+    """Give what the word at the end of `before` may become. Looks at every name there is: 5 ms for 18,000.
 
     A name at the start of a line gets a colon, as one addresses somebody; anywhere else a space.
     """
     start = max(before.rfind(" "), before.rfind("\n")) + 1
-    word = before[start:].casefold()
+    word = before[start:].lower()
     if start == 0 and word.startswith("/"):
         return Completions(0, sorted(f"/{name} " for name in COMMANDS if name.startswith(word[1:])))
     if not word:

@@ -210,12 +210,16 @@ def _turns(batch: list[Event]) -> Iterator[list[Event]]:
     size = 0
     for event in batch:
         turn.append(event)
-        size += _EVENT_BYTES + (len(event.text) if isinstance(event, Said) else 0)
+        size += _EVENT_BYTES + (_most_bytes(event.text) if isinstance(event, Said) else 0)
         if size > TURN_BYTES:
             yield turn
             turn, size = [], 0
     if turn:
         yield turn
+
+
+def _most_bytes(text: str) -> int:
+    return len(text) if text.isascii() else 4 * len(text)
 
 
 class Fanout:
@@ -279,9 +283,15 @@ class Fanout:
         now = times.now()
         key = format, now // _DAYS_BEGIN_AT
         if key not in room.replays:
-            count = len(room.recent)
-            head = format.notice(f"The last {count} lines in {room.name}, times in {format.zone}:")
-            lines = [format.recall(event, now) for event in room.recent]
+            lines: list[bytes] = []
+            size = 0
+            for event in reversed(room.recent):
+                lines.append(format.recall(event, now))
+                size += len(lines[-1])
+                if size > TURN_BYTES:
+                    break
+            lines.reverse()
+            head = format.notice(f"The last {len(lines)} lines in {room.name}, times in {format.zone}:")
             if len(room.replays) > _MOST_REPLAYS:
                 room.replays.clear()
             room.replays[key] = b"".join([head, *lines, format.notice("From here on it is live.")])

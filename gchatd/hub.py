@@ -93,7 +93,7 @@ class Hub:
 
     def named_in(self, text: str) -> Sequence[User]:
         """Give the users whose name is among the words of a text (2 us for ten words)."""
-        words = _WORDS.findall(text.casefold())
+        words = _WORDS.findall(text.lower())  # as names are compared (names.py)
         return [self.users[word] for word in self.users.keys() & words]
 
     def wait_to_talk(self) -> None:

@@ -110,6 +110,17 @@ def test_a_line_is_either_in_what_one_is_shown_or_heard_and_never_both(server, e
         assert not any(re.match(TIME, line) for line in lines[live:])
 
 
+def test_a_replay_of_long_lines_does_not_lock_anybody_out(start, enter):
+    server = start(history__replay=100)
+    lines = [f"{number} {'x' * 4000}" for number in range(60)]
+    said(server, enter, *lines)
+    bob = enter(server, buffer=4096)
+    bob.says("Bob")
+    bob.sees(*CAME)
+    assert re.fullmatch(r"server: The last 1\d lines in lobby, times in UTC:", bob.reads_line())
+    assert reads_until(bob, "server: From here on it is live.")[-1].endswith(lines[-1])
+
+
 def test_what_was_said_is_there_after_a_restart(start, enter, tmp_path):
     first = start(data=tmp_path, history__replay=20)
     said(first, enter, "hello", "again")

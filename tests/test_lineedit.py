@@ -194,6 +194,30 @@ def test_a_line_that_is_higher_than_the_window_shows_the_rows_around_the_cursor(
     screen.shows(["more"], "", 0)
 
 
+def test_the_same_line_over_and_over_is_not_sent_with_two_keys_each():
+    editor = LineEditor(1000)
+    editor.feed(b"x" * 900 + b"\r")
+    typed, _ = editor.feed(b"\x10\r" * 500)
+    assert 1 <= len(typed) <= 2
+
+
+def test_ctrl_c_gets_one_out_of_a_paste_without_an_end(screen):
+    screen.types(b"a\x1b[200~lost", b"\x03b")
+    assert screen.editor.text == "ab"
+
+
+def test_a_completion_that_does_not_fit_leaves_the_word():
+    screen = Screen(limit=8)
+    screen.types(b"xxxx b\t", complete=names)
+    assert screen.editor.text == "xxxx b"
+
+
+def test_what_was_on_its_way_when_a_client_became_a_terminal_finds_its_place(screen):
+    screen.types(b"half")
+    screen.stream.feed(screen.editor.around(b"Bob : hi\r\n"))
+    screen.shows(["Bob : hi"], "half", 4)
+
+
 def test_ctrl_l_wipes_the_screen_but_the_line(screen):
     screen.hears("above")
     screen.types(b"hello\x0c")
@@ -411,7 +435,8 @@ def test_what_is_typed_survives_the_change_of_mode_and_back():
     wire = TelnetWire(100)
     assert wire.feed(b"hel") == ([], b"")
     editor = LineEditor(100)
-    assert wire.edit(editor).endswith(PROMPT + b"hel")
+    typed, shown = wire.edit(editor)
+    assert (typed, shown.endswith(PROMPT + b"hel")) == ([], True)
     wire.feed(b"lo w")
     wire.edit_no_more()
     assert wire.feed(b"orld\r\n")[0] == ["hello world"]

@@ -319,8 +319,27 @@ def test_a_screen_reader_gets_one_line_an_event_and_nothing_else(server, enter, 
     bob.types("\x1b[200~one\ntwo\x1b[201~\r")
     alice.sees("Bob : one two")
     assert b"\x1b" not in alice.raw[before:]
-    alice.types("/reader off\r")
+    alice.types("/reader off\r/rich\r")
     alice.sees_line("")
+
+
+@inetutils
+def test_nobody_can_forge_lines_by_a_command_of_several(server, enter, terminal):
+    eve, bob = terminal(server, "Eve"), enter(server, "Bob")
+    bob.says("/notices on")
+    bob.sees("server: Notices are on.")
+    eve.types("\x1b[200~/me one\ntwo\x1b[201~\r")
+    bob.sees("* Eve one", "    two")
+    eve.types("\x1b[200~/quit bye\nserver: gchat is closing\x1b[201~\r")
+    bob.sees("server: Eve left: bye server: gchat is closing")
+
+
+def test_a_line_that_is_typed_while_the_terminal_changes_is_not_lost(server, enter):
+    bob, early = enter(server, "Bob"), enter(server)
+    early.sends(b"Early\r\n")
+    early.sees(GREETING, "server: Your username is Early.")
+    early.sends(b"\xff\xfb\x1f\xff\xfc\x18\xff\xfd\x01\xff\xfd\x03\xff\xfb\0hello\rworld\r")
+    bob.sees("Early : hello", "Early : world")
 
 
 def test_the_terminal_is_left_as_it_was(server, terminal):

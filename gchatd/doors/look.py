@@ -39,7 +39,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     bell: Literal["off", "mentions", "all"] = "off"
     notices: bool = False
     reader: bool = False
-    """For a screen reader: one line an event."""
+    """For a screen reader: one line an event, and none of theme, time and bell."""
 
     @property
     def echo(self) -> bool:
@@ -47,7 +47,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def mentions(self) -> bool:
-        return self.rich or self.theme != "mono" or self.bell != "off"
+        return not self.reader and (self.rich or self.theme != "mono" or self.bell != "off")
 
     @property
     def zone(self) -> str:
@@ -58,7 +58,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 
     def render(self, event: Event) -> bytes:
         line = self._line(event)
-        if not line or self.time == "off":
+        if not line or self.time == "off" or self.reader:
             return line.encode()
         moment = event.at + self.offset * 60_000
         shown = times.show_fully(moment) if self.time == "full" else times.show(moment, times.day(moment))
@@ -75,7 +75,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     def recall(self, event: Event, now: int) -> bytes:
         moment = event.at + self.offset * 60_000
         line = self._line(event)
-        if self.theme == "mono":
+        if self.theme == "mono" or self.reader:
             line = line.replace(FOUND, "*").replace(FOUND_END, "*")
         else:
             line = line.replace(FOUND, _REVERSE).replace(FOUND_END, _RESET)
@@ -85,7 +85,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return f"server: {text}\r\n".encode()
 
     def frame(self, data: bytes, alert: bool = False) -> bytes:
-        if alert and self.bell == "all":
+        if alert and self.bell == "all" and not self.reader:
             data += BELL
         return ERASE + data + PROMPT if self.rich else data
 
@@ -112,7 +112,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return ""
 
     def _name(self, name: str) -> str:
-        if self.theme == "mono":
+        if self.theme == "mono" or self.reader:
             return name
         return f"{_colour(name) if self.theme == 'colour' else _BOLD}{name}{_RESET}"
 

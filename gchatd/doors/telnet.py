@@ -72,7 +72,8 @@ class TelnetLink:
         wire = self._wire
         typed, reply = wire.feed(data, complete)
         if wire.negotiation is not None:
-            reply += self._adopt()
+            more, shown = self._adopt()
+            typed, reply = [*typed, *more], reply + shown
         if reply:
             self.outbox.put(reply)
         if wire.editor is None:
@@ -94,7 +95,7 @@ class TelnetLink:
     def be_plain(self) -> None:
         if self._wire.negotiation is not None:
             self.outbox.put(self._wire.negotiation.withdraw())
-            self.outbox.put(self._adopt())
+            self.outbox.put(self._adopt()[1])
 
     def be_rich(self) -> None:
         self.outbox.put(self._wire.probe(insists=True))
@@ -105,8 +106,8 @@ class TelnetLink:
             self.outbox.put(self._wire.edit_no_more())
             self._door.rich.pop(self, None)
 
-    def _adopt(self) -> bytes:
-        """Become what has been negotiated; give what to show for it."""
+    def _adopt(self) -> tuple[Sequence[Typed], bytes]:
+        """Become what has been negotiated; give what `TelnetWire.feed` gives."""
         wire, negotiation = self._wire, self._wire.negotiation
         assert negotiation is not None
         size = negotiation.columns, negotiation.height
@@ -114,9 +115,9 @@ class TelnetLink:
             self.outbox.show_around(None)
             self._door.rich.pop(self, None)
             self.format = msgspec.structs.replace(self.format, rich=False)
-            return wire.edit_no_more()
+            return [], wire.edit_no_more()
         if wire.editor is not None:
-            return wire.editor.resize(*size) if size != wire.editor.window else b""
+            return [], wire.editor.resize(*size) if size != wire.editor.window else b""
         if negotiation.stage == "rich":
             limits = self._door.limits
             theme = "colour" if negotiation.has_colour else "mono"
@@ -126,7 +127,7 @@ class TelnetLink:
         if negotiation.is_mud_client and self.format is PLAIN:
             theme = "colour" if negotiation.has_colour else "mono"
             self.format = msgspec.structs.replace(PLAIN, theme=theme, reader=bool(negotiation.mtts & 64))
-        return b""
+        return [], b""
 
     def _make_room(self) -> None:
         """Let others' lines find room above what is being typed, or be sent as they are where nothing is."""

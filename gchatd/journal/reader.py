@@ -6,6 +6,7 @@ be emptied. What is long is read a piece at a time.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import tempfile
@@ -22,6 +23,9 @@ from . import store
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+PAGE_CHARACTERS = 100_000
+"""What a page may have at most: it waits in memory for somebody to read it."""
 
 FEW = 3000
 """Lines among which the beginning of a word is looked for first: 12 ms."""
@@ -67,7 +71,9 @@ class Reader:
             self._db, "select id, at, event from events where room = ? and id < ? order by id desc limit ?",
             room, 2**62 if before is None else before, count + 1,
         )  # fmt: skip
-        return Page([_event(*row) for row in rows[:count]][::-1], len(rows) > count)
+        sizes = itertools.accumulate(len(event) for _, _, event in rows[:count])
+        fit = max(1, sum(size <= PAGE_CHARACTERS for size in sizes))
+        return Page([_event(*row) for row in rows[:fit]][::-1], len(rows) > fit)
 
     def first_id_since(self, at: int) -> int:
         """Give an id below which everything was said before `at` (milliseconds since 1970), and nothing from it on.

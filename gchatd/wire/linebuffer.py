@@ -10,6 +10,9 @@ from .cells import following, previous
 PAST_LINES: Final = 50
 """Lines that one can go back to."""
 
+PAST_CHARACTERS: Final = 10_000
+"""Characters that these may have together."""
+
 _WORD = re.compile(r"\W*\w*")
 
 
@@ -37,6 +40,8 @@ class LineBuffer:
         """Begin a new line; the old one can be gone back to."""
         if self.text.strip() and self._past[-1:] != (self.text,):
             self._past = (*self._past, self.text)[-PAST_LINES:]
+            while len(self._past) > 1 and sum(map(len, self._past)) > PAST_CHARACTERS:
+                self._past = self._past[1:]
         self.clear()
 
     def clear(self) -> None:

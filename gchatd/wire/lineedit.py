@@ -103,6 +103,7 @@ class LineEditor:
         "_column",
         "_limit",
         "_line",
+        "_may_send",
         "_most_lines",
         "_painted",
         "_painted_at",
@@ -126,6 +127,7 @@ class LineEditor:
         self._skip = ""  # what may follow a CR and means nothing
         self._pasted: list[str] | None = None  # while something is pasted
         self._tabs = 0  # Tabs in a row
+        self._may_send = 0  # characters of lines that this piece of input may still finish
         self.window = columns, height
         # What the screen shows: the text, and where in it; which of its rows the cursor is in, and which column.
         self._painted = ""
@@ -144,6 +146,7 @@ class LineEditor:
         text = self._unread + self._decode(data)
         self._unread = ""
         at, lookups, wiped = 0, 0, False
+        self._may_send = self._limit + len(data)
         while at < len(text):
             if self._pasted is not None:
                 at = self._take_paste(text, at, typed, screen)
@@ -189,8 +192,11 @@ class LineEditor:
     def around(self, framed: bytes) -> bytes:
         """Give what shows others' lines above the line being typed.
 
-        `framed` is what is shown where nothing is being typed: ERASE, whole lines, PROMPT.
+        `framed` is what is shown where nothing is being typed: ERASE, whole lines, PROMPT. (Whole lines alone will do:
+        what was on its way when the client became a terminal.)
         """
+        if not framed.startswith(ERASE):
+            framed = self.framed(framed)
         if not self._painted:
             return framed
         return self._up() + framed[: -len(PROMPT)] + (self._shown or self._show())
@@ -235,6 +241,10 @@ class LineEditor:
             self._asked = True
             typed.append(Ask(lines))
             return
+        self._may_send -= len(text)
+        if self._may_send < 0:  # the same line over and over again, with two keys each
+            screen += BELL
+            return
         typed.append(text if text.strip() else "")
         if text.startswith("/") and not text.startswith("//"):
             screen += self._hide() + PROMPT + _visible(text[:_LONGEST_ECHO]) + b"\r\n" + PROMPT
@@ -256,18 +266,16 @@ class LineEditor:
         self._tabs += 1
         common = os.path.commonprefix([word.casefold() for word in words])  # noqa: RUF071  # that is what is wanted
         word = line.text[start : line.at]
-        if len(words) == 1:
+        whole = words[0] if len(words) == 1 else words[0][: len(common)] if words else ""
+        longer = len(words) == 1 or (len(common) > len(word) and len(whole.casefold()) == len(common))
+        if longer and len((line.text + whole).encode()) <= self._limit:
             line.cut(start, line.at)
-            self._insert(words[0], screen)
-            self._tabs = 0
-        elif len(common) > len(word) and len(words[0][: len(common)].casefold()) == len(common):
-            line.cut(start, line.at)
-            self._insert(words[0][: len(common)], screen)
-            self._tabs = 1
-        elif self._tabs == 2 and words:
-            typed.append(Candidates(words))
-        elif not words:
+            self._insert(whole, screen)
+            self._tabs = 0 if len(words) == 1 else 1
+        elif longer or not words:
             screen += BELL
+        elif self._tabs == 2:
+            typed.append(Candidates(words))
 
     # Pasting.
 
@@ -275,6 +283,9 @@ class LineEditor:
         """Take what is pasted, as far as it goes; give where to go on."""
         assert self._pasted is not None
         end = text.find(_PASTE_END, at)
+        if end < 0 and (cancel := text.find("\x03", at)) >= 0:  # a paste without an end is got out of by Ctrl-C
+            self._pasted = None
+            return cancel + 1
         if end < 0:
             last = text.rfind("\x1b", max(at, len(text) - len(_PASTE_END) + 1))
             stop = last if last >= 0 and _PASTE_END.startswith(text[last:]) else len(text)

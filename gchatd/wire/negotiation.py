@@ -132,4 +132,4 @@ class Negotiation:
             return b""
         if self.stage in ("offered", "rich") and command == DONT:
             return self.withdraw()
-        return b"" if command == DONT else None
+        return b"" if command == DONT or self.stage == "rich" else None

@@ -80,17 +80,18 @@ class TelnetWire:
             self.negotiation = Negotiation()
         return self.negotiation.probe(insists)
 
-    def edit(self, editor: LineEditor) -> bytes:
-        """Edit lines from here on, with what was typed already; give what to show."""
+    def edit(self, editor: LineEditor) -> tuple[Sequence[Typed], bytes]:
+        """Edit lines from here on, with what was typed already; give what `feed` gives."""
         self.editor = editor
-        partial, self._partial = self._partial, b""
-        return editor.begin() + editor.feed(partial)[1]
+        partial, self._partial, self._skip = self._partial, b"", False
+        typed, screen = editor.feed(partial)
+        return typed, editor.begin() + screen
 
     def edit_no_more(self) -> bytes:
         """Read lines again, the first of which begins with what was typed already; give what to show."""
         assert self.editor is not None
         editor, self.editor = self.editor, None
-        self._partial = editor.text.replace("\n", " ").encode()[: self._limit]
+        self._partial = editor.text.replace("\n", " ").encode()[: self._limit].decode(errors="ignore").encode()
         return editor.leave()
 
     def _cut(self, data: bytes) -> list[str]:
@@ -166,7 +167,7 @@ class TelnetWire:
             self._state = "text"
             if byte == IAC:
                 text.append(IAC)
-            elif byte == AYT:
+            elif byte == AYT and (self.editor is None or _HERE not in reply):
                 reply += _HERE if self.editor is None else self.editor.around(self.editor.framed(_HERE))
             elif byte == IP and self.editor is not None:
                 text += b"\x03"
