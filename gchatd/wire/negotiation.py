@@ -25,6 +25,9 @@ BINARY, ECHO, SGA, TIMING_MARK, TTYPE, NAWS, CHARSET = 0, 1, 3, 6, 24, 31, 42
 """RFC 856, 857, 858, 860 (a line-mode telnet discards all output from its user's Ctrl-C until this is answered), 1091,
 1073, 2066."""
 
+PROBE: Final = bytes((IAC, DO, NAWS))
+"""The first question."""
+
 MOST_NAMES: Final = 4
 """How often a client is asked for its next name."""
 
@@ -41,8 +44,8 @@ class Negotiation:
 
     __slots__ = ("_agreed", "_insists", "columns", "height", "names", "stage")
 
-    def __init__(self) -> None:
-        self.stage: Stage = "unasked"
+    def __init__(self, asked: bool = False) -> None:
+        self.stage: Stage = "asked" if asked else "unasked"
         self.columns = self.height = 0  # of the window; 0: unknown
         self.names: tuple[str, ...] = ()  # of the kind of terminal, in lower case
         self._agreed: frozenset[int] = frozenset()  # options that the client asked us to do
@@ -69,7 +72,7 @@ class Negotiation:
         self._insists = insists
         if self.stage == "unasked" or (self.stage == "line" and not self.columns and not self.names):
             self.stage = "asked"
-            return bytes((IAC, DO, NAWS))
+            return PROBE
         return self._offer() if self.stage == "line" else b""
 
     def withdraw(self) -> bytes:

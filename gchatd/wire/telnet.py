@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
-from .negotiation import AYT, DO, DONT, IAC, IP, SB, SE, TIMING_MARK, WILL, WONT, Negotiation
+from .negotiation import AYT, DO, DONT, IAC, IP, PROBE, SB, SE, TIMING_MARK, WILL, WONT, Negotiation
 from .text import TOO_LONG
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class TelnetWire:
     """
 
     __slots__ = (
+        "_asked",
         "_command",
         "_limit",
         "_partial",
@@ -49,7 +50,8 @@ class TelnetWire:
     )
 
     def __init__(self, limit: int) -> None:
-        self.negotiation: Negotiation | None = None  # made for a client that is asked whether it is a terminal
+        self.negotiation: Negotiation | None = None  # made for one that is asked whether it is a terminal, and answers
+        self._asked = False  # whether it is
         self.editor: LineEditor | None = None  # made for a terminal that sends every key
         self._limit = limit
         self._partial = b""  # the unfinished line, with a CR whose meaning the next byte decides
@@ -68,6 +70,8 @@ class TelnetWire:
         """
         reply = b""
         if self._state != "text" or IAC in data:
+            if self._asked and self.negotiation is None:
+                self.negotiation = Negotiation(asked=True)
             data, reply = self._take_commands(data)
         if self.editor is not None:
             typed, screen = self.editor.feed(data, complete)
@@ -75,9 +79,14 @@ class TelnetWire:
         return self._cut(data), reply
 
     def probe(self, insists: bool = False) -> bytes:
-        """Give what asks the client whether it is a terminal. Whatever it answers, nobody waits for it."""
-        if self.negotiation is None:
-            self.negotiation = Negotiation()
+        """Give what asks the client whether it is a terminal; `insists` if a person wants to know.
+
+        Whatever it answers, nobody waits for it; and nothing is held for one that does not.
+        """
+        if self.negotiation is None and not insists:
+            self._asked = True
+            return PROBE
+        self.negotiation = self.negotiation or Negotiation(self._asked)
         return self.negotiation.probe(insists)
 
     def edit(self, editor: LineEditor) -> tuple[Sequence[Typed], bytes]:
