@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Answer = TypeVar("Answer")
 
-NICENESS = 10
+NICENESS = 19
 """How far the reading thread stands back where there are fewer processors than threads (nice(2))."""
 
 
