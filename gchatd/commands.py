@@ -144,6 +144,7 @@ def _search(session: Session, words: str) -> None:
 def _history_kept(session: Session) -> History:
     if session.hub.history is None:
         raise UserError("This server keeps no history.")
+    session.hub.settle()
     return session.hub.history
 
 

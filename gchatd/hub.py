@@ -14,6 +14,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+import gevent
 import gevent.event
 
 from .errors import UserError
@@ -33,6 +34,9 @@ _WORDS = re.compile(r"[^\s,:;.!?()<>\"'/\\]+")
 
 MOST_UNDELIVERED = 2000
 """Committed events on their way to their listeners; past them, those who talk wait for their turn."""
+
+SETTLE_SECONDS = 0.01
+"""How long a question about history waits for what is being committed."""
 
 QUEUE_SECONDS = 10.0
 """How long somebody who talks waits while `history.queue` events are to be committed; then they are told."""
@@ -116,6 +120,12 @@ class Hub:
             self._caught_up.clear()
             self._caught_up.wait(timeout)
         raise UserError("Not sent: the server is closing down.")
+
+    def settle(self) -> None:
+        """Let what was said so far become history, for SETTLE_SECONDS at most: so one who asks finds it. Switches."""
+        until = time.monotonic() + SETTLE_SECONDS
+        while self._journal.uncommitted and time.monotonic() < until:
+            gevent.sleep(SETTLE_SECONDS / 20)
 
     def delivered(self, count: int) -> None:
         """Note that so many events have been delivered."""

@@ -174,6 +174,14 @@ def test_history_pages_back(server, enter):
     assert page[-1] == "server: That is where it began."
 
 
+def test_what_one_just_said_is_found(server, enter):
+    ann = enter(server, "Ann")
+    ann.sends(b"hello\n/history\n/search hello\n")
+    ann.sees("server: 1 line in lobby, times in UTC:")
+    assert ann.reads_line().endswith("Ann : hello")
+    ann.sees("server: That is where it began.", "server: 1 line in lobby, newest first, times in UTC:")
+
+
 def test_history_before_a_time(server, enter):
     ann = said(server, enter, "hello")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
