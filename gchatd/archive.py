@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
     from .events import Said
 
-FORMATS: dict[str, Callable[[Said], str]] = {}
+
+def _text(event: Said) -> str:
+    text = event.text.replace("\n", "\n    ")
+    words = f"* {event.name} {text}" if event.action else f"{event.name} : {text}"
+    return f"{times.show_fully(event.at)} [{event.room}] {words}"
+
+
+def _jsonl(event: Said) -> str:
+    return msgspec.json.encode(event).decode()
+
+
+FORMATS: dict[str, Callable[[Said], str]] = {"text": _text, "jsonl": _jsonl}
 """How a line of history is printed, by the name of the format."""
 
 
@@ -48,16 +59,3 @@ def back_up(directory: Path, file: Path) -> None:
     """Copy the database, also while a server runs, and say so. Raises StoreError; then there is no copy."""
     lines = copy(directory, file)
     print(f"{file}: {lines} lines, {file.stat().st_size / 1e6:.1f} MB")
-
-
-def _text(event: Said) -> str:
-    text = event.text.replace("\n", "\n    ")
-    words = f"* {event.name} {text}" if event.action else f"{event.name} : {text}"
-    return f"{times.show_fully(event.at)} [{event.room}] {words}"
-
-
-def _jsonl(event: Said) -> str:
-    return msgspec.json.encode(event).decode()
-
-
-FORMATS.update(text=_text, jsonl=_jsonl)

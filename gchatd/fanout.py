@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .events import Event
-    from .hub import Hub, User
+    from .hub import Hub
     from .journal import Journal
     from .outbox import SlowReaders
     from .rooms import Room
@@ -123,18 +123,22 @@ class Turn:
         self.replays: dict[int, bytes] = {}  # session number: what was said lately, when it came in
         self.named: dict[int, list[int]] = {}  # session number: which of the events name its user
 
-    def add(self, event: Event, heard: bool, named: Sequence[User]) -> None:
-        """Note an event, and whom it names; one that is not `heard` is not sent, but somebody may come in with it."""
+    def add(self, event: Event, heard: bool) -> None:
+        """Note an event; one that is not `heard` is not sent, but somebody may have come in with it."""
         if heard:
             if event.origin:
                 self.own.setdefault(event.origin, []).append(len(self.events))
-            for user in named:
-                for session in user.sessions:
-                    if session.number != event.origin:
-                        self.named.setdefault(session.number, []).append(len(self.events))
             self.events.append(event)
         if isinstance(event, Joined) and event.origin:
             self.since[event.origin] = len(self.events)
+
+    def find_named(self, hub: Hub) -> None:
+        """Note whom the events name, but their authors."""
+        for at, event in enumerate(self.events):
+            for user in hub.named_in(event.text) if isinstance(event, Said) else ():
+                for session in user.sessions:
+                    if session.number != event.origin:
+                        self.named.setdefault(session.number, []).append(at)
 
     def share(self, session: int, format: Format, data: bytes, bounds: Sequence[int]) -> bytes:
         """Cut what one session gets out of the data that all get. Event n is data[bounds[n] : bounds[n + 1]]."""
@@ -259,12 +263,15 @@ class Fanout:
             turn = turns.get(room)
             if turn is None:
                 turn = turns[room] = Turn()
-            turn.add(event, heard, self._hub.named_in(event.text) if isinstance(event, Said) else ())
+            turn.add(event, heard)
             if isinstance(event, Joined) and session is not None and room.recent:
                 turn.replays[event.origin] = self._replay(room, session.format)
         for room, turn in turns.items():
             if turn.events or turn.replays:
-                for format, listeners in self._audience(room).items():
+                audience = self._audience(room)
+                if any(format.mentions for format in audience):
+                    turn.find_named(self._hub)
+                for format, listeners in audience.items():
                     self._deliver_turn(turn, format, listeners)
 
     def take_leave(self, sessions: Iterable[Session], text: str) -> None:

@@ -39,7 +39,7 @@ _MOST_CANDIDATES = 60  # names that are shown where Tab is pressed twice
 class TelnetLink:
     """A connection that speaks telnet, as lines."""
 
-    __slots__ = ("_address", "_door", "_held", "_probes", "_sock", "_wire", "format", "outbox")
+    __slots__ = ("_address", "_door", "_held", "_probes", "_sock", "_styled", "_wire", "format", "outbox")
 
     def __init__(self, door: TelnetDoor, sock: Socket, address: tuple[str, int]) -> None:
         self.format = PLAIN
@@ -50,6 +50,7 @@ class TelnetLink:
         self._wire = TelnetWire(door.limits.line)
         self._probes = door.probes  # until the first line, whose end tells whether this may be a terminal
         self._held = b""  # to be sent with the next answer
+        self._styled = False  # whether it has got the look that suits it
 
     def __str__(self) -> str:
         host, port = self._address[:2]
@@ -114,20 +115,26 @@ class TelnetLink:
         if wire.editor is not None and negotiation.stage == "line":
             self.outbox.show_around(None)
             self._door.rich.pop(self, None)
-            self.format = msgspec.structs.replace(self.format, rich=False)
+            self.restyle(rich=False)
             return [], wire.edit_no_more()
         if wire.editor is not None:
             return [], wire.editor.resize(*size) if size != wire.editor.window else b""
         if negotiation.stage == "rich":
             limits = self._door.limits
-            theme = "colour" if negotiation.has_colour else "mono"
-            self.format = msgspec.structs.replace(self.format, rich=True, theme=theme, bell="mentions", notices=True)
+            self.restyle(rich=True)
+            if not self._styled:  # else what its user chose since stays as it is
+                self._style(bell="mentions", notices=True)
             self._door.rich[self] = time.monotonic() + NOP_SECONDS
             return wire.edit(LineEditor(limits.message, limits.paste_lines, *size))
-        if negotiation.is_mud_client and self.format is PLAIN:
-            theme = "colour" if negotiation.has_colour else "mono"
-            self.format = msgspec.structs.replace(PLAIN, theme=theme, reader=bool(negotiation.mtts & 64))
+        if negotiation.is_mud_client and not self._styled:
+            self._style(reader=bool(negotiation.mtts & 64))
         return [], b""
+
+    def _style(self, **more: Any) -> None:
+        """Let things look as suits the kind of terminal that this is: once."""
+        assert self._wire.negotiation is not None
+        self._styled = True
+        self.restyle(theme="colour" if self._wire.negotiation.has_colour else "mono", **more)
 
     def _make_room(self) -> None:
         """Let others' lines find room above what is being typed, or be sent as they are where nothing is."""

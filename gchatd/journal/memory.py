@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import gevent.event
 import msgspec
+
+from .. import times
 
 if TYPE_CHECKING:
     from ..events import Event
@@ -29,7 +30,7 @@ class MemoryJournal:
         if self._closed:
             return
         self._last_id += event.kept
-        stamped = msgspec.structs.replace(event, id=self._last_id if event.kept else 0, at=time.time_ns() // 1_000_000)
+        stamped = msgspec.structs.replace(event, id=self._last_id if event.kept else 0, at=times.now())
         self._committed.append(stamped)
         self._news.set()
 

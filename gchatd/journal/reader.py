@@ -41,7 +41,7 @@ PIECE = 1000
 
 
 class Page(NamedTuple):
-    """Some lines, oldest first, and whether there are earlier ones."""
+    """Some lines, oldest first (newest first where they were searched for), and whether there are earlier ones."""
 
     lines: list[Said]
     more: bool
@@ -179,7 +179,7 @@ def copy(directory: Path, file: Path) -> int:
             lines = _copy_lines(directory / store.FILE, part)
             os.fsync(descriptor)
             os.rename(part, file)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: half a copy is none
             os.unlink(part)
             raise
         finally:

@@ -28,6 +28,7 @@ import gevent
 import gevent.event
 import msgspec
 
+from .. import times
 from ..errors import StoreError
 from ..events import NotSent
 from .store import PAGE_BYTES, TRIM_STEP, Lock, Writer, reason
@@ -114,7 +115,7 @@ class SqliteJournal:
             if len(self._gathered) == 1:
                 self._loop.run_callback(self._give)
         else:
-            self._passed.append(msgspec.structs.replace(event, at=_now()))
+            self._passed.append(msgspec.structs.replace(event, at=times.now()))
             self._news.set()
 
     def take(self) -> list[Event]:
@@ -197,7 +198,7 @@ class SqliteJournal:
 
     def _commit(self, batch: list[Event]) -> list[Event]:
         """Write what is history; give what may be delivered: everything as it was committed, or as not sent."""
-        now = _now()
+        now = times.now()
         history = [event for event in batch if event.kept]
         ids = itertools.count(self._write(history, now) if history else 0)
         if history and not self._works:
@@ -233,7 +234,7 @@ class SqliteJournal:
         try:
             writer.check()
             writer.take_back_after(self._last_id)
-        except BaseException:
+        except BaseException:  # whatever it was is told further up; nobody else would close this
             writer.close()
             raise
         return writer
@@ -282,7 +283,3 @@ class SqliteJournal:
         """Have the hub log something: its thread never waits for this one."""
         self._remarks.append((level, text))
         self._wake.send()
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

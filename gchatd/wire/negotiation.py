@@ -32,6 +32,7 @@ MOST_NAMES: Final = 4
 """How often a client is asked for its next name."""
 
 _IS, _SEND = 0, 1
+_ASK_NAME = bytes((IAC, SB, TTYPE, _SEND, IAC, SE))
 _REQUEST, _ACCEPTED, _REJECTED = 1, 2, 3
 _SIMPLE = ("dumb", "unknown", "network", "none")  # cannot move a cursor
 _COLOURLESS = ("vt5", "vt100", "vt102", "vt220", "vt320")
@@ -76,20 +77,20 @@ class Negotiation:
         return self._offer() if self.stage == "line" else b""
 
     def withdraw(self) -> bytes:
-        """Go back to lines. Gives what to send."""
-        self.stage = "line"
+        """Go back to lines. Gives what to send, which is nothing where nothing was offered."""
+        offered, self.stage = self.stage in ("offered", "rich"), "line"
         self._agreed = frozenset()
-        return bytes((IAC, WONT, ECHO, IAC, WONT, SGA, IAC, DONT, BINARY))
+        return bytes((IAC, WONT, ECHO, IAC, WONT, SGA, IAC, DONT, BINARY)) if offered else b""
 
     def hear(self, command: int, option: int) -> bytes | None:
         """Take WILL, WONT, DO or DONT; give what to send (None: this is none of ours, refuse it)."""
         if option == NAWS and command in (WILL, WONT) and self.stage in ("asked", "unasked"):
             asked, self.stage = self.stage == "asked", "naming" if command == WILL else "line"
-            return (b"" if asked else bytes((IAC, DO, NAWS))) + (bytes((IAC, DO, TTYPE)) if command == WILL else b"")
+            return (b"" if asked else PROBE) + (bytes((IAC, DO, TTYPE)) if command == WILL else b"")
         if option == TTYPE and command in (WILL, WONT):
             if self.stage != "naming":
                 return b"" if command == WONT or self.names else None
-            return bytes((IAC, SB, TTYPE, _SEND, IAC, SE)) if command == WILL else self._offer()
+            return _ASK_NAME if command == WILL else self._offer()
         if option in (ECHO, SGA) and command in (DO, DONT):
             return self._hear_terms(command, option)
         if option == CHARSET and command in (WILL, DO):
@@ -111,7 +112,7 @@ class Negotiation:
             self.names = (*self.names, name)
             if known or self.is_mud_client or len(self.names) >= MOST_NAMES:
                 return self._offer()
-            return bytes((IAC, SB, TTYPE, _SEND, IAC, SE))
+            return _ASK_NAME
         elif option == CHARSET and data[:1] == bytes((_REQUEST,)):
             offered = data[2:].upper().split(data[1:2]) if len(data) > 2 else []
             verdict = bytes((_ACCEPTED,)) + b"UTF-8" if b"UTF-8" in offered else bytes((_REJECTED,))

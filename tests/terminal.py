@@ -1,0 +1,87 @@
+"""A real telnet in a terminal of its own, and a screen emulator that shows what a person sees there."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+import unicodedata
+
+import pexpect
+import pyte
+from people import PATIENCE
+from wcwidth import wcswidth
+
+
+class Terminal:
+    """A telnet in a terminal of its own, and what one sees there."""
+
+    def __init__(self, port: int, columns: int, rows: int, program: str, term: str) -> None:
+        env = {**os.environ, "TERM": term, "LC_ALL": "C.UTF-8"}
+        # netkit's takes one of the bytes of a kana for its escape character, whatever is negotiated.
+        options = ["-E"] if program.endswith("telnet-ssl") else []
+        self.child = pexpect.spawn(program, [*options, "127.0.0.1", str(port)], dimensions=(rows, columns), env=env)
+        self.child.delaybeforesend = None
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+
+    def types(self, keys: str) -> None:
+        self.child.send(keys)
+
+    def look(self, seconds: float) -> None:
+        """Show what comes within so many seconds, and no more than what there is then."""
+        if select.select([self.child.child_fd], [], [], seconds)[0]:
+            try:
+                data = os.read(self.child.child_fd, 65536)
+            except OSError:
+                return
+            self.raw += data
+            self._stream.feed(data)
+
+    def sees(self, what) -> None:
+        """Wait until what(terminal) is true, or a row of the screen is this text."""
+        until = time.monotonic() + PATIENCE
+        while not (what(self) if callable(what) else what in self.rows()):
+            self.look(0.05)
+            shown = "\n".join(self.rows())
+            assert time.monotonic() < until, f"not seen: {what!r}; cursor {self.cursor}; on the screen:\n{shown}"
+
+    def sees_line(self, text: str, at: int | None = None) -> None:
+        """Wait until the line being typed is this: see `has_line`."""
+        self.sees(lambda one: one.has_line(text, at))
+
+    def rows(self) -> list[str]:
+        return [row.rstrip() for row in self.screen.display]
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        return self.screen.cursor.y, self.screen.cursor.x
+
+    def has_line(self, text: str, at: int | None = None) -> bool:
+        """Whether the line being typed is this, below all else, with the cursor at this place (None: the end)."""
+        rows, y, x = laid_out(text, len(text) if at is None else at, self.screen.columns)
+        shown = self.rows()
+        top = self.cursor[0] - y
+        rest = shown[top + len(rows) :]
+        expected = [unicodedata.normalize("NFC", row).rstrip() for row in rows]  # as the emulator stores it
+        return shown[top : top + len(rows)] == expected and not any(rest) and self.cursor[1] == x
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.screen.resize(rows, columns)
+        self.child.setwinsize(rows, columns)
+
+    def close(self) -> None:
+        self.child.close(force=True)
+
+
+def laid_out(text: str, at: int, columns: int) -> tuple[list[str], int, int]:
+    """Where prompt and text stand on a screen: rows, and the cursor's row and column. (Said again, more simply.)"""
+    rows, y, x = ["> "], 0, 2
+    for place, char in enumerate(text):
+        if wcswidth(rows[-1] + char) >= columns:
+            rows.append("")
+        if place == at:
+            y, x = len(rows) - 1, wcswidth(rows[-1])
+        rows[-1] += char
+    return (rows, y, x) if at < len(text) else (rows, len(rows) - 1, wcswidth(rows[-1]))

@@ -1,0 +1,141 @@
+"""Whose database it is, and of which time: another server's, no gchat's, a newer one, an older one."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+
+from gchatd.errors import StoreError
+from gchatd.events import Said
+from gchatd.journal import store
+from gchatd.journal.reader import Reader, copy
+from gchatd.journal.store import FILE, Lock, Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = time.time_ns() // 1_000_000
+DAY = 86_400_000
+
+
+def said(*texts: str, room: str = "lobby") -> list[Said]:
+    return [Said(room=room, name="Ann", text=text, origin=3) for text in texts]
+
+
+@pytest.fixture
+def writer(tmp_path):
+    writer = Writer(tmp_path, "normal")
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def look(tmp_path, writer):
+    """A reader beside the writer."""
+    reader = Reader(tmp_path)
+    yield reader
+    reader.close()
+
+
+def texts(page) -> list[str]:
+    return [event.text for event in page.lines]
+
+
+def says(writer: Writer, *lines: str, at: int = NOW, room: str = "lobby") -> None:
+    writer.append(said(*lines, room=room), at)
+    writer.index(1000)
+
+
+def test_a_second_server_is_refused_with_the_pid_of_the_first(tmp_path):
+    first = Lock(tmp_path)
+    with pytest.raises(StoreError, match=f"^in use by another gchat, process {os.getpid()}$"):
+        Lock(tmp_path)
+    first.close()
+    Lock(tmp_path).close()
+
+
+def foreign(path: Path) -> None:
+    db = apsw.Connection(str(path))
+    db.execute("create table mine(x)")
+    db.close()
+
+
+def newer(path: Path) -> None:
+    Writer(path.parent, "normal").close()
+    db = apsw.Connection(str(path))
+    db.pragma("user_version", 99)
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda path: path.write_bytes(b"not a database at all" * 500), "not a gchat database"),
+        (foreign, "not a gchat database"),
+        (newer, f"written by a newer gchat: its schema is 99, this one knows {len(store.SCHEMA)}"),
+    ],
+    ids=["garbage", "foreign", "newer"],
+)
+def test_what_is_not_ours_is_refused_and_left_as_it_is(tmp_path, make, told):
+    path = tmp_path / FILE
+    make(path)
+    before = path.read_bytes()
+    for attempt in (
+        lambda: Writer(tmp_path, "normal"),
+        lambda: Reader(tmp_path),
+        lambda: copy(tmp_path, tmp_path / "c"),
+    ):
+        with pytest.raises(StoreError) as trouble:
+            attempt()
+        assert str(trouble.value) == f"{path}: {told}"
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir() if "history.db" not in file.name] == []
+
+
+def test_where_nothing_is_kept_nothing_can_be_read(tmp_path):
+    for attempt in (lambda: Reader(tmp_path), lambda: copy(tmp_path, tmp_path / "c")):
+        with pytest.raises(StoreError, match=r"history.db: no history is kept here$"):
+            attempt()
+    assert not list(tmp_path.iterdir())
+
+
+NEXT = "alter table events add column mood text;"
+
+
+def test_an_older_database_is_brought_up_to_date_and_kept_as_it_was_beside(tmp_path, monkeypatch):
+    writer = Writer(tmp_path, "normal")
+    says(writer, "hello")
+    writer.close()
+    monkeypatch.setattr(store, "SCHEMA", (*store.SCHEMA, NEXT))
+    with pytest.raises(StoreError, match="older gchat: start the server once"):
+        Reader(tmp_path)
+    writer = Writer(tmp_path, "normal")
+    assert store.value(writer._db, "pragma user_version") == 2
+    assert store.value(writer._db, "select mood from events") is None
+    writer.close()
+    look = Reader(tmp_path)
+    assert texts(look.page("lobby", 5)) == ["hello"]
+    look.close()
+    before = tmp_path / "history-schema1.db"
+    assert before.stat().st_mode & 0o777 == 0o600
+    db = apsw.Connection(str(before))
+    assert (store.value(db, "pragma user_version"), store.value(db, "select count(*) from events")) == (1, 1)
+    db.close()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
+    writer = Writer(tmp_path, "normal")
+    says(writer, "hello")
+    writer.close()
+    monkeypatch.setattr(store, "SCHEMA", (*store.SCHEMA, NEXT + "select no_such_function();"))
+    with pytest.raises(StoreError, match="no such function"):
+        Writer(tmp_path, "normal")
+    monkeypatch.undo()
+    writer = Writer(tmp_path, "normal")
+    assert store.value(writer._db, "select count(*) from pragma_table_info('events') where name = 'mood'") == 0
+    assert (writer.last_id, store.value(writer._db, "pragma user_version")) == (1, 1)
+    writer.close()
