@@ -33,12 +33,12 @@ def test_a_telnet_gets_a_prompt_and_what_others_say_appears_above_it(server, ent
     alice, bob = terminal(server), enter(server, "Bob")
     bob.says("Hello Alice!")
     alice.sees("Bob : Hello Alice!")
-    assert alice.has_line("")
+    alice.sees_line("")
     alice.types("Hello ")
     alice.sees_line("Hello ")
     bob.says("are you there?")
     alice.sees("Bob : are you there?")
-    assert alice.has_line("Hello ")
+    alice.sees_line("Hello ")
     alice.types("Bob!\r")
     bob.sees("Alice : Hello Bob!")
     alice.sees("Alice : Hello Bob!")
@@ -87,7 +87,7 @@ def test_the_line_being_typed_is_intact_after_each_of_1000_lines(server, enter, 
             alice.sees_line(text, at)
         bob.says(f"line {number}")
         alice.sees(f"Bob : line {number}")
-        assert alice.has_line(text, at), (text, at, alice.rows(), alice.cursor)
+        alice.sees_line(text, at)  # a telnet may show one piece from the server in two
     above = [row for row in alice.rows() if row.startswith("Bob : line")]
     assert above == [f"Bob : line {number}" for number in range(1000 - len(above), 1000)]
     alice.types("\r")
@@ -134,7 +134,7 @@ def test_a_hundred_lines_at_once_are_drawn_at_once(server, enter, terminal):
     before = len(alice.raw)
     bob.sends(b"".join(b"line %d\n" % number for number in range(100)))
     alice.sees("Bob : line 99")
-    assert alice.has_line("half a li")
+    alice.sees_line("half a li")
     assert alice.raw[before:].count(b"\x1b[J") <= 10  # a turn or a few, not a hundred
 
 
@@ -147,7 +147,7 @@ def test_tab_completes_names_and_commands(server, enter, terminal):
     alice.sees_line("Al")
     alice.types("\t")
     alice.sees("server: Albert Alfred")
-    assert alice.has_line("Al")
+    alice.sees_line("Al")
     alice.types("f\thello\x15/hist\t5\r")
     alice.sees("server: Nothing was said in lobby yet.")
     assert "> /history 5" in alice.rows()
@@ -232,7 +232,7 @@ def test_one_can_go_to_plain_lines_and_back(server, enter, terminal):
     alice.sees_line("rich again")
     bob.says("hello again")
     alice.sees("Bob : hello again")
-    assert alice.has_line("rich again")
+    alice.sees_line("rich again")
 
 
 def test_a_screen_reader_gets_one_line_an_event_and_nothing_else(server, enter, terminal):
@@ -344,4 +344,4 @@ def test_a_terminal_is_kept_awake_and_a_plain_client_never_is(start, enter, term
     eventually(lambda: server.alive()["nops"] >= 2)
     bob.says("/quit")
     assert b"\xff" not in bob.reads_to_the_end()
-    assert alice.has_line("")
+    alice.sees_line("")
