@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run test check format bench torture fuzz picture clean
+.PHONY: help run test check format bench torture fuzz docs picture clean
 
 help:
 	@echo 'make run    start the server (make run ARGS="--listen 0.0.0.0:1337")'
@@ -13,6 +13,7 @@ help:
 	@echo 'make bench  measure (make bench ONLY=fanout for a part of it; ROUNDS=5)'
 	@echo 'make torture  kill -9 200 times under load, and real trouble with the disk (SEED=n to repeat)'
 	@echo 'make fuzz    throw bytes at what reads them, for ten minutes (SECONDS=600)'
+	@echo 'make docs    make docs/commands.md anew from the table of commands'
 	@echo 'make picture  make the picture in README.md anew'
 
 run: $(VENV)/run
@@ -40,6 +41,9 @@ torture: $(VENV)/dev
 fuzz: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	$(BIN)/python tests/fuzz/terminal.py -dict=tests/fuzz/terminal.dict -max_len=400 -max_total_time=$(or $(SECONDS),600) -print_final_stats=1 -verbosity=0
+
+docs: $(VENV)/dev
+	$(BIN)/python docs/commands_page.py
 
 picture: $(VENV)/dev
 	$(BIN)/python docs/session_picture.py

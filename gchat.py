@@ -33,7 +33,7 @@ from gchatd.fanout import Fanout
 from gchatd.hub import Hub
 from gchatd.journal import History, MemoryJournal, SqliteJournal
 from gchatd.outbox import SlowReaders
-from gchatd.rooms import LOBBY
+from gchatd.wire.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,6 +51,8 @@ KEEPALIVE_SECONDS = 120
 
 SEND_BUFFER = 65536
 """Bytes that the kernel may hold for a client that does not read. What waits here costs less: it is shared."""
+
+MOST_MOTD_LINES = 50
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -102,20 +104,40 @@ def serve(config: Settings) -> None:
 
 
 def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
-    """Make a hub that remembers what was said before, if history is kept."""
+    """Make a hub that knows what was said before, and in which rooms, if history is kept."""
+    announce_up_to, most, motd = config.rooms.announce_up_to, config.rooms.most, _motd(config)
     if not config.history.keep:
         memory = MemoryJournal()
-        return Hub(memory, config.rooms.announce_up_to), memory
+        return Hub(memory, announce_up_to, most_rooms=most, motd=motd), memory
     directory = Path(config.server.data)
     try:
         journal = SqliteJournal(directory, config.history)
     except StoreError as error:
         raise config.complain("server", "data", directory, str(error)) from None
     history = History(directory)
-    hub = Hub(journal, config.rooms.announce_up_to, config.history.queue, config.history.replay, history)
-    for event in history.last(LOBBY, config.history.replay).lines:
-        hub.rooms[LOBBY].remember(event)
+    hub = Hub(journal, announce_up_to, config.history.queue, config.history.replay, history, most, motd)
+    for name, states in history.rooms():
+        room = hub.make_room(name) if hub.room(name) is None else hub.lobby
+        for event in [*states, *history.last(name, config.history.replay).lines]:
+            room.restore(event)
     return hub, journal
+
+
+def _motd(config: Settings) -> list[str]:
+    """Read the message of the day. Raises ConfigError."""
+    if not config.server.motd:
+        return []
+    try:
+        lines = Path(config.server.motd).read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        trouble = (error.strerror or str(error)).lower()
+        raise config.complain("server", "motd", config.server.motd, f"cannot be read: {trouble}") from None
+    except UnicodeDecodeError as error:
+        raise config.complain("server", "motd", config.server.motd, f"is not UTF-8 at byte {error.start}") from None
+    if len(lines) > MOST_MOTD_LINES:
+        trouble = f"has {len(lines)} lines, expected at most {MOST_MOTD_LINES}"
+        raise config.complain("server", "motd", config.server.motd, trouble)
+    return [clean(line) for line in lines]
 
 
 def _listeners(config: Settings) -> Iterator[gevent.socket.socket]:

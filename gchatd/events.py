@@ -1,7 +1,7 @@
 """What can happen in a chat, as frozen records in the past tense. Values only: no sockets, no sessions, no behaviour.
 
 Every event is JSON as it stands (`msgspec.json.encode(event)`), told apart by its `event` field, so that the same
-records can cross to a browser or to another machine.
+records can cross to a browser or to another machine. What each of them changes, and who hears of it: folding.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FOUND, FOUND_END = "\x02", "\x03"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="event", tag=str.lower):
-    """Something that `name` did in `room`.
+    """Something that `name` did; in `room`, as the room writes its name (empty: in no room, or in all of theirs).
 
     `at` and `id` are given by the journal: the time in milliseconds since 1970, UTC, and, to what is history, an
     integer below 2**53 that only grows and is never used again (gaps are allowed; 0: not history). `origin` is the
@@ -26,11 +26,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     kept: ClassVar[bool] = False
     """Whether such events are history."""
 
-    room: str
+    room: str = ""
     name: str
     id: int = 0
     at: int = 0
     origin: int = 0
+
+
+# In a room.
 
 
 class Said(Event, frozen=True, kw_only=True, gc=False):
@@ -42,23 +45,115 @@ class Said(Event, frozen=True, kw_only=True, gc=False):
     action: bool = False
 
 
-class NotSent(Event, frozen=True, kw_only=True, gc=False):
-    """What `name` said was not kept, so nobody heard it. For the session `origin` alone: `why`, in a few words."""
+class Edited(Event, frozen=True, kw_only=True, gc=False):
+    """`name` put it differently: what they said under the id `line` reads `text` from here on."""
 
-    why: str
+    kept: ClassVar[bool] = True
+
+    line: int
+    text: str
+
+
+class Deleted(Event, frozen=True, kw_only=True, gc=False):
+    """`name` took back what they said under the id `line`."""
+
+    kept: ClassVar[bool] = True
+
+    line: int
 
 
 class Joined(Event, frozen=True, kw_only=True, gc=False):
-    """`name` came into the room."""
+    """`name` came into the room, with this `key` if they had one. The first to come makes the room."""
+
+    key: str = ""
 
 
 class Left(Event, frozen=True, kw_only=True, gc=False):
-    """`name` went out of the room, with these last `words` (often none)."""
+    """`name` went out of the room."""
 
-    words: str = ""
+
+class TopicSet(Event, frozen=True, kw_only=True, gc=False):
+    """`name` gave the room a topic; or, with an empty one, took it away."""
+
+    kept: ClassVar[bool] = True
+
+    topic: str
+
+
+class MadePrivate(Event, frozen=True, kw_only=True, gc=False):
+    """`name` made the room by invitation only. Who has been in comes back with the `key`."""
+
+    kept: ClassVar[bool] = True
+
+    key: str
+
+
+class Vanished(Event, frozen=True, kw_only=True, gc=False):
+    """The room that `name` was the last to leave is gone, with its topic: nothing was ever said in it."""
+
+    kept: ClassVar[bool] = True
+
+
+# Between two people. `target` is the number of the session that it is for, as `origin` is of the one it came from.
+
+
+class Told(Event, frozen=True, kw_only=True, gc=False):
+    """`name` said `text` to `to` alone."""
+
+    to: str
+    text: str
+    target: int = 0
+
+
+class Invited(Event, frozen=True, kw_only=True, gc=False):
+    """`name` let `to` into the room, if they want to come."""
+
+    to: str
+    target: int = 0
+
+
+class Ignored(Event, frozen=True, kw_only=True, gc=False):
+    """`name` wants to hear nothing of `whom` any more; or, without `on`, wants to again."""
+
+    whom: str
+    on: bool = True
+
+
+# About somebody, wherever they are.
 
 
 class Renamed(Event, frozen=True, kw_only=True, gc=False):
     """`name` is called `to` from here on."""
 
     to: str
+
+
+class WentAway(Event, frozen=True, kw_only=True, gc=False):
+    """`name` is away: `words` say why, or none do."""
+
+    words: str = ""
+
+
+class CameBack(Event, frozen=True, kw_only=True, gc=False):
+    """`name` is away no more."""
+
+
+class Departed(Event, frozen=True, kw_only=True, gc=False):
+    """`name` went out of the chat, with these last `words` (often none)."""
+
+    words: str = ""
+
+
+# For the one who asked for it.
+
+
+class NotSent(Event, frozen=True, kw_only=True, gc=False):
+    """What `name` said was not kept, so nobody heard it. For the session `origin` alone: `why`, in a few words."""
+
+    why: str
+
+
+class Refused(Event, frozen=True, kw_only=True, gc=False):
+    """What `name` wanted could not be when its turn came. For the session `origin` alone: `why`, a sentence."""
+
+    why: str

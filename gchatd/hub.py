@@ -4,8 +4,8 @@ The shared dict of users is `Hub.users`. `Hub.broadcast` is the helper that ever
 
     hub.broadcast(Said(room="lobby", name="Bob", text="Hello Alice!"))
 
-It puts the event into the journal; what comes out of the journal changes the rooms here (`Hub.fold`) and goes to the
-people in them (`fanout.py`).
+It puts the event into the journal; what comes out of the journal changes the rooms (folding.py) and goes to the people
+in them (fanout.py).
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 import gevent
 import gevent.event
 
+from . import times
 from .errors import UserError
-from .events import Event, Joined, Left, Renamed
+from .events import Departed, Event, Joined, Renamed
+from .names import compared
 from .pace import Pace
 from .rooms import LOBBY, Room
 
@@ -45,12 +47,16 @@ QUEUE_SECONDS = 10.0
 class User:
     """Somebody present, by name. Today a user has one session; rooms hold users, bytes go to sessions."""
 
-    __slots__ = ("name", "rooms", "sessions")
+    __slots__ = ("__weakref__", "active_at", "away", "ignoring", "name", "rooms", "sessions", "since")
 
     def __init__(self, name: Name, session: Session) -> None:
         self.name = name
         self.rooms: tuple[Room, ...] = ()
         self.sessions: tuple[Session, ...] = (session,)
+        self.since = times.now()
+        self.active_at = time.monotonic()  # when they last typed something
+        self.away: str | None = None  # why they are away, or that they are not
+        self.ignoring: frozenset[str] = frozenset()  # compared names
 
     def __str__(self) -> str:
         return self.name.shown
@@ -66,23 +72,34 @@ class Hub:
         queue: int = 10_000,
         replay: int = 0,
         history: History | None = None,
+        most_rooms: int = 10_000,
+        motd: Sequence[str] = (),
     ) -> None:
         """Make a hub without anybody.
 
-        `announce_up_to`, `queue` and `replay` are the settings of that name; without `history` nobody can look back.
+        `announce_up_to`, `queue`, `replay` and `most_rooms` are the settings `rooms.announce_up_to`, `history.queue`,
+        `history.replay` and `rooms.most`; `motd` is the lines of the file `server.motd`. Without `history` nobody can
+        look back.
         """
         self.users: dict[str, User] = {}
-        self.rooms: dict[str, Room] = {LOBBY: Room(LOBBY, replay)}
+        self.rooms: dict[str, Room] = {}
         self.sessions: dict[int, Session] = {}
+        self.ignorers: dict[str, set[User]] = {}
+        """Who ignores whom, by the compared name of the one who is ignored."""
+        self.announce_up_to = announce_up_to
         self.history = history
+        self.most_rooms = most_rooms
+        self.motd = motd
+        self.started_at = times.now()
         self.pace = Pace()
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
         self._journal = journal
-        self._announce_up_to = announce_up_to
         self._queue = queue
+        self._replay = replay
         self._closed = False
         self._last_session = 0
+        self.lobby = self.make_room(LOBBY)
 
     def number(self, session: Session) -> int:
         """Register a session that connected; give it its number, which is never used again."""
@@ -91,14 +108,29 @@ class Hub:
         return self._last_session
 
     def broadcast(self, event: Event) -> None:
-        """Let the people in the event's room know. Returns at once; they hear it when the journal has it."""
+        """Let the people whom an event concerns know. Returns at once; they hear it when the journal has it."""
         self._undelivered += 1
+        if event.origin:
+            self.sessions[event.origin].unheard += 1
         self._journal.append(event)
+
+    # Finding somebody, or a room.
+
+    def make_room(self, name: str) -> Room:
+        """Add a room, without anybody in it."""
+        room = self.rooms[compared(name)] = Room(name, self._replay)
+        return room
+
+    def room(self, name: str) -> Room | None:
+        """Give the room that an event names, if there is one."""
+        return self.rooms.get(compared(name))
 
     def named_in(self, text: str) -> Sequence[User]:
         """Give the users whose name is among the words of a text (2 us for ten words)."""
         words = _WORDS.findall(text.lower())  # as names are compared (names.py)
         return [self.users[word] for word in self.users.keys() & words]
+
+    # Waiting.
 
     def wait_to_talk(self) -> None:
         """Wait while too much that was said is still to be delivered: so nobody talks faster than all can hear.
@@ -127,6 +159,17 @@ class Hub:
         while self._journal.uncommitted and time.monotonic() < until:
             gevent.sleep(SETTLE_SECONDS / 20)
 
+    def wait_for(self, session: Session, seconds: float | None = None) -> bool:
+        """Wait until all that a session did so far has happened, at most so long; tell whether it has. Switches."""
+        until = None if seconds is None else time.monotonic() + seconds
+        pause = 0.0002
+        while session.unheard:
+            if self._closed or session.outbox.failed or (until is not None and time.monotonic() >= until):
+                return False
+            gevent.sleep(pause)
+            pause = min(2 * pause, 0.05)
+        return True
+
     def delivered(self, count: int) -> None:
         """Note that so many events have been delivered."""
         self._undelivered -= count
@@ -139,6 +182,8 @@ class Hub:
         self._caught_up.set()
         self._journal.close()
 
+    # Coming and going.
+
     def claim(self, name: Name, session: Session) -> None:
         """Make a session somebody: the name is theirs from now on, and they enter the lobby. May switch.
 
@@ -146,7 +191,8 @@ class Hub:
         """
         self._check_free(name)
         session.user = self.users[name.compared] = User(name, session)
-        self.broadcast(Joined(room=LOBBY, name=name.shown, origin=session.number))
+        session.room = self.lobby
+        self.broadcast(Joined(room=self.lobby.name, name=name.shown, origin=session.number))
 
     def rename(self, user: User, name: Name, session: Session) -> None:
         """Give somebody another name, if it is free; the old one is free at once. May switch.
@@ -160,39 +206,19 @@ class Hub:
         old, user.name = user.name, name
         del self.users[old.compared]
         self.users[name.compared] = user
-        self.broadcast(Renamed(room=LOBBY, name=old.shown, to=name.shown, origin=session.number))
+        self.broadcast(Renamed(name=old.shown, to=name.shown, origin=session.number))
 
     def depart(self, session: Session, words: str = "") -> None:
         """Take leave of a session that has ended. If it had become somebody, they leave, and the name is free at once.
 
-        It stays registered until its `Left` is delivered, so that what was said before still finds its people.
+        It stays registered until its `Departed` is delivered, so that what was said before still finds its people.
         """
         user = session.user
         if user is None:
             del self.sessions[session.number]
         else:
             del self.users[user.name.compared]
-            self.broadcast(Left(room=LOBBY, name=user.name.shown, words=words, origin=session.number))
-
-    def fold(self, event: Event) -> bool:
-        """Change the event's room as the event says, and tell whether its people are to hear of it.
-
-        Called for each event that comes out of the journal, in order. Comings, goings and new names are announced in
-        rooms of at most `rooms.announce_up_to` people, whoever comes or goes included.
-        """
-        room = self.rooms[event.room]
-        if event.kept:
-            room.remember(event)
-        session = self.sessions.get(event.origin)
-        user = session.user if session is not None else None
-        if isinstance(event, Joined) and user is not None:
-            room.enter(user)
-        announced = len(room.members) <= self._announce_up_to or not isinstance(event, (Joined, Left, Renamed))
-        if isinstance(event, Left) and user is not None:
-            room.leave(user)
-            user.sessions = ()  # the session knows its user: leave no cycle behind
-            del self.sessions[event.origin]
-        return announced
+            self.broadcast(Departed(name=user.name.shown, words=words, origin=session.number))
 
     def _check_free(self, name: Name) -> None:
         if name.compared in self.users:

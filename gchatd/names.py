@@ -1,4 +1,4 @@
-"""What a username may be. Names are rejected, never repaired: you get what you typed, as PRECIS writes it, or a reason.
+"""What a username and the name of a room may be. Names are rejected, never repaired: what you typed, or a reason.
 
 RFC 8265 (PRECIS) says how a name is shown (UsernameCasePreserved, section 3.4) and compared (UsernameCaseMapped,
 section 3.3); which characters are allowed at all is narrower than PRECIS and said here.
@@ -6,6 +6,7 @@ section 3.3); which characters are allowed at all is narrower than PRECIS and sa
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 
 import msgspec
@@ -16,6 +17,9 @@ from .wire.text import clean
 
 LONGEST_NAME = 32
 """The longest username, in characters as shown."""
+
+LONGEST_ROOM = 64
+"""The longest name of a room, in characters as shown."""
 
 SYMBOLS = frozenset("_-[]{}|^`")
 """What may stand in a name beside letters and digits."""
@@ -31,53 +35,69 @@ _compared = get_profile("UsernameCaseMapped")
 
 
 class Name(msgspec.Struct, frozen=True, gc=False):
-    """A name that somebody may have: as it is shown, and as it is compared (two are the same if `compared` is)."""
+    """A name that somebody or a room may have: as it is shown, and as it is compared (two are the same if that is)."""
 
     shown: str
     compared: str
 
 
 def parse_name(name: str) -> Name:
-    """Read a name as somebody typed it.
+    """Read a username as somebody typed it.
 
     Raises UserError, with a sentence that says what would be right, for a name that nobody may have.
     """
-    _check_characters(name)
+    parsed = _parse(name, "username", LONGEST_NAME)
+    if parsed.compared in RESERVED:
+        raise UserError(f"That username is reserved: {parsed.shown}.")
+    return parsed
+
+
+def parse_room(name: str) -> Name:
+    """Read the name of a room as somebody typed it. Raises UserError, as `parse_name` does."""
+    return _parse(name, "room name", LONGEST_ROOM)
+
+
+@functools.lru_cache(1024)
+def compared(name: str) -> str:
+    """Give a name that has been parsed before, as it is compared."""
+    return name.lower() if name.isascii() else _compared.enforce(name)
+
+
+def _parse(name: str, what: str, longest: int) -> Name:
+    _check_characters(name, what, longest)
     if name.isascii():  # the same, 12 us sooner: PRECIS leaves these as they are
-        shown, compared = name, name.lower()
+        shown, folded = name, name.lower()
     else:
         try:
-            shown, compared = _shown.enforce(name), _compared.enforce(name)
+            shown, folded = _shown.enforce(name), _compared.enforce(name)
         except UnicodeEncodeError as error:
-            raise UserError(f"That username mixes characters in a way that is not allowed ({error.reason}).") from None
-    if len(shown) > LONGEST_NAME:
-        raise _too_long(shown)
+            raise UserError(f"That {what} mixes characters in a way that is not allowed ({error.reason}).") from None
+    if len(shown) > longest:
+        raise _too_long(shown, what, longest)
     if unicodedata.category(shown[0]).startswith("M"):
-        raise UserError("A username cannot begin with an accent: there is no letter before it to carry it.")
+        raise UserError(f"A {what} cannot begin with an accent: there is no letter before it to carry it.")
     if clean(shown) != shown:
-        raise UserError("That username has too many accents on one letter.")
-    if compared in RESERVED:
-        raise UserError(f"That username is reserved: {shown}.")
-    return Name(shown, compared)
+        raise UserError(f"That {what} has too many accents on one letter.")
+    return Name(shown, folded)
 
 
-def _check_characters(name: str) -> None:
+def _check_characters(name: str, what: str, longest: int) -> None:
     """Refuse what is no name in any form. Raises UserError."""
     if not name:
-        raise UserError("A username cannot be empty.")
-    if len(name) > 4 * LONGEST_NAME:  # no composing makes it short enough, and PRECIS takes its time
-        raise _too_long(name)
+        raise UserError(f"A {what} cannot be empty.")
+    if len(name) > 4 * longest:  # no composing makes it short enough, and PRECIS takes its time
+        raise _too_long(name, what, longest)
     for char in name:
         if char not in SYMBOLS and unicodedata.category(char) not in _LETTER_DIGITS:
             raise UserError(
-                f"A username cannot contain {_describe(char)}: use letters, digits and {' '.join(sorted(SYMBOLS))}."
+                f"A {what} cannot contain {_describe(char)}: use letters, digits and {' '.join(sorted(SYMBOLS))}."
             )
     if name.isdigit():
-        raise UserError("A username cannot be digits only.")
+        raise UserError(f"A {what} cannot be digits only.")
 
 
-def _too_long(name: str) -> UserError:
-    return UserError(f"A username has at most {LONGEST_NAME} characters; that one has {len(name)}.")
+def _too_long(name: str, what: str, longest: int) -> UserError:
+    return UserError(f"A {what} has at most {longest} characters; that one has {len(name)}.")
 
 
 def _describe(char: str) -> str:

@@ -1,17 +1,24 @@
-"""Rooms and the people in them. Knows nothing of sockets or bytes.
+"""Rooms, the people in them, and who may do what there. Knows nothing of sockets or bytes.
 
-A room is a fold over delivered events: who is in it changes when `Joined` or `Left` comes out of the journal, and at no
-other time.
+A room is a fold over delivered events (folding.py): who is in it changes when `Joined` or `Left` comes out of the
+journal, and at no other time.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+import msgspec
+
+from .errors import UserError
+from .events import Deleted, Edited, MadePrivate, Said, TopicSet
 
 if TYPE_CHECKING:
     from .events import Event
-    from .fanout import Format, Listeners
+    from .fanout import Listeners
+    from .formats import Format
     from .hub import User
 
 LOBBY = "lobby"
@@ -19,33 +26,96 @@ LOBBY = "lobby"
 
 
 class Room:
-    """One room: its name, and its members in the order they came."""
+    """One room: its name, its topic, and its members in the order they came."""
 
-    __slots__ = ("audience", "members", "name", "recent", "replays")
+    __slots__ = ("audience", "founder", "invited", "key", "members", "name", "recent", "replays", "spoken", "topic")
 
     def __init__(self, name: str, replay: int = 0) -> None:
         """Make an empty room, which remembers so many of the last things said in it."""
         self.name = name
-        self.recent: deque[Event] = deque(maxlen=replay)
+        self.topic = ""
+        self.key = ""
+        """What a private room's people come back with; a room that everybody may enter has none."""
+        self.founder: User | None = None
+        """Who made the room, while they are in it."""
+        self.invited: WeakSet[User] = WeakSet()
+        """Who may enter a private room without its key, while they are here: they were let in, or are in it."""
+        self.members: dict[User, None] = {}
+        self.spoken = False
+        """Whether anything was ever said in it: then it stays when everybody has left."""
+        self.recent: deque[Said] = deque(maxlen=replay)
         self.replays: dict[tuple[Format, int], bytes] = {}
         """How each format shows `recent` at a time: fan-out's to make, and unmade here when something is said."""
-        self.members: dict[User, None] = {}
         self.audience: dict[Format, Listeners] | None = None
         """The members' sessions, grouped by format: fan-out's to make, and unmade here when somebody comes or goes."""
 
-    def remember(self, event: Event) -> None:
-        """Show an event to those who come in later."""
-        self.recent.append(event)
+    @property
+    def private(self) -> bool:
+        return bool(self.key)
+
+    def remember(self, event: Said | Edited | Deleted) -> None:
+        """Show those who come in later what was said, or how it reads now."""
+        self.spoken = True
         self.replays.clear()
+        if isinstance(event, Said):
+            self.recent.append(event)
+            return
+        for place, said in enumerate(self.recent):
+            if said.id == event.line:
+                if isinstance(event, Edited):
+                    self.recent[place] = msgspec.structs.replace(said, text=event.text)
+                else:
+                    del self.recent[place]
+                return
+
+    def restore(self, event: Event) -> None:
+        """Be as an event says that is known from history."""
+        self.spoken = True
+        match event:
+            case Said():
+                self.recent.append(event)
+            case TopicSet(topic=topic):
+                self.topic = topic
+            case MadePrivate(key=key):
+                self.key = key
 
     def enter(self, user: User) -> None:
-        """Make somebody a member."""
-        self.members[user] = None
-        user.rooms = (*user.rooms, self)
-        self.audience = None
+        """Make somebody a member, unless they are."""
+        if user not in self.members:
+            self.members[user] = None
+            user.rooms = (*user.rooms, self)
+            self.audience = None
+        if self.private:
+            self.invited.add(user)
 
     def leave(self, user: User) -> None:
         """Make somebody a member no more; one who never was stays none."""
+        if self.founder is user:
+            self.founder = None
         if self.members.pop(user, self) is None:
             user.rooms = tuple(room for room in user.rooms if room is not self)
             self.audience = None
+
+    def close_to_others(self, key: str) -> None:
+        """Let in nobody but those who are here, are invited, or have the key."""
+        self.key = key
+        self.invited.update(self.members)
+
+    # Who may do what. Each raises UserError with a sentence for the one who may not.
+
+    def admits(self, user: User, key: str = "") -> bool:
+        """Whether somebody may enter, and so know of the room."""
+        return not self.private or user in self.invited or key == self.key
+
+    def check_admits(self, user: User, key: str) -> None:
+        if not self.admits(user, key):
+            wrong = "That is not its key: ask" if key else "Ask"
+            raise UserError(f"{self.name} is private. {wrong} somebody in it to /invite you.")
+
+    def check_may_close(self, user: User) -> None:
+        if self.private:
+            raise UserError(f"{self.name} is private already.")
+        if self.name == LOBBY:
+            raise UserError(f"{LOBBY} is for everybody: /join a room of your own first.")
+        if self.founder is not user:
+            raise UserError(f"Only who made {self.name} may make it private.")

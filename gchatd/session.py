@@ -6,6 +6,8 @@ Everything here runs in the client's own greenlet, in blocking style, and whatev
 from __future__ import annotations
 
 import logging
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import commands, times
@@ -13,22 +15,25 @@ from .completion import complete
 from .errors import UserError
 from .events import Said
 from .names import parse_name
-from .rooms import LOBBY
 from .wire.text import TOO_LONG, clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .events import Event
-    from .fanout import Format
+    from .formats import Format
     from .hub import Hub, User
     from .outbox import Outbox
+    from .rooms import Room
     from .wire.lineedit import Complete, Completions
 
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 5.0
 """How long a client that has left may take to read what is still its own."""
+
+PAGE_LINES = 22
+"""Lines of a long list that are shown at a time where nobody knows how high the window is: few have less than 24."""
 
 _PAGE = 8192  # bytes of answers that are gathered before they are sent and waited for
 
@@ -41,6 +46,11 @@ class Link(Protocol):
     @property
     def format(self) -> Format:
         """How things look to this client."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """How many lines the client's window shows, 0 if that is not known."""
         ...
 
     def wait(self) -> None:
@@ -83,13 +93,37 @@ class Link(Protocol):
 class Session:
     """One connection. `user` is whom it speaks for, once it has a name; `number` is its own and never used again."""
 
-    __slots__ = ("_ended", "_line_limit", "_link", "_replies", "_words", "format", "hub", "number", "outbox", "user")
+    __slots__ = (
+        "_ended",
+        "_line_limit",
+        "_link",
+        "_replies",
+        "_rest",
+        "_said",
+        "_words",
+        "format",
+        "hub",
+        "number",
+        "outbox",
+        "room",
+        "told_by",
+        "unheard",
+        "user",
+    )
 
     def __init__(self, hub: Hub, link: Link, line_limit: int) -> None:
         self.hub = hub
         self.format = link.format
         self.outbox = link.outbox
         self.user: User | None = None
+        self.room: Room | None = None
+        """Where what it says is heard: the current one of the rooms that its user is in."""
+        self.unheard = 0
+        """How many of the events that it caused have not happened yet."""
+        self.told_by: tuple[int, str] | None = None
+        """Who told it something last, as session number and name: whom it replies to."""
+        self._said: dict[Room, Said] | None = None  # what it said last in each room
+        self._rest: deque[str] | None = None  # of a long list
         self._link = link
         self._line_limit = line_limit
         self._replies = b""  # what this client is told, gathered until it is waited for
@@ -121,13 +155,26 @@ class Session:
         """Tell this client something, as the server. It goes out with whatever else it is told in the same turn."""
         self._replies += self.format.notice(text)
 
-    def reply_at_length(self, texts: Iterable[str]) -> None:
-        """Tell this client a lot, at the speed at which it reads. Switches."""
-        for text in texts:
-            self.reply(text)
-            self._take_turns()
-            if self.outbox.failed:
-                return
+    def reply_in_pages(self, lines: Iterable[str]) -> None:
+        """Tell this client a list, as much as its window shows; `reply_with_rest` goes on."""
+        self._rest = deque(lines)
+        self.reply_with_rest()
+
+    def reply_with_rest(self) -> None:
+        """Show the next page of a list. Raises UserError if there is none."""
+        if not self._rest:
+            raise UserError("There is no more to show.")
+        for _ in range(min(self.page, len(self._rest))):
+            self.reply(self._rest.popleft())
+        if len(self._rest) == 1:  # takes no more room than saying so
+            self.reply(self._rest.popleft())
+        if self._rest:
+            self.reply(f"{len(self._rest)} more lines: /more")
+
+    @property
+    def page(self) -> int:
+        """How many lines of a list are shown at a time, beside the question and what follows the list."""
+        return max(4, self._link.height - 3) if self._link.height else PAGE_LINES
 
     def reply_with_events(self, events: Iterable[Event]) -> None:
         """Show this client something of the past, at the speed at which it reads. Switches."""
@@ -139,13 +186,43 @@ class Session:
                 return
 
     def say(self, text: str, action: bool = False) -> None:
-        """Say something in the room. Waits while others' words have not been delivered. Switches, then.
+        """Say something in the current room. Waits while others' words have not been delivered. Switches, then.
 
         Raises UserError if it cannot be said: see `Hub.wait_to_talk`.
         """
         assert self.user is not None
+        room = self.in_room()
         self.hub.wait_to_talk()
-        self.hub.broadcast(Said(room=LOBBY, name=self.user.name.shown, text=text, action=action, origin=self.number))
+        said = Said(room=room.name, name=self.user.name.shown, text=text, action=action, origin=self.number)
+        self.hub.broadcast(said)
+
+    def in_room(self) -> Room:
+        """Give the current room. Raises UserError if there is none."""
+        if self.room is None:
+            raise UserError("You are in no room: /join lobby, or another one.")
+        return self.room
+
+    def turn_to(self, room: Room | None) -> None:
+        """Make another room the current one: what is said there is shown without the room's name from here on."""
+        for each in (self.room, room):
+            if each is not None:
+                each.audience = None
+        self.room = room
+
+    def note(self, said: Said, room: Room) -> None:
+        """Note what was said last in a room."""
+        if self._said is None:
+            self._said = {}
+        self._said[room] = said
+
+    def forget(self, room: Room) -> None:
+        """Forget what was said last in a room."""
+        if self._said is not None:
+            self._said.pop(room, None)
+
+    def last_said(self, room: Room) -> Said | None:
+        """Give what this session said last in a room, unless it took that back."""
+        return self._said.get(room) if self._said is not None else None
 
     def take_name(self, typed: str) -> None:
         """Become somebody, or somebody else. Raises UserError for a name that is taken or that nobody may have."""
@@ -154,6 +231,8 @@ class Session:
             self.hub.claim(name, self)
             log.info("%s came", self)
             self.reply(f"Your username is {name.shown}.")
+            for line in self.hub.motd:
+                self.reply(line)
             self._send_replies()  # before fan-out shows what was said lately
         else:
             self.hub.wait_to_talk()
@@ -231,6 +310,8 @@ class Session:
         return True
 
     def _handle(self, line: str) -> None:
+        if self.user is not None:
+            self.user.active_at = time.monotonic()
         if line == TOO_LONG:
             raise UserError(f"That line was too long and was dropped: a line has at most {self._line_limit} bytes.")
         is_command = line.startswith("/") and not line.startswith("//")

@@ -21,6 +21,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 WholeNumber = Annotated[int, msgspec.Meta(ge=0)]
 Replay = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=1e5)]
+FileOrNone = Annotated[str, msgspec.Meta(max_length=4096)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 COMMAND_LINE = "command line"
@@ -48,6 +49,7 @@ class Address(msgspec.Struct, frozen=True):
 class Server(msgspec.Struct, frozen=True):
     listen: tuple[Address, ...] = (Address("127.0.0.1", 1337),)
     data: str = "data"
+    motd: FileOrNone = ""
     drain_seconds: Seconds = 5.0
 
 
@@ -61,6 +63,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 class Rooms(msgspec.Struct, frozen=True):
     announce_up_to: WholeNumber = 50
+    most: Count = 10_000
 
 
 class Telnet(msgspec.Struct, frozen=True):
@@ -174,7 +177,7 @@ def _convert(text: str, type: Any) -> Any:
         if text.lower() not in configparser.ConfigParser.BOOLEAN_STATES:
             raise ValueError("expected yes or no")
         return configparser.ConfigParser.BOOLEAN_STATES[text.lower()]
-    if type is str and not (text and text.isprintable()):
+    if (type is str and not text) or (type in (str, FileOrNone) and not text.isprintable()):
         raise ValueError("expected one line of text")
     try:
         return msgspec.convert(text, type, strict=False)
@@ -184,6 +187,7 @@ def _convert(text: str, type: Any) -> Any:
 
 _EXPECTED: dict[Any, str] = {
     Count: "expected a whole number, 1 or more",
+    FileOrNone: "expected the name of a file, or nothing",
     WholeNumber: "expected a whole number, 0 or more",
     Replay: "expected a whole number from 0 to 1000",
     Days: "expected a number of days, more than 0",

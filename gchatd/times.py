@@ -60,3 +60,13 @@ def show(at: int, today: int) -> str:
 def show_fully(at: int) -> str:
     """Give a moment as date and time, to the second."""
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    """Give how long something took as people say it: `5 s`, `3 min`, `2 h 5 min`, `3 d 2 h`."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else f"{int(seconds)} s"

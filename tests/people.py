@@ -125,6 +125,10 @@ class Person:
             assert data, f"{self.name or 'somebody'} was hung up on after {self._unread!r}"
             self._unread += data
         line, _, self._unread = self._unread.partition(b"\r\n")
+        return self.shows(line)
+
+    def shows(self, line: bytes) -> str:
+        """A line as they see it."""
         return line.decode()
 
     def fileno(self) -> int:

@@ -88,7 +88,9 @@ class CountedHub(Hub):
 TelnetWire.feed = feed
 Writer.append = append
 Look.render = render
-commands.COMMANDS["boom"] = commands.Command("boom", "/boom KIND", "", lambda session, words: boom(words), unnamed=True)
+commands.COMMANDS["boom"] = commands.Command(
+    "boom", "/boom KIND", "", "", lambda session, words: boom(words), unnamed=True
+)
 gchat.Hub = CountedHub
 hub.QUEUE_SECONDS = 0.5
 telnet.NOP_SECONDS = 0.5

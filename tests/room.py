@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from gchatd.doors.look import Look
-from gchatd.events import Said
+from gchatd.events import Event, Said
 from gchatd.fanout import Fanout
 from gchatd.hub import Hub
 from gchatd.journal import MemoryJournal
 from gchatd.names import parse_name
 from gchatd.outbox import SlowReaders
 from gchatd.rooms import LOBBY
+from gchatd.session import Session
 
 
 class Screen:
@@ -29,18 +30,24 @@ class Screen:
         self.failed = why
 
 
-class FakeSession:
-    """What hub, rooms and fan-out know of a session."""
+class FakeLink:
+    """A connection on which nothing is typed."""
 
-    def __init__(self, hub: Hub, notices: bool = False) -> None:
-        self.hub = hub
-        self.user = None
-        self.format = Look(notices=notices)
+    def __init__(self, look: Look) -> None:
+        self.format = look
         self.outbox = Screen()
-        self.number = hub.number(self)
+        self.height = 0
 
-    def says(self, text: str) -> None:
-        self.hub.broadcast(Said(room=LOBBY, name=self.user.name.shown, text=text, origin=self.number))
+
+class FakeSession(Session):
+    """A session whose lines are given to it by the test."""
+
+    def says(self, text: str, room: str = LOBBY) -> None:
+        self.hub.broadcast(Said(room=room, name=str(self.user), text=text, origin=self.number))
+
+    def does(self, event: type[Event], **more: object) -> None:
+        """Let something happen in the name of this session."""
+        self.hub.broadcast(event(name=str(self.user), origin=self.number, **more))
 
     def becomes(self, name: str) -> None:
         self.hub.rename(self.user, parse_name(name), self)
@@ -63,11 +70,11 @@ class Stage:
         self.hub = Hub(self.journal, announce_up_to)
         self.fanout = Fanout(self.hub, self.journal, SlowReaders(sendq=0, stalled_seconds=0))
 
-    def connects(self, notices: bool = False) -> FakeSession:
-        return FakeSession(self.hub, notices)
+    def connects(self, **look: object) -> FakeSession:
+        return FakeSession(self.hub, FakeLink(Look(**look)), 4096)
 
-    def enters(self, name: str, notices: bool = False) -> FakeSession:
-        session = self.connects(notices)
+    def enters(self, name: str, **look: object) -> FakeSession:
+        session = self.connects(**look)
         self.hub.claim(parse_name(name), session)
         return session
 

@@ -10,7 +10,6 @@ import pytest
 from people import GREETING, PATIENCE
 
 import gchat
-from gchatd.commands import COMMANDS
 from gchatd.settings import Address
 
 ALLOWED = ": use letters, digits and - [ ] ^ _ ` { | }."
@@ -44,8 +43,8 @@ def test_the_classic_session_works_to_the_letter(server, enter):
         ("SERVER", "server: That username is reserved: SERVER."),
         ("aNN", "server: That username is taken: aNN."),
         ("12345", "server: A username cannot be digits only."),
-        ("/who", "server: Choose a username before you use /who."),
-        ("/ann", "server: Unknown command: /ann. /help lists all commands."),
+        ("/who", "server: Choose a username before you use /names."),
+        ("/ann", "server: Unknown command: /ann. /help all lists all commands."),
         ("//hello", "server: A username cannot contain '/'" + ALLOWED),
         ("b" * 5000, "server: That line was too long and was dropped: a line has at most 4096 bytes."),
     ],
@@ -152,8 +151,6 @@ def test_commands_do_what_help_says(server, enter):
     bob.sees("server: 2 in lobby: Ann, bob")
     bob.says("/WHO")
     bob.sees("server: 2 in lobby: Ann, bob")
-    bob.says("/help")
-    assert [bob.reads_line().split()[1].removeprefix("/") for _ in COMMANDS] == [*COMMANDS]
     bob.says("/nick Ann")
     bob.sees("server: That username is taken: Ann.")
     bob.says("/nick Bob")
@@ -165,13 +162,13 @@ def test_commands_do_what_help_says(server, enter):
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
-        ("/hepl", "server: Unknown command: /hepl. Did you mean /help? /help lists all commands."),
-        ("/xyzzy", "server: Unknown command: /xyzzy. /help lists all commands."),
-        ("/", "server: Unknown command: /. /help lists all commands."),
-        ("/me", "server: That is not how to use it: /me WORDS"),
+        ("/hepl", "server: Unknown command: /hepl. Did you mean /help? /help all lists all commands."),
+        ("/xyzzy", "server: Unknown command: /xyzzy. /help all lists all commands."),
+        ("/", "server: Unknown command: /. /help all lists all commands."),
+        ("/me", "server: Say what you do: /me WORDS"),
         ("/nick", "server: A username cannot be empty."),
         ("/nick R\x1b[1mob", "server: A username cannot contain the character U+001B" + ALLOWED),
-        ("/notices loudly", "server: That is not how to use it: /notices on|off"),
+        ("/notices loudly", "server: It can be on or off, not loudly: /notices [on|off]"),
         ("/notices", "server: Notices are off."),
     ],
 )

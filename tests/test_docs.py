@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import re
 
+import commands_page
 import pytest
 from people import ROOT
 
-from gchatd.commands import COMMANDS
+from gchatd.commands.table import COMMANDS, find
 
 CONFIG = (ROOT / "config.ini").read_text()
 README = (ROOT / "README.md").read_text()
@@ -41,14 +42,32 @@ def test_readme_shows_every_file_it_names():
         assert link.startswith("http") or (ROOT / link).exists(), link
 
 
+def test_the_page_of_commands_is_what_the_table_says():
+    assert (ROOT / "docs/commands.md").read_text() == commands_page.page(), "make docs"
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: command.name)
+def test_a_command_has_help_with_its_grammar_and_an_example_and_its_handler_opens_with_it(command):
+    assert command.usage.startswith(f"/{command.name}")
+    assert command.help
+    assert re.match(rf"/{command.name}\b", command.example)
+    assert command.handler.__doc__.startswith(command.usage)
+
+
 def test_readme_names_the_commands_that_there_are():
     for name in re.findall(r"`/([a-z]+)", README):
-        assert name in COMMANDS, name
+        assert find(name), name
 
 
-@pytest.mark.parametrize("name", ["hub", "rooms", "events", "commands"])
-def test_hub_rooms_events_and_commands_know_no_wire_and_no_door(name):
-    assert not [module for module in imports(ROOT / f"gchatd/{name}.py") if re.search(r"wire|doors|socket", module)]
+CORE = [
+    *(ROOT / f"gchatd/{name}.py" for name in ("hub", "rooms", "events", "folding", "turn", "formats", "welcome")),
+    *ROOT.glob("gchatd/commands/*.py"),
+]
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)
+def test_hub_rooms_events_and_commands_know_no_wire_and_no_door(path):
+    assert not [module for module in imports(path) if re.search(r"wire|doors|socket", module)]
 
 
 def test_the_wire_does_no_io():

@@ -9,7 +9,7 @@ import pytest
 from gchatd import times
 from gchatd.doors.look import COLOURS, Look, _colour
 from gchatd.errors import UserError
-from gchatd.events import Joined, Left, NotSent, Renamed, Said
+from gchatd.events import Deleted, Departed, Edited, Invited, Joined, Left, NotSent, Renamed, Said, Told, TopicSet
 
 AT = int(datetime(2026, 11, 22, 23, 30, 5, tzinfo=UTC).timestamp() * 1000)
 
@@ -31,9 +31,19 @@ def said(text: str, action: bool = False) -> Said:
         (Look(time="hh:mm", offset=-210), said("hello"), "20:00 Bob : hello"),
         (Look(theme="contrast"), said("hello"), "\x1b[1mBob\x1b[0m : hello"),
         (Look(), NotSent(room="lobby", name="Bob", why="the disk is full"), "server: Not sent: the disk is full."),
-        (Look(notices=True), Left(room="lobby", name="Bob", words="bye"), "server: Bob left: bye"),
-        (Look(notices=True), Left(room="lobby", name="Bob"), "server: Bob left."),
-        (Look(notices=True), Renamed(room="lobby", name="Bob", to="Rob"), "server: Bob is now Rob."),
+        (Look(notices=True), Departed(name="Bob", words="bye"), "server: Bob left: bye"),
+        (Look(notices=True), Departed(name="Bob"), "server: Bob left."),
+        (Look(notices=True), Renamed(name="Bob", to="Rob"), "server: Bob is now Rob."),
+        (Look(notices=True), Joined(room="dev", name="Bob"), "server: Bob joined dev."),
+        (Look(notices=True), Left(room="dev", name="Bob"), "server: Bob left dev."),
+        (Look().elsewhere, said("hello"), "[lobby] Bob : hello"),
+        (Look(time="hh:mm").elsewhere, said("waves", True), "23:30 [lobby] * Bob waves"),
+        (Look(), Told(name="Bob", to="Ann", text="one\ntwo"), "Bob -> you : one\r\n    two"),
+        (Look(), Edited(room="lobby", name="Bob", line=1, text="hi"), "* Bob edited: hi"),
+        (Look(), Deleted(room="lobby", name="Bob", line=1), "* Bob deleted their last line."),
+        (Look().elsewhere, TopicSet(room="dev", name="Bob", topic="x"), "[dev] * Bob set the topic: x"),
+        (Look(), TopicSet(room="dev", name="Bob", topic=""), "* Bob took the topic away."),
+        (Look(), Invited(room="dev", name="Bob", to="Ann"), "server: Bob invites you: /join dev"),
     ],
 )
 def test_an_event_looks_as_one_chose(look, event, shown):

@@ -7,6 +7,8 @@ import time
 
 from people import PATIENCE, SECOND, Person, eventually
 
+from gchatd.session import PAGE_LINES
+
 
 def fill(server, enter, reader: str) -> Person:
     """Somebody who reads nothing, and is behind by more than the kernel holds for them."""
@@ -84,11 +86,11 @@ def test_a_reader_who_is_merely_slow_gets_every_line_once_and_in_order(start, en
 def test_a_long_answer_waits_for_its_reader_and_closes_nobody(start, enter):
     server = start(limits__sendq=20_000)
     ann, *others = [enter(server, f"{number:x>32}") for number in range(1, 101)]
-    ann.sends(b"/who\n" * 2000)  # 7 MB of answers, more than the kernel holds
+    ann.sends(b"/who\n" * 4000)  # 7 MB of answers, more than the kernel holds
     others[0].says("meanwhile")
     others[1].sees(f"{others[0].name} : meanwhile")
-    answers = "".join(ann.reads_line() for _ in range(2000 * 51))
-    assert answers.count("server: 100 in lobby:") == 2000
+    answers = "".join(ann.reads_line() for _ in range(4000 * (PAGE_LINES + 1)))
+    assert answers.count("server: 100 in lobby:") == 4000
 
 
 def test_who_asks_for_more_than_they_read_waits_for_their_own_answers(start, enter):
@@ -98,9 +100,9 @@ def test_who_asks_for_more_than_they_read_waits_for_their_own_answers(start, ent
     bob.says("meanwhile")
     carl.sees("Bob : meanwhile")
     answers, heard = 0, []
-    while answers < 6 * 20_000:
+    while answers < 7 * 20_000:
         line = ann.reads_line()
-        if line.startswith("server: /"):
+        if line.startswith("server: "):
             answers += 1
         else:
             heard.append(line)

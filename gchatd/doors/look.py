@@ -9,7 +9,27 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from .. import times
-from ..events import FOUND, FOUND_END, Joined, Left, NotSent, Renamed, Said
+from ..events import (
+    FOUND,
+    FOUND_END,
+    CameBack,
+    Deleted,
+    Departed,
+    Edited,
+    Ignored,
+    Invited,
+    Joined,
+    Left,
+    MadePrivate,
+    NotSent,
+    Refused,
+    Renamed,
+    Said,
+    Told,
+    TopicSet,
+    WentAway,
+)
+from ..rooms import LOBBY
 from ..wire.lineedit import BELL, END, ERASE, PROMPT
 
 if TYPE_CHECKING:
@@ -41,9 +61,16 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     reader: bool = False
     """For a screen reader: one line an event, and none of theme, time and bell."""
 
+    headed: bool = False
+    """What is said is headed with the room where it is."""
+
     @property
     def echo(self) -> bool:
         return self.rich
+
+    @property
+    def elsewhere(self) -> Look:
+        return _headed(self)
 
     @property
     def mentions(self) -> bool:
@@ -64,8 +91,16 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         shown = times.show_fully(moment) if self.time == "full" else times.show(moment, times.day(moment))
         return f"{shown} {line}".encode()
 
+    def render_own(self, event: Event) -> bytes:
+        if isinstance(event, Said):
+            return self.render(event) if self.rich else b""
+        words = _confirmation(event)
+        return self.render(event) if words is None else self.notice(words) if words else b""
+
     def render_mention(self, event: Event) -> bytes:
         line = self.render(event).decode().removesuffix("\r\n")
+        if self.reader:
+            return line.encode() + b"\r\n"
         if self.theme == "colour":
             line = line.replace(_colour(event.name), _colour(event.name) + _REVERSE, 1)
         elif self.rich or self.theme == "contrast":
@@ -73,13 +108,15 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return line.encode() + b"\r\n" + (BELL if self.bell != "off" else b"")
 
     def recall(self, event: Event, now: int) -> bytes:
-        moment = event.at + self.offset * 60_000
         line = self._line(event)
         if self.theme == "mono" or self.reader:
             line = line.replace(FOUND, "*").replace(FOUND_END, "*")
         else:
             line = line.replace(FOUND, _REVERSE).replace(FOUND_END, _RESET)
-        return f"[{times.show(moment, times.day(now + self.offset * 60_000))}] {line}".encode()
+        return f"[{self._moment(event.at, now)}] {line}".encode()
+
+    def moment(self, at: int, now: int) -> str:
+        return f"{self._moment(at, now)} {self.zone}"
 
     def notice(self, text: str) -> bytes:
         return f"server: {text}\r\n".encode()
@@ -93,23 +130,38 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         # Something as long as a prompt, which the line being typed takes the place of.
         return ERASE + self.notice(text) + END + b"\r" * len(PROMPT) if self.rich else self.notice(text)
 
+    def _moment(self, at: int, now: int) -> str:
+        offset = self.offset * 60_000
+        return times.show(at + offset, times.day(now + offset))
+
     def _line(self, event: Event) -> str:
+        line = self._words(event)
+        if line and self.headed and isinstance(event, (Said, Edited, Deleted, TopicSet)):
+            line = f"[{event.room}] {line}"
+        return line + "\r\n" if line else ""
+
+    def _words(self, event: Event) -> str:
+        name = self._name(event.name)
         match event:
-            case Said():
-                text = event.text
-                if "\n" in text:
-                    text = text.replace("\n", " " if self.reader else _INDENT)
-                name = self._name(event.name)
-                return f"* {name} {text}\r\n" if event.action else f"{name} : {text}\r\n"
-            case NotSent():
-                return f"server: Not sent: {event.why}.\r\n"
-            case Joined() if self.notices:
-                return f"server: {event.name} joined.\r\n"
-            case Left() if self.notices:
-                return f"server: {event.name} left{': ' if event.words else '.'}{event.words}\r\n"
-            case Renamed() if self.notices:
-                return f"server: {event.name} is now {event.to}.\r\n"
-        return ""
+            case Said(text=text, action=True):
+                return f"* {name} {self._text(text)}"
+            case Said(text=text):
+                return f"{name} : {self._text(text)}"
+            case Told(text=text):
+                return f"{name} -> you : {self._text(text)}"
+            case Edited(text=text):
+                return f"* {name} edited: {self._text(text)}"
+            case Deleted():
+                return f"* {name} deleted their last line."
+            case TopicSet(topic=""):
+                return f"* {name} took the topic away."
+            case TopicSet(topic=topic):
+                return f"* {name} set the topic: {topic}"
+        words = _notice(event, self.notices)
+        return f"server: {words}" if words else ""
+
+    def _text(self, text: str) -> str:
+        return text.replace("\n", " " if self.reader else _INDENT) if "\n" in text else text
 
     def _name(self, name: str) -> str:
         if self.theme == "mono" or self.reader:
@@ -121,3 +173,54 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 def _colour(name: str) -> str:
     """The sequence that begins a name's colour: the same for a name wherever and whenever it is shown."""
     return f"\x1b[38;5;{COLOURS[zlib.crc32(name.casefold().encode()) % len(COLOURS)]}m"
+
+
+@functools.lru_cache(256)
+def _headed(look: Look) -> Look:
+    return msgspec.structs.replace(look, headed=True)
+
+
+def _notice(event: Event, notices: bool) -> str:
+    """What the server says of an event; with `notices`, also of those who come, go and take another name."""
+    match event:
+        case NotSent(why=why):
+            return f"Not sent: {why}."
+        case Refused(why=why):
+            return why
+        case MadePrivate(name=name, room=room, key=key):
+            return f"{name} made {room} private: /invite NAME lets somebody in, /join {room} {key} whoever was here."
+        case Invited(name=name, room=room):
+            return f"{name} invites you: /join {room}"
+        case Joined(name=name, room=room) if notices:
+            return f"{name} joined." if room == LOBBY else f"{name} joined {room}."
+        case Left(name=name, room=room) if notices:
+            return f"{name} left {room}."
+        case Departed(name=name, words=words) if notices:
+            return f"{name} left{': ' if words else '.'}{words}"
+        case Renamed(name=name, to=to) if notices:
+            return f"{name} is now {to}."
+    return ""
+
+
+def _confirmation(event: Event) -> str | None:
+    """What the server says to the one who caused an event, or None if they see what all see."""
+    match event:
+        case Edited():
+            return "Edited."
+        case Deleted():
+            return "Deleted."
+        case Left(room=room):
+            return f"You left {room}."
+        case Invited(to=to, room=room):
+            return f"{to} is invited to {room}."
+        case Ignored(whom=whom, on=True):
+            return f"You hear nothing of {whom} from here on. /unignore {whom} goes back."
+        case Ignored(whom=whom):
+            return f"You hear {whom} again."
+        case WentAway(words=words):
+            return f"You are away{': ' if words else '.'}{words}"
+        case CameBack():
+            return "You are back."
+        case Joined() | Renamed() | Departed() | Told():
+            return ""
+    return None

@@ -56,6 +56,11 @@ class TelnetLink:
         host, port = self._address[:2]
         return f"telnet [{host}]:{port}" if ":" in host else f"telnet {host}:{port}"
 
+    @property
+    def height(self) -> int:
+        negotiation = self._wire.negotiation
+        return negotiation.height if negotiation is not None else 0
+
     def wait(self) -> None:
         self._sock.hub.wait(self._sock._read_event)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ..events import Event
     from .reader import Page
 
     Answer = TypeVar("Answer")
@@ -35,6 +36,10 @@ class History:
         self._directory = directory
         self._reader: Reader | None = None
         self._thread = ThreadPool(1)
+
+    def rooms(self) -> list[tuple[str, list[Event]]]:
+        """Give the rooms in which something was said, and how they are. Raises UserError if history cannot be read."""
+        return self._ask(lambda reader: reader.rooms())
 
     def last(self, room: str, count: int) -> Page:
         """Give a room's last lines. Raises UserError if history cannot be read."""

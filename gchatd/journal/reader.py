@@ -17,12 +17,14 @@ import apsw
 import msgspec
 
 from ..errors import StoreError, UserError
-from ..events import FOUND, FOUND_END, Said
+from ..events import FOUND, FOUND_END, MadePrivate, Said, TopicSet
 from . import store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from ..events import Event
 
 PAGE_CHARACTERS = 100_000
 """What a page may have at most: it waits in memory for somebody to read it."""
@@ -68,10 +70,10 @@ class Reader:
     def page(self, room: str, count: int, before: int | None = None) -> Page:
         """Give a room's last lines, or the last before the one with the id `before`."""
         rows = store.rows(
-            self._db, "select id, at, event from events where room = ? and id < ? order by id desc limit ?",
+            self._db, "select id, at, event, text from lines where room = ? and id < ? order by id desc limit ?",
             room, 2**62 if before is None else before, count + 1,
         )  # fmt: skip
-        sizes = itertools.accumulate(len(event) for _, _, event in rows[:count])
+        sizes = itertools.accumulate(len(event) for _, _, event, _ in rows[:count])
         fit = max(1, sum(size <= PAGE_CHARACTERS for size in sizes))
         return Page([_event(*row) for row in rows[:fit]][::-1], len(rows) > fit)
 
@@ -112,7 +114,7 @@ class Reader:
         try:
             rows = store.rows(
                 self._db,
-                f"select id, at, event, highlight({index}, 0, ?, ?) from {index} join events on id = {index}.rowid "  # noqa: S608
+                f"select id, at, event, highlight({index}, 0, ?, ?) from {index} join lines on id = {index}.rowid "  # noqa: S608
                 f"where {index} match ? and room = ? order by {index}.rowid desc limit ?",
                 FOUND, FOUND_END, " ".join(terms), room, count,
             )  # fmt: skip
@@ -120,7 +122,7 @@ class Reader:
             raise UserError("That takes too long to find: search for something rarer.") from None
         finally:
             self._db.set_progress_handler(None)
-        return [msgspec.structs.replace(_event(*row), text=marked) for *row, marked in rows]
+        return [_event(*row) for row in rows]
 
     def _find_among_few(self, whole: list[str], begun: list[str], room: str, count: int) -> list[Said] | None:
         """Give what `_find` would, sooner, by an index of only the newest lines that have the whole words.
@@ -129,12 +131,12 @@ class Reader:
         million lines. But what is so frequent was also said lately. Gives nothing if that was not enough to tell.
         """
         if whole:  # in the order of the index, else all of it would be sorted
-            source = "words join events on id = words.rowid where words match ?2 and room = ?1 order by words.rowid"
+            source = "words join lines on id = words.rowid where words match ?2 and room = ?1 order by words.rowid"
         else:
-            source = "events where room = ?1 and ?2 = '' order by id"
+            source = "lines where room = ?1 and ?2 = '' order by id"
         self._db.execute(f"create virtual table temp.few using fts5({store.FTS_COLUMNS})")
         try:
-            newest = f"select id, event ->> 'text' from {source} desc limit ?3"  # noqa: S608
+            newest = f"select id, lines.text from {source} desc limit ?3"  # noqa: S608
             self._db.execute(f"insert into few(rowid, text) {newest}", (room, " ".join(whole), FEW))
             all_of_them = self._db.changes() < FEW
             found = self._find("few", whole + begun, room, count)
@@ -147,13 +149,28 @@ class Reader:
         while True:
             rows = store.rows(
                 self._db,
-                "select id, at, event from events where id >= ?1 and (?2 is null or room = ?2) order by id limit ?3",
+                "select id, at, event, text from lines where id >= ?1 and (?2 is null or room = ?2) "
+                "order by id limit ?3",
                 since, room, PIECE,
             )  # fmt: skip
             yield from (_event(*row) for row in rows)
             if len(rows) < PIECE:
                 return
             since = rows[-1][0] + 1
+
+    def rooms(self) -> list[tuple[str, list[Event]]]:
+        """Give the names of all rooms in which something was said, each with the events that say how it is."""
+        names = store.rows(
+            self._db,
+            "with recursive names(room) as (select min(room) from events union all "
+            "select (select min(room) from events where room > names.room) from names where room is not null) "
+            "select room from names "
+            "where exists(select 1 from events where events.room = names.room and kind = 'said')",
+        )
+        states: dict[str, list[Event]] = {name: [] for (name,) in names}
+        for room, event in store.rows(self._db, "select room, event from states"):
+            states[room].append(_decode_state(event))
+        return list(states.items())
 
     def _wait_for_index(self) -> None:
         """Wait, a little, until what was said before now can be found."""
@@ -206,6 +223,7 @@ def _copy_lines(source: Path, part: str) -> int:
                 (done, upto),
             )
             done = upto
+        db.execute("insert or replace into main.states select * from live.states")
         db.execute("detach live")
         db.execute("insert into words(words) values('rebuild')")
         lines: int = store.value(db, "select count(*) from events")
@@ -215,10 +233,12 @@ def _copy_lines(source: Path, part: str) -> int:
 
 
 _decode = msgspec.json.Decoder(Said).decode
+_decode_state = msgspec.json.Decoder(TopicSet | MadePrivate).decode
 
 
-def _event(id: int, at: int, event: str) -> Said:
-    return msgspec.structs.replace(_decode(event), id=id, at=at)
+def _event(id: int, at: int, event: str, text: str) -> Said:
+    """Make an event of what was said: with the text as it reads now."""
+    return msgspec.structs.replace(_decode(event), id=id, at=at, text=text)
 
 
 def _terms(words: str) -> tuple[list[str], list[str]]:

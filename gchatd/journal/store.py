@@ -47,9 +47,53 @@ SCHEMA = (
         insert into words(words, rowid, text) values('delete', old.id, old.event ->> 'text');
     end;
     """,  # noqa: S608
+    """
+    alter table events add column kind text as (event ->> 'event');
+    alter table events add column line integer as (event ->> 'line');  -- what an edit or a deletion is about
+    create index changes on events(line) where line is not null;
+    drop view spoken;
+    create view spoken(id, text) as select id, case when kind = 'said' then
+        case when exists(select 1 from events change where change.line = events.id)
+        then (select event ->> 'text' from events change where change.line = events.id order by change.id desc limit 1)
+        else event ->> 'text' end end from events;
+    create view lines(id, at, room, event, text) as select id, at, room, event, spoken.text
+        from events join spoken using (id) where kind = 'said' and spoken.text is not null;
+    drop trigger events_trimmed;
+    create trigger events_trimmed before delete on events
+    when old.id <= (select coalesce(max(id), 0) from words_docsize)
+    begin
+        insert into words(words, rowid, text) select 'delete', id, text from spoken where id = old.id;
+    end;
+    create trigger line_changed after insert on events
+    when exists(select 1 from words_docsize where id = new.event ->> 'line')
+    begin
+        insert into words(words, rowid, text) select 'delete', id, coalesce(
+            (select event ->> 'text' from events change
+                where change.line = said.id and change.id < new.id order by change.id desc limit 1),
+            said.event ->> 'text'
+        ) from events said where id = new.event ->> 'line';
+        insert into words(rowid, text) select id, text from spoken where id = new.event ->> 'line';
+    end;
+    create table states(  -- how the rooms are: the last event of each kind that says so
+        room text not null,
+        kind text not null,
+        id integer not null,
+        event text not null,
+        primary key (room, kind)
+    ) without rowid;
+    create trigger state_changed after insert on events when new.event ->> 'event' in ('topicset', 'madeprivate')
+    begin
+        insert or replace into states values(new.event ->> 'room', new.event ->> 'event', new.id, new.event);
+    end;
+    create trigger room_vanished after insert on events when new.event ->> 'event' = 'vanished'
+    begin
+        delete from states where room = new.event ->> 'room';
+    end;
+    """,
 )
 """How to come from each version of the schema to the next; the first makes it. `words` is the index for searching: it
-keeps no second copy of the text, and `Writer.index` brings it up to date."""
+keeps no second copy of the text, and `Writer.index` brings it up to date. What was said stands in `events` as it was
+said, and how it reads now in `lines`: an edit and a deletion are events of their own, which name the line."""
 
 CHECKPOINT_PAGES = 1000
 """Pages in the write-ahead log (WAL) from which on they are copied into the database: 4 MiB, as is SQLite's default."""
@@ -120,6 +164,12 @@ class Writer:
             first_id = value(self._db, "select min(id) from events") or self.last_id + 1
             self._indexed: int = max(first_id - 1, value(self._db, "select max(id) from words_docsize") or 0)
             self._counts = self._count()
+            # A room in which nothing was said did not outlive the server that it was in.
+            with self._db:
+                self._db.execute(
+                    "delete from states where not exists"
+                    "(select 1 from events where events.room = states.room and kind = 'said')"
+                )
 
     def close(self) -> None:
         self._db.close()
@@ -175,7 +225,20 @@ class Writer:
 
     def take_back_after(self, id: int) -> None:
         """Delete what got into the database though its commit had failed. Ids are not used again. Raises apsw.Error."""
-        self._db.execute("delete from events where id > ?", (id,))
+        with self._db:
+            changed = "select id, text from spoken where id in (select line from events where id > ?)"
+            texts = rows(self._db, changed, id)
+            self._db.execute("delete from events where id > ?", (id,))
+            for line, text in texts:
+                if value(self._db, "select 1 from words_docsize where id = ?", line):
+                    self._db.execute("insert into words(words, rowid, text) values('delete', ?, ?)", (line, text))
+                    self._db.execute("insert into words(rowid, text) select id, text from spoken where id = ?", (line,))
+            for room, kind in rows(self._db, "delete from states where id > ? returning room, kind", id):
+                self._db.execute(
+                    "insert into states select room, kind, id, event from events where room = ? and kind = ? "
+                    "order by id desc limit 1",
+                    (room, kind),
+                )
         self._counts = self._count()
 
     def trim(self, days: float, lines_per_room: int) -> bool:
@@ -184,12 +247,16 @@ class Writer:
         Tells whether there may be more to delete.
         """
         oldest_kept = (time.time() - days * 86400) * 1000
-        first = "select id, room, at from events order by id limit ?"
-        doomed = rows(self._db, f"select id, room from ({first}) where at < ?", TRIM_STEP, oldest_kept)  # noqa: S608
+        # An edit or a deletion stays as long as its line does, which else would read as it did before.
+        changes = "not exists(select 1 from events said where said.id = events.line)"
+        oldest = "id in (select id from events order by id limit ?) and at < ?"
+        of_all = f"select id, room from events where {oldest} and {changes}"  # noqa: S608
+        doomed = rows(self._db, of_all, TRIM_STEP, oldest_kept)
         for room, count in self._counts.items():
             if not doomed and count > lines_per_room:
                 most = min(TRIM_STEP, count - lines_per_room)
-                doomed = rows(self._db, "select id, room from events where room = ? order by id limit ?", room, most)
+                of_room = f"select id, room from events where room = ? and {changes} order by id limit ?"  # noqa: S608
+                doomed = rows(self._db, of_room, room, most)
         if doomed:
             ids = msgspec.json.encode([id for id, _ in doomed]).decode()
             self._db.execute("delete from events where id in (select value from json_each(?))", (ids,))

@@ -1,0 +1,79 @@
+"""Commands for what was said before."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .. import times
+from ..errors import UserError
+from ..names import compared
+from .command import MOST_LINES, MisuseError, who_asks
+
+if TYPE_CHECKING:
+    from ..events import Said
+    from ..journal import History
+    from ..journal.reader import Page
+    from ..session import Session
+
+PAGE = 20
+"""Lines that are shown when nobody says how many, and the window has room for them."""
+
+
+def history(session: Session, words: str) -> None:
+    """/history [N] [before TIME], where TIME may also be the number of a line, as in #123"""
+    words = " ".join(words.split())
+    match = re.fullmatch(r"(\d{1,9})? ?(?:before (?:#(\d{1,15})|(.+)))?", words, re.IGNORECASE)
+    if match is None:
+        raise MisuseError("That is no number of lines, and no time")
+    past, room = _history_kept(session), session.in_room().name
+    count = min(int(match[1]), MOST_LINES) if match[1] else min(PAGE, session.page)
+    if match[2]:
+        page = past.before_line(room, count, int(match[2]))
+    elif match[3]:
+        page = past.before(room, count, times.parse(match[3]))
+    else:
+        page = past.last(room, count)
+    if not page.lines:
+        session.reply(f"Nothing was said in {room}{' before that' if match[2] or match[3] else ' yet'}.")
+        return
+    shown = _heard(session, page)
+    session.reply(f"{_count(shown)} in {room}, times in {session.format.zone}:")
+    session.reply_with_events(shown)
+    first = page.lines[0].id
+    session.reply(
+        f"For what was said before: /history {count} before #{first}" if page.more else "That is where it began."
+    )
+
+
+def search(session: Session, words: str) -> None:
+    """/search WORDS, where a "phrase" is found as it stands, and wor* whatever begins so"""
+    if not words:
+        raise MisuseError("Say what to look for")
+    past, room = _history_kept(session), session.in_room().name
+    page = past.search(room, words, min(PAGE, session.page))
+    shown = _heard(session, page)
+    if not shown:
+        session.reply(f"Nothing in {room} has: {words}")
+        return
+    session.reply(f"{_count(shown)} in {room}, newest first, times in {session.format.zone}:")
+    session.reply_with_events(shown)
+    if page.more:
+        session.reply("There are older ones: add a word to find fewer.")
+
+
+def _history_kept(session: Session) -> History:
+    if session.hub.history is None:
+        raise UserError("This server keeps no history.")
+    session.hub.settle()
+    return session.hub.history
+
+
+def _heard(session: Session, page: Page) -> list[Said]:
+    """Give what was not said by somebody whom the one who asks ignores."""
+    ignoring = who_asks(session).ignoring
+    return [said for said in page.lines if compared(said.name) not in ignoring] if ignoring else page.lines
+
+
+def _count(lines: list[Said]) -> str:
+    return "1 line" if len(lines) == 1 else f"{len(lines)} lines"

@@ -1,0 +1,87 @@
+"""Commands about oneself, and about others."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from .. import times
+from ..errors import UserError
+from ..events import CameBack, Ignored, WentAway
+from ..names import parse_name
+from .command import MisuseError, columns, find_user, who_asks
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+LONGEST_EXCUSE = 200
+"""Characters that say why somebody is away."""
+
+MOST_IGNORED = 100
+"""People whom somebody can ignore."""
+
+
+def nick(session: Session, words: str) -> None:
+    """/nick NAME"""
+    session.take_name(words)
+
+
+def whois(session: Session, words: str) -> None:
+    """/whois NAME"""
+    if not words:
+        raise MisuseError("Say who")
+    asker, user = who_asks(session), find_user(session, words)
+    now = times.now()
+    here = times.duration((now - user.since) // 1000)
+    session.reply(f"{user} has been here since {session.format.moment(user.since, now)}, for {here}.")
+    session.reply(f"{user} last typed something {times.duration(time.monotonic() - user.active_at)} ago.")
+    if user.away is not None:
+        session.reply(f"{user} is away{': ' if user.away else '.'}{user.away}")
+    shared = [room.name for room in user.rooms if room in asker.rooms]
+    if not shared:
+        session.reply(f"You are in no room together with {user}.")
+    elif user is not asker:
+        session.reply_in_pages(columns("You are both in:", shared))
+
+
+def away(session: Session, words: str) -> None:
+    """/away [WORDS]"""
+    if len(words) > LONGEST_EXCUSE:
+        raise UserError(f"Say it in {LONGEST_EXCUSE} characters at most; those are {len(words)}.")
+    session.hub.broadcast(WentAway(name=str(session.user), words=words, origin=session.number))
+
+
+def back(session: Session, words: str) -> None:
+    """/back"""
+    if words:
+        raise MisuseError("It takes no words")
+    if who_asks(session).away is None:
+        raise UserError("You are not away.")
+    session.hub.broadcast(CameBack(name=str(session.user), origin=session.number))
+
+
+def ignore(session: Session, words: str) -> None:
+    """/ignore [NAME]"""
+    user = who_asks(session)
+    if not words:
+        ignored = sorted(user.ignoring)
+        session.reply_in_pages(columns("You ignore:", ignored) if ignored else ["You ignore nobody."])
+        return
+    name = parse_name(words)
+    if name.compared == user.name.compared:
+        raise UserError("That is you.")
+    if name.compared in user.ignoring:
+        raise UserError(f"You ignore {name.shown} already.")
+    if len(user.ignoring) >= MOST_IGNORED:
+        raise UserError(f"You ignore {MOST_IGNORED} people, and nobody can ignore more: /unignore somebody first.")
+    session.hub.broadcast(Ignored(name=str(user), whom=name.shown, origin=session.number))
+
+
+def unignore(session: Session, words: str) -> None:
+    """/unignore NAME"""
+    if not words:
+        raise MisuseError("Say whom you want to hear again")
+    name = parse_name(words)
+    if name.compared not in who_asks(session).ignoring:
+        raise UserError(f"You do not ignore {name.shown}.")
+    session.hub.broadcast(Ignored(name=str(session.user), whom=name.shown, on=False, origin=session.number))

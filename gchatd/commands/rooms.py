@@ -1,0 +1,141 @@
+"""Commands for rooms: where one is, what is said there, who else is in them."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from ..errors import UserError
+from ..events import Invited, Joined, Left, MadePrivate, TopicSet
+from ..names import compared, parse_room
+from .command import MOST_LINES, MisuseError, capped, columns, find_room, find_user, who_asks
+
+if TYPE_CHECKING:
+    from ..rooms import Room
+    from ..session import Session
+
+MOST_JOINED = 64
+"""Rooms that somebody can be in."""
+
+LONGEST_TOPIC = 300
+"""Characters of a topic."""
+
+
+def join(session: Session, words: str) -> None:
+    """/join ROOM [KEY]"""
+    name, _, key = words.partition(" ")
+    if not name:
+        raise MisuseError("Say which room")
+    hub, user, parsed = session.hub, who_asks(session), parse_room(name)
+    room = hub.rooms.get(parsed.compared)
+    if room is not None and user in room.members:
+        _go(session, room)
+        return
+    if room is not None:
+        room.check_admits(user, key.strip())
+    if len(user.rooms) >= MOST_JOINED:
+        raise UserError(f"You are in {len(user.rooms)} rooms, and nobody can be in more: /leave one first.")
+    hub.wait_to_talk()
+    shown = room.name if room is not None else parsed.shown
+    hub.broadcast(Joined(room=shown, name=str(user), key=key.strip(), origin=session.number))
+    hub.wait_for(session)  # so that what comes next is said there
+
+
+def leave(session: Session, words: str) -> None:
+    """/leave [ROOM]"""
+    room = _own_room(session, words) if words else session.in_room()
+    session.hub.broadcast(Left(room=room.name, name=str(session.user), origin=session.number))
+    session.hub.wait_for(session)  # so that what comes next is not said there
+    if session.room is None:
+        session.reply("You are in no room now: /join one.")
+    else:
+        session.reply(f"What you say is heard in {session.room.name}.")
+
+
+def go(session: Session, words: str) -> None:
+    """/go ROOM"""
+    if not words:
+        raise MisuseError(f"Say which of your rooms: {_own_rooms(session)}")
+    _go(session, _own_room(session, words))
+
+
+def _go(session: Session, room: Room) -> None:
+    session.turn_to(room)
+    session.reply(f"What you say is heard in {room.name}.")
+
+
+def _own_room(session: Session, name: str) -> Room:
+    """Give a room that somebody is in. Raises UserError if it is none of theirs."""
+    for room in who_asks(session).rooms:
+        if compared(room.name) == name.casefold() or room.name == name:
+            return room
+    raise UserError(f"You are not in {name}. You are in: {_own_rooms(session)}.")
+
+
+def _own_rooms(session: Session) -> str:
+    return ", ".join(room.name for room in who_asks(session).rooms) or "no room"
+
+
+def rooms(session: Session, words: str) -> None:
+    """/rooms"""
+    if words:
+        raise MisuseError("It takes no words")
+    user = who_asks(session)
+    seen = [room for room in session.hub.rooms.values() if room.admits(user)]
+    seen.sort(key=lambda room: (-len(room.members), room.name.casefold()))
+    width = max((len(room.name) for room in seen[:MOST_LINES]), default=0)
+    session.reply(f"There are {len(seen)} rooms; * is where you are:" if len(seen) != 1 else "There is one room:")
+    session.reply_in_pages(capped((_row(room, session, width) for room in seen), len(seen)))
+
+
+def _row(room: Room, session: Session, width: int) -> str:
+    mark = "*" if session.user in room.members else " "
+    people = "nobody" if not room.members else "1 person" if len(room.members) == 1 else f"{len(room.members)} people"
+    notes = f"{'(private) ' if room.private else ''}{room.topic}"
+    return f"{mark} {room.name:{width}}  {people:11} {notes}".rstrip()
+
+
+def topic(session: Session, words: str) -> None:
+    """/topic [WORDS|-]"""
+    room = session.in_room()
+    if not words:
+        session.reply(f"The topic of {room.name} is: {room.topic}" if room.topic else f"{room.name} has no topic.")
+        return
+    if len(words) > LONGEST_TOPIC:
+        raise UserError(f"A topic has at most {LONGEST_TOPIC} characters; that one has {len(words)}.")
+    session.hub.wait_to_talk()
+    new = "" if words == "-" else words
+    if new == room.topic:
+        raise UserError(f"That is the topic of {room.name} already." if new else f"{room.name} has no topic.")
+    session.hub.broadcast(TopicSet(room=room.name, name=str(session.user), topic=new, origin=session.number))
+
+
+def names(session: Session, words: str) -> None:
+    """/names [ROOM]"""
+    room = find_room(session, words) if words else session.in_room()
+    shown = sorted((str(user) for user in room.members), key=str.casefold)
+    session.reply_in_pages(capped(columns(f"{len(shown)} in {room.name}:", shown), len(shown)))
+
+
+def private(session: Session, words: str) -> None:
+    """/private"""
+    if words:
+        raise MisuseError("It is for the room that you are in, and takes no words")
+    room = session.in_room()
+    room.check_may_close(who_asks(session))
+    session.hub.wait_to_talk()
+    made = MadePrivate(room=room.name, name=str(session.user), key=secrets.token_hex(8), origin=session.number)
+    session.hub.broadcast(made)
+
+
+def invite(session: Session, words: str) -> None:
+    """/invite NAME"""
+    if not words:
+        raise MisuseError("Say whom to invite")
+    room, user = session.in_room(), find_user(session, words)
+    if user in room.members:
+        raise UserError(f"{user} is in {room.name} already.")
+    session.hub.wait_to_talk()
+    target = user.sessions[0].number if user.sessions else 0
+    invited = Invited(room=room.name, name=str(session.user), to=str(user), origin=session.number, target=target)
+    session.hub.broadcast(invited)

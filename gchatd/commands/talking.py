@@ -1,0 +1,92 @@
+"""Commands to say something in another way than by typing it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import times
+from ..errors import UserError
+from ..events import Deleted, Edited, Said, Told
+from .command import MisuseError, find_user, who_asks
+
+if TYPE_CHECKING:
+    from ..hub import User
+    from ..session import Session
+
+EDIT_SECONDS = 600
+"""How long what somebody said can be changed by them."""
+
+_PATIENCE = 5.0  # seconds, for what one said last to be kept
+
+
+def me(session: Session, words: str) -> None:
+    """/me WORDS"""
+    if not words:
+        raise MisuseError("Say what you do")
+    session.say(words, action=True)
+
+
+def msg(session: Session, words: str) -> None:
+    """/msg NAME WORDS"""
+    name, _, text = words.partition(" ")
+    if not text.strip():
+        raise MisuseError("Say to whom, and what" if not name else f"Say what to tell {name}")
+    _tell(session, find_user(session, name), text.strip())
+
+
+def reply(session: Session, words: str) -> None:
+    """/reply WORDS"""
+    if not words:
+        raise MisuseError("Say what to reply")
+    if session.told_by is None:
+        raise UserError("Nobody has told you anything yet. To begin: /msg NAME WORDS")
+    number, name = session.told_by
+    asker = session.hub.sessions.get(number)
+    if asker is None or asker.user is None or asker not in asker.user.sessions:
+        raise UserError(f"{name} has left.")
+    _tell(session, asker.user, words)
+
+
+def _tell(session: Session, user: User, text: str) -> None:
+    teller = who_asks(session)
+    if user is teller:
+        raise UserError("That is you.")
+    session.hub.wait_to_talk()
+    if not user.sessions:
+        raise UserError(f"{user} has left.")
+    target = user.sessions[0].number
+    told = Told(name=str(teller), to=str(user), text=text, origin=session.number, target=target)
+    session.hub.broadcast(told)
+    if user.away is not None:
+        session.reply(f"{user} is away{': ' if user.away else '.'}{user.away}")
+
+
+def edit(session: Session, words: str) -> None:
+    """/edit WORDS"""
+    if not words:
+        raise MisuseError("Say how it should read")
+    said = _said_last(session)
+    edited = Edited(room=said.room, name=str(session.user), line=said.id, text=words, origin=session.number)
+    session.hub.broadcast(edited)
+
+
+def delete(session: Session, words: str) -> None:
+    """/delete"""
+    if words:
+        raise MisuseError("It deletes what you said last, and takes no words")
+    said = _said_last(session)
+    session.hub.broadcast(Deleted(room=said.room, name=str(session.user), line=said.id, origin=session.number))
+
+
+def _said_last(session: Session) -> Said:
+    """Give what somebody said last in their room, if it is young enough to be changed. Raises UserError."""
+    session.hub.wait_to_talk()
+    if not session.hub.wait_for(session, _PATIENCE):
+        raise UserError("What you said last is still on its way. Try again later.")
+    room = session.in_room()
+    said = session.last_said(room)
+    if said is None:
+        raise UserError(f"There is nothing in {room.name} that you said on this connection, or it is deleted.")
+    if times.now() - said.at > EDIT_SECONDS * 1000:
+        raise UserError(f"What you said last in {room.name} is more than {EDIT_SECONDS // 60} minutes old: it stays.")
+    return said

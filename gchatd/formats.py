@@ -1,0 +1,86 @@
+"""What a wire format is, to everybody who is not a door. Knows events and bytes; how they look is for a door to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .events import Event
+
+
+class Format(Protocol):
+    """A wire format: a small frozen value. People with equal formats are sent the same bytes object.
+
+    What commands change of it are the fields of `doors.look.Look`.
+    """
+
+    @property
+    def notices(self) -> bool:
+        """Whether comings and goings are shown."""
+        ...
+
+    @property
+    def theme(self) -> str: ...
+
+    @property
+    def time(self) -> str: ...
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def bell(self) -> str: ...
+
+    @property
+    def echo(self) -> bool:
+        """Whether one sees one's own words like those of others."""
+        ...
+
+    @property
+    def elsewhere(self) -> Format:
+        """The format in which the same person sees what happens in a room that is not their current one."""
+        ...
+
+    @property
+    def mentions(self) -> bool:
+        """Whether what names somebody looks different to them."""
+        ...
+
+    @property
+    def zone(self) -> str:
+        """What the times that are shown are in, such as `UTC`."""
+        ...
+
+    def render(self, event: Event) -> bytes:
+        """Give an event as its listeners see it, or nothing if they do not."""
+        ...
+
+    def render_own(self, event: Event) -> bytes:
+        """Give an event as the one sees it who caused it, or nothing if they do not."""
+        ...
+
+    def render_mention(self, event: Event) -> bytes:
+        """Give an event as somebody sees it whom it names, or is for."""
+        ...
+
+    def recall(self, event: Event, now: int) -> bytes:
+        """Give something that was said as those who look back, now (milliseconds), see it, with its time."""
+        ...
+
+    def moment(self, at: int, now: int) -> str:
+        """Give a moment as somebody reads it now (both in milliseconds since 1970), zone and all."""
+        ...
+
+    def frame(self, data: bytes, alert: bool = False) -> bytes:
+        """Give whole lines as they are sent; with `alert` there is something new among them."""
+        ...
+
+    def farewell(self, text: str) -> bytes:
+        """Give the last thing that the server says to somebody, as it is sent."""
+        ...
+
+    def notice(self, text: str) -> bytes:
+        """Give what the server itself says to one person."""
+        ...
+
+    def __hash__(self) -> int: ...

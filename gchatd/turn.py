@@ -1,0 +1,246 @@
+"""What one turn of fan-out brings, to whom. Knows rooms, sessions and formats; sends nothing.
+
+A *turn* is some events in their order. Each is heard by the people of one room, by a few sessions, or by both. Most
+people hear what was said in one room, and the same as others who read the same format: a *share*, one bytes object for
+all of them. Those who are in several rooms where something happened hear all of it in its order: a share for each
+combination of rooms. A few need something else than their share (who said it, who came in or left meanwhile, who is
+named, who ignores somebody): theirs is cut out of the same bytes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from .events import Deleted, Edited, Invited, Left, Said, Told
+from .names import compared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from .events import Event
+    from .folding import Heard
+    from .formats import Format
+    from .hub import Hub
+    from .rooms import Room
+    from .session import Session
+
+
+class Part:
+    """What happened in one room, as places among the turn's events, and who there needs something else than most."""
+
+    def __init__(self) -> None:
+        self.events: list[int] = []
+        self.since: dict[int, int] = {}  # session number: where it came in
+        # Numbers of sessions:
+        self.talked: set[int] = set()  # said something
+        self.named: set[int] = set()  # whose user is named
+        self.others: set[int] = set()  # anything else
+
+    def special(self, format: Format) -> set[int]:
+        """Give the sessions of a format that may need something else than most."""
+        special = self.others if format.echo else self.others | self.talked
+        return special | self.named if format.mentions else special
+
+
+class Share:
+    """What the people who read one format hear of some rooms: event n of them is data[bounds[n] : bounds[n + 1]]."""
+
+    def __init__(self, format: Format, current: str | None, events: Sequence[int], segments: Sequence[bytes]) -> None:
+        self.format = format
+        self.current = current
+        self.events = events
+        self.data = b"".join(segments)
+        self._bounds = list(itertools.accumulate(map(len, segments), initial=0))
+
+    def place(self, event: int) -> int | None:
+        """Where among the share's events one of the turn's is, if it is."""
+        place = bisect_left(self.events, event)
+        return place if place < len(self.events) and self.events[place] == event else None
+
+    def cut(self, first: int, instead: dict[int, bytes], besides: list[tuple[int, bytes]]) -> bytes:
+        """Give the data from a place on, with something else in some places, and something more before others."""
+        bounds, pieces, start = self._bounds, [], self._bounds[first]
+        more = sorted(((bisect_left(self.events, event), event, data) for event, data in besides), reverse=True)
+        for place in sorted({*instead, *(place for place, _, _ in more)}):
+            if start < bounds[place]:
+                pieces.append(self.data[start : bounds[place]])
+                start = bounds[place]
+            while more and more[-1][0] == place:
+                pieces.append(more.pop()[2])
+            if place in instead and place >= first:
+                pieces.append(instead[place])
+                start = bounds[place + 1]
+        return b"".join([*pieces, self.data[start:]])
+
+
+class Turn:
+    """The events of a turn, and what each session needs of them. `render` gives an event's bytes in a format."""
+
+    def __init__(self, hub: Hub, render: Callable[[Format, Event], bytes]) -> None:
+        self.parts: dict[Room, Part] = {}
+        self._hub = hub
+        self._render = render
+        self._events: list[Event] = []
+        self._personal: set[int] = set()  # numbers of sessions that hear something besides what happens in their rooms
+        # By the number of a session, places of events:
+        self._own: dict[int, list[int]] = defaultdict(list)  # what it caused
+        self._besides: dict[int, list[int]] = defaultdict(list)  # what it alone hears
+        self._welcomes: dict[int, list[tuple[int, bytes]]] = defaultdict(list)  # what it is shown, and before which
+        self._named: dict[int, list[int]] = defaultdict(list)  # what names its user
+        self._hidden: dict[int, list[int]] = defaultdict(list)  # what somebody said whom it ignores
+
+    def add(self, heard: Heard) -> None:
+        """Note what happened."""
+        event, room = heard.event, heard.room
+        place = len(self._events)
+        self._events.append(event)
+        if room is not None:
+            part = self.part(room)
+            part.events.append(place)
+            if event.origin:
+                self._own[event.origin].append(place)
+                (part.talked if isinstance(event, Said) else part.others).add(event.origin)
+        elif event.origin:
+            self._own[event.origin].append(place)
+        if isinstance(event, Left):
+            self._leave(event, place, self._hub.room(event.room))
+        for session in heard.sessions:
+            self._besides[session.number].append(place)
+            self._personal.add(session.number)
+        if self._hub.ignorers:
+            self._hide(event, place, room)
+
+    def welcome(self, session: Session, room: Room, data: bytes) -> None:
+        """Note that somebody came into a room, just now, and is shown this; often that is nothing."""
+        part = self.parts.get(room)
+        if not data and (part is None or not part.events):
+            return
+        part = self.part(room)
+        part.since[session.number] = len(self._events)
+        part.others.add(session.number)
+        self._welcomes[session.number].append((len(self._events), data))
+        self._personal.add(session.number)
+
+    def find_named(self, part: Part) -> None:
+        """Note whom the events in a room name, but their authors."""
+        for place in part.events:
+            event = self._events[place]
+            for user in self._hub.named_in(event.text) if isinstance(event, Said) else ():
+                for session in user.sessions:
+                    if session.number != event.origin:
+                        part.named.add(session.number)
+                        self._named[session.number].append(place)
+
+    def find_special(self) -> list[Session]:
+        """Note who hears something in person; give those of them in whose rooms nothing happened."""
+        alone = []
+        for number in self._personal:
+            session = self._hub.sessions.get(number)
+            if session is None or session.user is None:
+                continue
+            parts = [self.parts[room] for room in session.user.rooms if room in self.parts]
+            for part in parts:
+                part.others.add(number)
+            if not parts:
+                alone.append(session)
+        return alone
+
+    def share(self, format: Format, rooms: Sequence[Room], current: str | None = None) -> Share:
+        """Give what those hear who read a format and are in these rooms, of which one may be current.
+
+        Without `current` all of it is in the format as it is: so it is for one room, and for none.
+        """
+        places = self.parts[rooms[0]].events if len(rooms) == 1 else self._merge(rooms)
+        render, events = self._render, self._events
+        if current is None:
+            segments = [render(format, events[place]) for place in places]
+        else:
+            segments = [render(_format_of(events[place], format, current), events[place]) for place in places]
+        return Share(format, current, places, segments)
+
+    def personal_share(self, session: Session, share: Share, rooms: Sequence[Room]) -> bytes:
+        """Cut what one session hears out of what most hear who are in the same rooms."""
+        number, first = session.number, 0
+        instead: dict[int, bytes] = {}
+
+        def show(events: Iterable[int], how: Callable[[Format, Event], bytes]) -> None:
+            for at in events:
+                if (place := share.place(at)) is not None:
+                    event = self._events[at]
+                    instead[place] = how(_format_of(event, share.format, share.current), event)
+
+        if share.format.mentions:
+            show(self._named.get(number, ()), _render_mention)
+        if not share.format.echo:
+            show(self._own.get(number, ()), _render_own)
+        else:
+            show((at for at in self._own.get(number, ()) if not isinstance(self._events[at], Said)), _render_own)
+        show(self._hidden.get(number, ()), _render_nothing)
+        for room in rooms:
+            part = self.parts[room]
+            before = bisect_left(part.events, part.since.get(number, 0))
+            if len(rooms) == 1:
+                first = before
+            else:
+                show(part.events[:before], _render_nothing)
+        besides = [(at, self._as_heard_by(session, at)) for at in self._besides.get(number, ())]
+        return share.cut(first, instead, besides + self._welcomes.get(number, []))
+
+    def part(self, room: Room) -> Part:
+        """Give what happened in a room."""
+        part = self.parts.get(room)
+        if part is None:
+            part = self.parts[room] = Part()
+        return part
+
+    def _merge(self, rooms: Sequence[Room]) -> Sequence[int]:
+        return sorted(place for room in rooms for place in self.parts[room].events)
+
+    def _as_heard_by(self, session: Session, place: int) -> bytes:
+        """Give an event that one session hears, wherever it is in."""
+        event, format = self._events[place], session.format
+        if place in self._hidden.get(session.number, ()):
+            return b""
+        if session.number == event.origin:
+            return format.render_own(event)
+        if isinstance(event, (Told, Invited)):
+            return format.render_mention(event)
+        current = session.room.name if session.room is not None else ""
+        return self._render(_format_of(event, format, current), event)
+
+    def _leave(self, event: Left, place: int, room: Room | None) -> None:
+        """Somebody who leaves a room hears in person what happened there before, in this turn."""
+        part = self.parts.get(room) if room is not None else None
+        if part is not None and event.origin:
+            since = part.since.pop(event.origin, 0)
+            self._besides[event.origin] += [before for before in part.events if since <= before < place]
+
+    def _hide(self, event: Event, place: int, room: Room | None) -> None:
+        """Note who ignores whoever caused an event."""
+        if not isinstance(event, (Said, Edited, Deleted, Told, Invited)):
+            return
+        for user in self._hub.ignorers.get(compared(event.name), ()):
+            for session in user.sessions:
+                self._hidden[session.number].append(place)
+                if room is not None:
+                    self.part(room).others.add(session.number)
+
+
+def _format_of(event: Event, format: Format, current: str | None) -> Format:
+    """Give the format in which an event is shown to somebody whose current room has that name."""
+    return format if current is None or not event.room or event.room == current else format.elsewhere
+
+
+def _render_own(format: Format, event: Event) -> bytes:
+    return format.render_own(event)
+
+
+def _render_mention(format: Format, event: Event) -> bytes:
+    return format.render_mention(event)
+
+
+def _render_nothing(format: Format, event: Event) -> bytes:
+    return b""
