@@ -60,20 +60,22 @@ class Share:
         place = bisect_left(self.events, event)
         return place if place < len(self.events) and self.events[place] == event else None
 
-    def cut(self, first: int, instead: dict[int, bytes], besides: list[tuple[int, bytes]]) -> bytes:
+    def cut(self, first: int, instead: dict[int, bytes], besides: Sequence[tuple[float, bytes]]) -> bytes:
         """Give the data from a place on, with something else in some places, and something more before others."""
-        bounds, pieces, start = self._bounds, [], self._bounds[first]
-        more = sorted(((bisect_left(self.events, event), event, data) for event, data in besides), reverse=True)
-        for place in sorted({*instead, *(place for place, _, _ in more)}):
+        data, bounds = self.data, self._bounds
+        pieces, start = [], bounds[first]
+        more = sorted(((bisect_left(self.events, event), event, shown) for event, shown in besides), reverse=True)
+        for place in sorted({*instead, *(place for place, _, _ in more)} if more else instead):
             if start < bounds[place]:
-                pieces.append(self.data[start : bounds[place]])
+                pieces.append(data[start : bounds[place]])
                 start = bounds[place]
             while more and more[-1][0] == place:
                 pieces.append(more.pop()[2])
             if place in instead and place >= first:
                 pieces.append(instead[place])
                 start = bounds[place + 1]
-        return b"".join([*pieces, self.data[start:]])
+        pieces.append(data[start:])
+        return b"".join(pieces)
 
 
 class Turn:
@@ -88,7 +90,7 @@ class Turn:
         # By the number of a session, places of events:
         self._own: dict[int, list[int]] = defaultdict(list)  # what it caused
         self._besides: dict[int, list[int]] = defaultdict(list)  # what it alone hears
-        self._welcomes: dict[int, list[tuple[int, bytes]]] = defaultdict(list)  # what it is shown, and before which
+        self._welcomes: dict[int, list[tuple[float, bytes]]] = defaultdict(list)  # what it is shown, and where
         self._named: dict[int, list[int]] = defaultdict(list)  # what names its user
         self._hidden: dict[int, list[int]] = defaultdict(list)  # what somebody said whom it ignores
 
@@ -103,8 +105,6 @@ class Turn:
             if event.origin:
                 self._own[event.origin].append(place)
                 (part.talked if isinstance(event, Said) else part.others).add(event.origin)
-        elif event.origin:
-            self._own[event.origin].append(place)
         if isinstance(event, Left):
             self._leave(event, place, self._hub.room(event.room))
         for session in heard.sessions:
@@ -121,7 +121,7 @@ class Turn:
         part = self.part(room)
         part.since[session.number] = len(self._events)
         part.others.add(session.number)
-        self._welcomes[session.number].append((len(self._events), data))
+        self._welcomes[session.number].append((len(self._events) - 0.5, data))  # between two events
         self._personal.add(session.number)
 
     def find_named(self, part: Part) -> None:
@@ -165,29 +165,34 @@ class Turn:
         """Cut what one session hears out of what most hear who are in the same rooms."""
         number, first = session.number, 0
         instead: dict[int, bytes] = {}
-
-        def show(events: Iterable[int], how: Callable[[Format, Event], bytes]) -> None:
-            for at in events:
-                if (place := share.place(at)) is not None:
-                    event = self._events[at]
-                    instead[place] = how(_format_of(event, share.format, share.current), event)
-
-        if share.format.mentions:
-            show(self._named.get(number, ()), _render_mention)
-        if not share.format.echo:
-            show(self._own.get(number, ()), _render_own)
-        else:
-            show((at for at in self._own.get(number, ()) if not isinstance(self._events[at], Said)), _render_own)
-        show(self._hidden.get(number, ()), _render_nothing)
+        if self._named and share.format.mentions:
+            self._show(instead, share, self._named.get(number, ()), _render_mention)
+        if number in self._own:
+            self._show(instead, share, self._own[number], _render_own)
+        if self._hidden:
+            self._show(instead, share, self._hidden.get(number, ()), _render_nothing)
         for room in rooms:
             part = self.parts[room]
-            before = bisect_left(part.events, part.since.get(number, 0))
-            if len(rooms) == 1:
-                first = before
-            else:
-                show(part.events[:before], _render_nothing)
-        besides = [(at, self._as_heard_by(session, at)) for at in self._besides.get(number, ())]
-        return share.cut(first, instead, besides + self._welcomes.get(number, []))
+            if number in part.since:
+                before = bisect_left(part.events, part.since[number])
+                if len(rooms) == 1:
+                    first = before
+                else:
+                    self._show(instead, share, part.events[:before], _render_nothing)
+        if number not in self._personal:
+            return share.cut(first, instead, [])
+        heard = ((at, self._as_heard_by(session, at)) for at in self._besides.get(number, ()))
+        return share.cut(first, instead, [*heard, *self._welcomes.get(number, ())])
+
+    def _show(
+        self, instead: dict[int, bytes], share: Share, events: Iterable[int], how: Callable[[Format, Event], bytes]
+    ) -> None:
+        """Show some events in another way than in their share, as far as they are in it."""
+        for at in events:
+            place = share.place(at)
+            if place is not None:
+                event = self._events[at]
+                instead[place] = how(_format_of(event, share.format, share.current), event)
 
     def part(self, room: Room) -> Part:
         """Give what happened in a room."""

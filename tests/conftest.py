@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from people import Person, Server
 
+from gchatd.journal.reader import Reader
+from gchatd.journal.store import Writer
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -42,6 +46,22 @@ def enter() -> Iterator[Callable[..., Person]]:
     yield enter
     for person in people:
         person.hangs_up()
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[Writer]:
+    """The one who writes to a database of history."""
+    writer = Writer(tmp_path, "normal")
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def look(tmp_path: Path, writer: Writer) -> Iterator[Reader]:
+    """A reader beside the writer."""
+    reader = Reader(tmp_path)
+    yield reader
+    reader.close()
 
 
 def needs(program: str) -> str:

@@ -65,9 +65,9 @@ class FakeSession(Session):
 class Stage:
     """A hub whose turns happen when told."""
 
-    def __init__(self, announce_up_to: int = 50) -> None:
+    def __init__(self, announce_up_to: int = 50, replay: int = 0) -> None:
         self.journal = MemoryJournal()
-        self.hub = Hub(self.journal, announce_up_to)
+        self.hub = Hub(self.journal, announce_up_to, replay=replay)
         self.fanout = Fanout(self.hub, self.journal, SlowReaders(sendq=0, stalled_seconds=0))
 
     def connects(self, **look: object) -> FakeSession:
@@ -81,3 +81,8 @@ class Stage:
     def turn(self) -> None:
         """Deliver all that happened since the last turn, in one batch."""
         self.fanout.deliver(self.journal.take())
+
+    def catch_up(self) -> None:
+        """Deliver what there is, if there is anything."""
+        if self.journal._committed:
+            self.turn()

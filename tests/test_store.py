@@ -8,44 +8,13 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stored import DAY, NOW, said, says, texts
 
 from gchatd.errors import StoreError, UserError
 from gchatd.events import Said
 from gchatd.journal import reader
 from gchatd.journal.reader import Reader, copy
 from gchatd.journal.store import FILE, Lock, Writer
-
-NOW = time.time_ns() // 1_000_000
-DAY = 86_400_000
-
-
-def said(*texts: str, room: str = "lobby") -> list[Said]:
-    return [Said(room=room, name="Ann", text=text, origin=3) for text in texts]
-
-
-@pytest.fixture
-def writer(tmp_path):
-    writer = Writer(tmp_path, "normal")
-    yield writer
-    writer.close()
-
-
-@pytest.fixture
-def look(tmp_path, writer):
-    """A reader beside the writer."""
-    reader = Reader(tmp_path)
-    yield reader
-    reader.close()
-
-
-def texts(page) -> list[str]:
-    return [event.text for event in page.lines]
-
-
-def says(writer: Writer, *lines: str, at: int = NOW, room: str = "lobby") -> None:
-    writer.append(said(*lines, room=room), at)
-    writer.index(1000)
-
 
 # Writing and reading.
 

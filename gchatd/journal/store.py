@@ -65,7 +65,9 @@ SCHEMA = (
         insert into words(words, rowid, text) select 'delete', id, text from spoken where id = old.id;
     end;
     create trigger line_changed after insert on events
-    when exists(select 1 from words_docsize where id = new.event ->> 'line')
+    when exists(
+        select 1 from words_docsize join events using (id) where id = new.event ->> 'line' and kind = 'said'
+    )
     begin
         insert into words(words, rowid, text) select 'delete', id, coalesce(
             (select event ->> 'text' from events change

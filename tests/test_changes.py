@@ -1,0 +1,167 @@
+"""How a line reads now, and how rooms are: what edits, deletions, topics and privacy leave in the database."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stored import DAY, NOW, said, says, texts
+
+from gchatd.events import Deleted, Edited, MadePrivate, TopicSet, Vanished
+from gchatd.journal import store
+from gchatd.journal.reader import Reader, copy
+from gchatd.journal.store import Writer
+
+
+def edited(line: int, text: str) -> Edited:
+    return Edited(room="lobby", name="Ann", line=line, text=text)
+
+
+def deleted(line: int) -> Deleted:
+    return Deleted(room="lobby", name="Ann", line=line)
+
+
+def topic(room: str, words: str) -> TopicSet:
+    return TopicSet(room=room, name="Ann", topic=words)
+
+
+def check_index(writer: Writer) -> None:
+    """Raises apsw.CorruptError unless the index is that of what the lines read now."""
+    writer._db.execute("insert into words(words, rank) values('integrity-check', 1)")
+
+
+@pytest.mark.parametrize("indexed", [True, False], ids=["indexed before", "indexed after"])
+def test_history_and_search_show_how_a_line_reads_now(writer, look, indexed):
+    writer.append(said("hello one", "hello two", "hello three"), NOW)
+    if indexed:
+        writer.index(100)
+    writer.append([edited(3, "goodbye three"), deleted(2), edited(3, "farewell three")], NOW)
+    writer.index(100)
+    assert texts(look.page("lobby", 10)) == ["hello one", "farewell three"]
+    assert [event.text for event in look.everything()] == ["hello one", "farewell three"]
+    found = [word for word in ("hello", "two", "goodbye", "fare*") if look.search("lobby", word, 5).lines]
+    assert found == ["hello", "fare*"]
+    check_index(writer)
+
+
+def test_a_page_counts_lines_and_not_what_happened_to_them(writer, look):
+    says(writer, *"abcdef")
+    writer.append([deleted(5), edited(1, "A"), *[edited(2, text) for text in "uvwxyz"]], NOW)
+    page = look.page("lobby", 3)
+    assert (texts(page), page.more) == (["c", "d", "f"], True)
+    assert texts(look.page("lobby", 3, page.lines[0].id)) == ["A", "z"]
+
+
+def test_an_edit_of_what_is_not_there_any_more_changes_nothing(writer, look):
+    says(writer, "hello")
+    writer.append([edited(7, "boo"), deleted(8)], NOW)
+    writer.index(100)
+    assert texts(look.page("lobby", 5)) == ["hello"]
+    check_index(writer)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["say", "edit", "delete", "index", "take back", "trim"]), st.integers(1, 9))))
+def test_whatever_happens_to_lines_the_index_is_that_of_how_they_read(tmp_path_factory, steps):
+    directory = tmp_path_factory.mktemp("store")
+    writer = Writer(directory, "normal")
+    for step, number in steps:
+        if step == "say":
+            writer.append(said(f"word{number} spoken"), NOW)
+        elif step == "edit":
+            writer.append([edited(number, f"edited{number}")], NOW)
+        elif step == "delete":
+            writer.append([deleted(number)], NOW)
+        elif step == "index":
+            writer.index(number)
+        elif step == "take back":
+            writer.take_back_after(max(0, writer.last_id - number))
+        else:
+            writer.trim(1, 3)
+        check_index(writer) if not writer.unindexed else None
+    writer.index(1000)
+    check_index(writer)
+    writer.close()
+    reader = Reader(directory)
+    for line in reader.page("lobby", 100).lines:
+        assert line.id in [found.id for found in reader.search("lobby", line.text, 100).lines]
+    reader.close()
+
+
+def test_what_is_deleted_stays_so_until_the_line_itself_is_trimmed(writer, look):
+    says(writer, "one", at=NOW)
+    says(writer, "two", at=NOW)
+    writer.append([deleted(1)], NOW - 5 * DAY)  # by a clock that was set back
+    while writer.trim(1, 1000):
+        pass
+    assert texts(look.page("lobby", 5)) == ["two"]
+    while writer.trim(1000, 1):
+        pass
+    assert texts(look.page("lobby", 5)) == []
+
+
+def test_rooms_are_known_with_their_topics_as_long_as_something_is_kept_that_was_said_there(tmp_path):
+    writer = Writer(tmp_path, "normal")
+    writer.append([topic("silent", "x"), *said("hello", room="dev"), topic("dev", "old"), topic("dev", "new")], NOW)
+    private = MadePrivate(room="den", name="Ann", key="k")
+    writer.append([*said("psst", room="den"), private], NOW)
+    writer.close()
+    writer = Writer(tmp_path, "normal")
+    reader = Reader(tmp_path)
+    states = dict(reader.rooms())
+    assert list(states) == ["den", "dev"]
+    assert states["den"] == [private]
+    assert [event.topic for event in states["dev"]] == ["new"]
+    assert store.value(writer._db, "select count(*) from states where room = 'silent'") == 0
+    reader.close()
+    writer.close()
+
+
+def test_what_is_known_of_a_room_outlives_the_trimming_of_the_event_that_said_it(writer, look, tmp_path):
+    writer.append([*said("psst", room="den"), MadePrivate(room="den", name="Ann", key="k")], NOW)
+    writer.append(said("one", "two", room="den"), NOW)
+    while writer.trim(1000, 1):
+        pass
+    assert [event.key for event in dict(look.rooms())["den"]] == ["k"]
+    copy(tmp_path, tmp_path / "copy")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "copy").rename(tmp_path / "other/history.db")
+    other = Reader(tmp_path / "other")
+    assert [event.key for event in dict(other.rooms())["den"]] == ["k"]
+    other.close()
+
+
+def test_a_room_that_vanished_leaves_nothing_to_the_next_of_its_name(writer, look):
+    writer.append([topic("dev", "x"), Vanished(room="dev", name="Ann"), *said("hello", room="dev")], NOW)
+    assert look.rooms() == [("dev", [])]
+
+
+def test_a_topic_that_was_refused_is_taken_back(writer, look):
+    writer.append([*said("hello"), topic("lobby", "first")], NOW)
+    writer.append([topic("lobby", "second")], NOW)
+    writer.take_back_after(2)
+    assert [event.topic for event in dict(look.rooms())["lobby"]] == ["first"]
+
+
+def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "SCHEMA", store.SCHEMA[:1])
+    db = store.apsw.Connection(str(tmp_path / store.FILE))
+    db.pragma("journal_mode", "wal")
+    store.bring_up_to_date(db, 0)
+    db.execute(
+        """insert into events(at, event) values(1, '{"event":"said","room":"lobby","name":"Ann","text":"hello"}')"""
+    )
+    db.execute("insert into words(rowid, text) select id, text from spoken")
+    db.close()
+    monkeypatch.undo()
+    writer = Writer(tmp_path, "normal")
+    writer.append([edited(1, "goodbye")], NOW)
+    writer.index(10)
+    reader = Reader(tmp_path)
+    assert (texts(reader.search("lobby", "goodbye", 5)), reader.search("lobby", "hello", 5).lines) == (
+        ["\2goodbye\3"],
+        [],
+    )
+    check_index(writer)
+    reader.close()
+    writer.close()

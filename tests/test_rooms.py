@@ -1,0 +1,282 @@
+"""Several rooms, private words and what else happens between people, without a socket."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from room import FakeSession, Stage
+
+from gchatd.events import Deleted, Edited, Ignored, Invited, Joined, Left, MadePrivate, Told, TopicSet, Vanished
+from gchatd.rooms import LOBBY
+
+
+@pytest.fixture
+def stage():
+    return Stage()
+
+
+def turn_and_forget(stage: Stage, *sessions: FakeSession) -> None:
+    """Let a turn happen, and look away."""
+    stage.turn()
+    for session in sessions:
+        session.screen()
+
+
+def tells(session: FakeSession, other: FakeSession, text: str) -> None:
+    session.does(Told, to=str(other.user), text=text, target=other.number)
+
+
+def test_who_is_in_several_rooms_hears_all_of_them_in_the_order_in_which_it_happened(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    for session in (ann, bob):
+        session.does(Joined, room="dev")
+    turn_and_forget(stage, ann, bob)
+    for number in range(3):
+        ann.says(f"lobby {number}")
+        ann.says(f"dev {number}", "dev")
+        tells(ann, bob, f"secret {number}")
+    stage.turn()
+    assert bob.screen() == [
+        line
+        for number in range(3)
+        for line in (f"[lobby] Ann : lobby {number}", f"Ann : dev {number}", f"Ann -> you : secret {number}")
+    ]
+    assert ann.screen() == []
+
+
+def test_people_who_are_in_the_same_rooms_are_given_the_same_bytes_object(stage):
+    ann, bob, carl = (stage.enters(name) for name in ("Ann", "Bob", "Carl"))
+    for session in (ann, bob, carl):
+        session.does(Joined, room="dev")
+    turn_and_forget(stage, ann, bob, carl)
+    ann.says("one")
+    ann.says("two", "dev")
+    stage.turn()
+    assert bob.outbox.pieces == [b"[lobby] Ann : one\r\nAnn : two\r\n"]
+    assert bob.outbox.pieces[0] is carl.outbox.pieces[0]
+
+
+def test_who_leaves_a_room_within_a_turn_hears_what_was_said_before_and_nothing_after(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    for session in (ann, bob):
+        session.does(Joined, room="dev")
+    turn_and_forget(stage, ann, bob)
+    ann.says("before", "dev")
+    bob.does(Left, room="dev")
+    ann.says("after", "dev")
+    ann.says("in the lobby")
+    stage.turn()
+    assert bob.screen() == ["[dev] Ann : before", "server: You left dev.", "Ann : in the lobby"]
+
+
+def test_who_leaves_and_comes_back_within_a_turn_misses_what_was_said_between(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    for session in (ann, bob):
+        session.does(Joined, room="dev")
+    turn_and_forget(stage, ann, bob)
+    ann.says("one", "dev")
+    bob.does(Left, room="dev")
+    ann.says("two", "dev")
+    bob.does(Joined, room="dev")
+    ann.says("three", "dev")
+    stage.turn()
+    seen = bob.screen()
+    assert seen == ["Ann : one", "server: You left dev.", "server: You are in dev with Ann.", "Ann : three"]
+
+
+def test_a_room_that_becomes_private_first_lets_nobody_in_who_was_on_the_way(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    ann.does(Joined, room="den")
+    turn_and_forget(stage, ann, bob)
+    ann.does(MadePrivate, room="den", key="k")
+    bob.does(Joined, room="den")
+    ann.says("a secret", "den")
+    stage.turn()
+    assert bob.screen() == ["server: den is private. Ask somebody in it to /invite you."]
+    assert list(stage.hub.rooms["den"].members) == [ann.user]
+    assert bob.room is stage.hub.lobby
+
+
+def test_an_invitation_is_for_the_person_and_not_for_the_name(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    ann.does(Joined, room="den")
+    stage.turn()
+    ann.does(MadePrivate, room="den", key="k")
+    ann.does(Invited, room="den", to="Bob", target=bob.number)
+    stage.turn()
+    room = stage.hub.rooms["den"]
+    assert room.admits(bob.user)
+    bob.leaves()
+    stage.turn()
+    impostor = stage.enters("Bob")
+    stage.turn()
+    assert not room.admits(impostor.user)
+    assert room.admits(impostor.user, "k")
+
+
+def test_who_was_told_something_and_has_left_is_not_told_and_the_teller_is(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    turn_and_forget(stage, ann, bob)
+    bob.leaves()
+    tells(ann, bob, "hello")
+    stage.turn()
+    assert ann.screen() == ["server: Not sent: Bob has left."]
+
+
+def test_what_is_told_finds_its_way_to_somebody_who_takes_another_name_meanwhile(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    turn_and_forget(stage, ann, bob)
+    bob.becomes("Rob")
+    stage.enters("Bob")
+    tells(ann, bob, "hello")
+    stage.turn()
+    assert bob.screen() == ["Ann -> you : hello"]
+
+
+def test_nothing_of_somebody_who_is_ignored_is_heard_in_any_room(stage):
+    ann, bob, carl = (stage.enters(name) for name in ("Ann", "Bob", "Carl"))
+    for session in (ann, bob, carl):
+        session.does(Joined, room="dev")
+    ann.does(Ignored, whom="BOB")
+    turn_and_forget(stage, ann, bob, carl)
+    bob.says("one")
+    carl.says("two")
+    bob.says("three", "dev")
+    bob.does(Edited, room="dev", line=3, text="four")
+    tells(bob, ann, "five")
+    stage.turn()
+    assert ann.screen() == ["[lobby] Carl : two"]
+    assert ann.told_by is None
+
+
+def test_ignoring_leaves_nothing_behind_when_either_has_gone(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    ann.does(Ignored, whom="Bob")
+    stage.turn()
+    bob.leaves()
+    stage.turn()
+    assert set(stage.hub.ignorers) == {"bob"}
+    ann.leaves()
+    stage.turn()
+    assert stage.hub.ignorers == {}
+
+
+def test_a_room_is_gone_when_it_is_empty_and_the_journal_forgets_its_topic(stage):
+    ann = stage.enters("Ann")
+    ann.does(Joined, room="Dev")
+    ann.does(TopicSet, room="Dev", topic="x")
+    stage.turn()
+    assert stage.hub.rooms["dev"].name == "Dev"
+    ann.does(Left, room="Dev")
+    stage.turn()
+    assert set(stage.hub.rooms) == {LOBBY}
+    assert [type(event) for event in stage.journal.take()] == [Vanished]
+
+
+def test_a_room_is_known_by_the_name_that_its_first_member_gave_it(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    ann.does(Joined, room="Dev")
+    bob.does(Joined, room="dEV")
+    turn_and_forget(stage, ann, bob)
+    assert ann.room is bob.room
+    ann.says("hello", ann.room.name)
+    stage.turn()
+    assert bob.screen() == ["Ann : hello"]
+
+
+def test_there_are_only_so_many_rooms(stage):
+    stage.hub.most_rooms = 2
+    ann = stage.enters("Ann")
+    ann.does(Joined, room="one")
+    ann.does(Joined, room="two")
+    stage.turn()
+    assert ann.screen()[-1] == "server: There are 2 rooms already, and no more can be made."
+
+
+def test_what_was_edited_or_deleted_is_so_for_those_who_come_in_later():
+    stage = Stage(replay=5)
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    stage.turn()
+    for text in ("one", "two", "three"):
+        ann.says(text)
+    stage.turn()
+    ann.does(Edited, room=LOBBY, line=1, text="uno")
+    ann.does(Deleted, room=LOBBY, line=2)
+    stage.turn()
+    assert bob.screen()[-2:] == ["* Ann edited: uno", "* Ann deleted their last line."]
+    carl = stage.enters("Carl")
+    stage.turn()
+    assert [line[8:] for line in carl.screen()[1:-1]] == ["Ann : uno", "Ann : three"]
+
+
+def test_comings_and_goings_are_told_once_to_those_who_share_several_rooms(stage):
+    ann, bob = stage.enters("Ann", notices=True), stage.enters("Bob")
+    for session in (ann, bob):
+        session.does(Joined, room="dev")
+    turn_and_forget(stage, ann, bob)
+    bob.becomes("Rob")
+    bob.leaves("bye")
+    stage.turn()
+    assert ann.screen() == ["server: Bob is now Rob.", "server: Rob left: bye"]
+
+
+class Model:
+    """Who hears what, as simply as it can be said."""
+
+    def __init__(self) -> None:
+        self.stage = Stage()
+        self.present: dict[str, FakeSession] = {}
+        self.where: dict[str, set[str]] = {}
+        self.expected: dict[str, list[str]] = {}
+
+    def enter(self, name: str, room: str, line: str) -> None:
+        self.present[name] = self.stage.enters(name)
+        self.where[name], self.expected[name] = {LOBBY}, []
+
+    def say(self, name: str, room: str, line: str) -> None:
+        if room in self.where[name]:
+            self.present[name].says(line, room)
+            for other in self.present.keys() - {name}:
+                if room in self.where[other]:
+                    self.expected[other].append(f"{name} : {line}")
+
+    def tell(self, name: str, room: str, line: str) -> None:
+        for other in sorted(self.present.keys() - {name})[:1]:
+            tells(self.present[name], self.present[other], line)
+            self.expected[other].append(f"{name} -> you : {line}")
+
+    def move(self, name: str, room: str, line: str) -> None:
+        self.present[name].does(Left if room in self.where[name] else Joined, room=room)
+        self.where[name] ^= {room}
+
+    def go(self, name: str, room: str, line: str) -> None:
+        self.stage.catch_up()
+        if self.present[name].user.rooms:
+            self.present[name].turn_to(self.present[name].user.rooms[0])
+
+    def depart(self, name: str, room: str, line: str) -> None:
+        self.present.pop(name).leaves()
+        del self.where[name]
+
+    def wait(self, name: str, room: str, line: str) -> None:
+        self.stage.catch_up()
+
+
+STEPS = [getattr(Model, name) for name in ["say", "say", "say", "tell", "move", "move", "go", "depart", "wait"]]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 4), st.sampled_from([LOBBY, "a", "b"])), max_size=80))
+def test_wherever_people_go_each_hears_what_was_said_where_they_were_once_and_in_order(steps):
+    model = Model()
+    for at, (step, who, room) in enumerate(steps):
+        name = f"p{who}"
+        (step if name in model.present else Model.enter)(model, name, room, f"line {at}")
+    model.stage.catch_up()
+    for name, session in model.present.items():
+        heard = [line.rpartition("] ")[2] for line in session.screen() if not line.startswith("server: ")]
+        assert heard == model.expected[name]
+        assert {room.name for room in session.user.rooms} == model.where[name]
+        assert session.unheard == 0
+    assert model.stage.hub.sessions == {session.number: session for session in model.present.values()}
