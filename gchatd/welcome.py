@@ -30,7 +30,7 @@ def welcome(session: Session, room: Room, greets: bool) -> bytes:
     if room.topic:
         notices.append(f"The topic of {room.name} is: {room.topic}")
     if room.private:
-        notices.append(f"It is private. If you leave, this lets you in again: /join {room.name} {room.key}")
+        notices.append(f"{room.name} is private. To come back: /join {room.name} {room.key}")
     ignoring = session.user.ignoring if session.user is not None else frozenset()
     return b"".join(map(session.format.notice, notices)) + _replay(room, session.format, ignoring)
 

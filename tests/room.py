@@ -38,6 +38,9 @@ class FakeLink:
         self.outbox = Screen()
         self.height = 0
 
+    def take_held(self) -> bytes:
+        return b""
+
 
 class FakeSession(Session):
     """A session whose lines are given to it by the test."""

@@ -278,6 +278,15 @@ def test_a_flood_of_lines_from_many_at_once_is_heard_whole_and_in_each_ones_orde
     assert all(numbers == list(range(3000)) for numbers in heard.values())
 
 
+def test_the_message_of_the_day_greets_who_comes_in(start, enter, tmp_path):
+    motd = tmp_path / "motd.txt"
+    motd.write_text("Welcome.\n\x1b[31mBe kind.\n")
+    ann = enter(start(server__motd=motd), "Ann")
+    ann.sees("server: Welcome.", "server: Be kind.")
+    ann.says("/motd")
+    ann.sees("server: Welcome.", "server: Be kind.")
+
+
 def test_the_server_listens_on_several_addresses_ipv6_too(start, enter):
     server = start("--listen", "[::1]:0")
     created, bound, listening = (server.prints() for _ in range(3))

@@ -302,6 +302,22 @@ def test_a_backup_that_cannot_be_made_is_told_in_one_line(server, enter, tmp_pat
     )
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be read: no such file or directory"),
+        (b"\xff", "is not UTF-8 at byte 0"),
+        (b"\n" * 51, "has 51 lines, expected at most 50"),
+    ],
+)
+def test_a_message_of_the_day_that_cannot_be_shown_is_told_in_one_line(tmp_path, content, told):
+    motd = tmp_path / "motd.txt"
+    if content is not None:
+        motd.write_bytes(content)
+    args = ("--listen", "127.0.0.1:0", "--data", tmp_path, "--set", f"server.motd={motd}")
+    assert gchat(*args) == (2, "", f"gchat: command line: [server] motd = {motd}: {told}\n")
+
+
 def test_a_second_server_on_the_same_data_is_refused_with_the_pid_of_the_first(server):
     status, _, told = gchat("--listen", "127.0.0.1:0", "--data", server.data)
     assert status == 2

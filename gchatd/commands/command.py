@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 MOST_LINES = 500
 """Lines of a list that are shown at most."""
 
-_WIDTH = 72  # columns of a line of names
+WIDTH = 70
+"""Columns of a line of a list: what a window of 80 has beside the server's name."""
 
 
 class MisuseError(UserError):
@@ -146,7 +147,7 @@ def columns(head: str, words: list[str]) -> Iterable[str]:
     line = head
     for at, one in enumerate(words):
         word = one if at == len(words) - 1 else f"{one},"
-        if len(line) + 1 + len(word) > _WIDTH:
+        if len(line) + 1 + len(word) > WIDTH:
             yield line
             line = word
         else:

@@ -53,8 +53,6 @@ def away(session: Session, words: str) -> None:
 
 def back(session: Session, words: str) -> None:
     """/back"""
-    if words:
-        raise MisuseError("It takes no words")
     if who_asks(session).away is None:
         raise UserError("You are not away.")
     session.hub.broadcast(CameBack(name=str(session.user), origin=session.number))

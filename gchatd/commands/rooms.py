@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..events import Invited, Joined, Left, MadePrivate, TopicSet
 from ..names import compared, parse_room
-from .command import MOST_LINES, MisuseError, capped, columns, find_room, find_user, who_asks
+from .command import MOST_LINES, WIDTH, MisuseError, capped, columns, find_room, find_user, who_asks
 
 if TYPE_CHECKING:
     from ..rooms import Room
@@ -78,8 +78,6 @@ def _own_rooms(session: Session) -> str:
 
 def rooms(session: Session, words: str) -> None:
     """/rooms"""
-    if words:
-        raise MisuseError("It takes no words")
     user = who_asks(session)
     seen = [room for room in session.hub.rooms.values() if room.admits(user)]
     seen.sort(key=lambda room: (-len(room.members), room.name.casefold()))
@@ -91,8 +89,8 @@ def rooms(session: Session, words: str) -> None:
 def _row(room: Room, session: Session, width: int) -> str:
     mark = "*" if session.user in room.members else " "
     people = "nobody" if not room.members else "1 person" if len(room.members) == 1 else f"{len(room.members)} people"
-    notes = f"{'(private) ' if room.private else ''}{room.topic}"
-    return f"{mark} {room.name:{width}}  {people:11} {notes}".rstrip()
+    row = f"{mark} {room.name:{width}}  {people:11} {'(private) ' if room.private else ''}{room.topic}".rstrip()
+    return row if len(row) <= WIDTH else f"{row[: WIDTH - 3]}..."
 
 
 def topic(session: Session, words: str) -> None:
@@ -119,12 +117,10 @@ def names(session: Session, words: str) -> None:
 
 def private(session: Session, words: str) -> None:
     """/private"""
-    if words:
-        raise MisuseError("It is for the room that you are in, and takes no words")
     room = session.in_room()
     room.check_may_close(who_asks(session))
     session.hub.wait_to_talk()
-    made = MadePrivate(room=room.name, name=str(session.user), key=secrets.token_hex(8), origin=session.number)
+    made = MadePrivate(room=room.name, name=str(session.user), key=secrets.token_hex(6), origin=session.number)
     session.hub.broadcast(made)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import __version__, times
-from .command import MisuseError
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
 
 def more(session: Session, words: str) -> None:
     """/more"""
-    if words:
-        raise MisuseError("It takes no words")
     session.reply_with_rest()
 
 

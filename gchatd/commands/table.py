@@ -37,6 +37,8 @@ def run(session: Session, text: str, typed: str) -> None:
         words = text[len(name) + 2 :]
     elif command.as_typed:
         words = typed.replace("\n", " ").partition(" ")[2]
+    if words.strip() and command.usage == f"/{command.name}":
+        raise UserError(f"It takes no words: {command.usage}")
     if session.unheard:
         session.hub.wait_for(session, SETTLE_SECONDS)
     try:
@@ -59,9 +61,10 @@ def _help(session: Session, words: str) -> None:
     """/help [all|COMMAND]"""
     if not words:
         where = session.room.name if session.room is not None else "your room"
-        session.reply(f"What you type is heard by everybody in {where}. Beside that there are commands:")
-        for line in _rows(FIRST):
-            session.reply(line)
+        session.reply(f"Everybody in {where} hears what you type. The first commands to know:")
+        width = max(len(COMMANDS[name].usage) for name in FIRST)
+        for name in FIRST:
+            session.reply(f"  {COMMANDS[name].usage:{width}}  {COMMANDS[name].help}")
         session.reply(f"/help all lists all {len(COMMANDS)}, /help COMMAND tells more about one.")
     elif words.casefold() == "all":
         session.reply_in_pages(_overview())
@@ -75,15 +78,11 @@ def _help(session: Session, words: str) -> None:
 
 
 def _overview() -> Iterator[str]:
+    width = max(map(len, COMMANDS))
     for topic, commands in TOPICS.items():
         yield f"{topic}:"
-        yield from _rows([command.name for command in commands])
-
-
-def _rows(names: list[str]) -> Iterator[str]:
-    width = max(len(COMMANDS[name].usage) for name in names)
-    for name in names:
-        yield f"  {COMMANDS[name].usage:{width}}  {COMMANDS[name].help}"
+        for command in commands:
+            yield f"  /{command.name:{width}}  {command.help}"
 
 
 def _commands(hub: Hub, user: User, begun: str) -> Iterator[str]:
@@ -97,29 +96,29 @@ TOPICS: dict[str, tuple[Command, ...]] = {
     "Talking": (
         Command("me", "/me WORDS", "do something", "/me waves", talking.me, several_lines=True),
         Command(
-            "msg", "/msg NAME WORDS", "tell somebody something that nobody else sees", "/msg Alice see you at eight",
+            "msg", "/msg NAME WORDS", "tell somebody what nobody else sees", "/msg Alice see you at eight",
             talking.msg, (others,), ("tell",), several_lines=True,
         ),
         Command(
-            "reply", "/reply WORDS", "tell something to whoever told you something last", "/reply at eight, then",
+            "reply", "/reply WORDS", "answer whoever told you something last", "/reply at eight, then",
             talking.reply, several_lines=True,
         ),
         Command(
-            "edit", "/edit WORDS", "put what you said last in this room differently, within 10 minutes",
+            "edit", "/edit WORDS", "put what you said last differently, within 10 minutes",
             "/edit I mean tomorrow", talking.edit, several_lines=True,
         ),
         Command(
-            "delete", "/delete", "take back what you said last in this room, within 10 minutes", "/delete",
+            "delete", "/delete", "take back what you said last, within 10 minutes", "/delete",
             talking.delete,
         ),
     ),
     "Rooms": (
         Command(
-            "join", "/join ROOM [KEY]", "enter a room, or make it; what you say is heard there then", "/join dev",
+            "join", "/join ROOM [KEY]", "talk in another room; the first to come makes it", "/join dev",
             rooms.join, (known_rooms,), as_typed=True,
         ),
         Command(
-            "leave", "/leave [ROOM]", "leave a room, or the one that you are in", "/leave dev",
+            "leave", "/leave [ROOM]", "leave a room, or the current one", "/leave dev",
             rooms.leave, (own_rooms,), ("part",),
         ),
         Command("go", "/go ROOM", "say what comes next in another of your rooms", "/go lobby", rooms.go, (own_rooms,)),
@@ -133,33 +132,33 @@ TOPICS: dict[str, tuple[Command, ...]] = {
             rooms.topic,
         ),
         Command(
-            "private", "/private", "let nobody into the room that you made but those who are invited", "/private",
+            "private", "/private", "let only those into your room who are invited", "/private",
             rooms.private,
         ),
-        Command("invite", "/invite NAME", "let somebody into the room", "/invite Bob", rooms.invite, (others,)),
+        Command("invite", "/invite NAME", "let somebody into the current room", "/invite Bob", rooms.invite, (others,)),
     ),
     "People": (
         Command("nick", "/nick NAME", "take another username", "/nick Alice2", people.nick, as_typed=True),
         Command(
-            "whois", "/whois NAME", "since when somebody is here, how long silent, in which of your rooms",
+            "whois", "/whois NAME", "since when somebody is here, how long idle, where",
             "/whois Bob", people.whois, (others,),
         ),
-        Command("away", "/away [WORDS]", "let those who tell you something know that you are away", "/away lunch",
+        Command("away", "/away [WORDS]", "let others know that you are away, and why", "/away lunch",
                 people.away),
         Command("back", "/back", "be away no more", "/back", people.back),
         Command(
-            "ignore", "/ignore [NAME]", "hear nothing of somebody any more; or see whom you ignore", "/ignore Mallory",
+            "ignore", "/ignore [NAME]", "hear nothing of somebody; or see whom you ignore", "/ignore Mallory",
             people.ignore, (others,),
         ),
         Command("unignore", "/unignore NAME", "hear somebody again", "/unignore Mallory", people.unignore, (ignored,)),
     ),
     "The past": (
         Command(
-            "history", "/history [N] [before TIME]", "what was said here: the last N lines, or those before",
+            "history", "/history [N] [before TIME]", "what was said here lately, or before some time",
             "/history 50 before 18:30", past.history,
         ),
         Command(
-            "search", "/search WORDS", 'find what was said here: all words, a "phrase", the beginn* of a word',
+            "search", "/search WORDS", 'find all these words, a "phrase", the beginn* of a word',
             '/search "see you" eig*', past.search,
         ),
     ),
@@ -173,7 +172,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
             terminal.theme, (one_of("colour", "mono", "contrast"),),
         ),
         Command(
-            "time", "/time [off|hh:mm|full] [+HH:MM]", "the time of each line, and how far it is from UTC",
+            "time", "/time [off|hh:mm|full] [+HH:MM]", "when each line was said, and how far that is from UTC",
             "/time hh:mm +02:00", terminal.time, (one_of("off", "hh:mm", "full"),),
         ),
         Command(
@@ -181,7 +180,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
             terminal.bell, (one_of("off", "mentions", "all"),),
         ),
         Command(
-            "rich", "/rich", "a line being typed that others' words do not break up, with history and Tab", "/rich",
+            "rich", "/rich", "a line to type in that others' words do not break up", "/rich",
             terminal.rich,
         ),
         Command("plain", "/plain", "lines, as your terminal itself sends them", "/plain", terminal.plain),
@@ -192,7 +191,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
     ),
     "The server": (
         Command("help", "/help [all|COMMAND]", "what one can do", "/help join", _help, (_commands,)),
-        Command("more", "/more", "go on with a list that was too long for your window", "/more", server.more),
+        Command("more", "/more", "the rest of a list that was too long", "/more", server.more),
         Command("motd", "/motd", "the message of the day", "/motd", server.motd),
         Command("uptime", "/uptime", "how long the server has been up", "/uptime", server.uptime),
         Command("version", "/version", "which gchat this is", "/version", server.version),

@@ -72,8 +72,6 @@ def edit(session: Session, words: str) -> None:
 
 def delete(session: Session, words: str) -> None:
     """/delete"""
-    if words:
-        raise MisuseError("It deletes what you said last, and takes no words")
     said = _said_last(session)
     session.hub.broadcast(Deleted(room=said.room, name=str(session.user), line=said.id, origin=session.number))
 

@@ -188,7 +188,7 @@ def _notice(event: Event, notices: bool) -> str:
         case Refused(why=why):
             return why
         case MadePrivate(name=name, room=room, key=key):
-            return f"{name} made {room} private: /invite NAME lets somebody in, /join {room} {key} whoever was here."
+            return f"{name} made {room} private. To come back: /join {room} {key}"
         case Invited(name=name, room=room):
             return f"{name} invites you: /join {room}"
         case Joined(name=name, room=room) if notices:

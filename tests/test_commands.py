@@ -1,0 +1,184 @@
+"""Commands, where a transcript cannot show it: the height of a window, the Tab key, limits, the passing of time."""
+
+from __future__ import annotations
+
+import pytest
+from room import FakeSession, Stage
+
+from gchatd import times
+from gchatd.commands import run
+from gchatd.commands.command import MOST_LINES
+from gchatd.commands.rooms import LONGEST_TOPIC, MOST_JOINED
+from gchatd.completion import complete
+from gchatd.errors import UserError
+from gchatd.events import Joined, MadePrivate, Said
+from gchatd.rooms import LOBBY
+from gchatd.session import PAGE_LINES
+
+
+@pytest.fixture
+def stage():
+    return Stage(announce_up_to=0)
+
+
+def asks(session: FakeSession, line: str) -> list[str]:
+    """What somebody is answered to a command."""
+    try:
+        run(session, line, line)
+    except UserError as error:
+        session.reply(str(error))
+    session._send_replies()
+    return session.screen()
+
+
+def crowd(stage: Stage, count: int) -> FakeSession:
+    """Somebody among so many."""
+    people = [stage.enters(f"somebody{number:05}") for number in range(count)]
+    stage.turn()
+    return people[0]
+
+
+@pytest.mark.parametrize("height", [0, 5, 10, 24, 60])
+def test_a_long_list_is_shown_a_page_at_a_time_that_fits_the_window(stage, height):
+    ann = crowd(stage, 1000)
+    ann._link.height = height
+    pages = [asks(ann, "/names")]
+    while pages[-1][-1].endswith("more lines: /more"):
+        pages.append(asks(ann, "/more"))
+    assert all(len(page) <= (height - 2 if height >= 6 else 5 if height else PAGE_LINES + 1) for page in pages)
+    assert len(pages) > 1
+    names = " ".join(line.removeprefix("server: ") for page in pages for line in page if "/more" not in line)
+    assert names.count("somebody") == 1000
+    assert asks(ann, "/more") == ["server: There is no more to show."]
+
+
+def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
+    ann = crowd(stage, 4000)
+    answer = asks(ann, "/names")
+    while answer[-1].endswith("/more"):
+        answer = answer[:-1] + asks(ann, "/more")
+    assert answer[0] == "server: 4000 in lobby: somebody00000, somebody00001, somebody00002,"
+    assert (len(answer), answer[-1]) == (MOST_LINES + 1, "server: ... and more: 4,000 in all.")
+
+
+def words_after(session: FakeSession, typed: str) -> list[str]:
+    return complete(session.hub, session.user, typed).words
+
+
+def test_tab_knows_the_words_of_each_command_and_nothing_of_rooms_one_may_not_enter(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    for room in ("dev", "den"):
+        ann.does(Joined, room=room)
+    stage.turn()
+    ann.does(MadePrivate, room="den", key="k")
+    stage.turn()
+    assert words_after(ann, "/join de") == ["den ", "dev "]
+    assert words_after(bob, "/join de") == ["dev "]
+    assert words_after(bob, "/names ") == ["dev ", "lobby "]
+    assert words_after(bob, "/go ") == ["lobby "]
+    assert words_after(ann, "/leave d") == ["den ", "dev "]
+    assert words_after(bob, "/tell a") == ["Ann "]
+    assert words_after(bob, "/msg Ann hello b") == []
+    assert words_after(bob, "/theme c") == ["colour ", "contrast "]
+    assert words_after(bob, "/time ") == ["full ", "hh:mm ", "off "]
+    assert words_after(bob, "/help jo") == ["join "]
+    assert words_after(bob, "/topic hello a") == ["Ann "]
+    assert words_after(bob, "a") == ["Ann: "]
+    assert words_after(bob, "/topi") == ["/topic "]
+    assert words_after(bob, "hello ") == []
+
+
+def test_tab_knows_whom_one_ignores(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    stage.turn()
+    asks(ann, "/ignore Carl")
+    stage.turn()
+    assert words_after(ann, "/unignore ") == ["carl "]
+    assert words_after(bob, "/unignore ") == []
+
+
+def test_what_was_said_can_be_changed_for_ten_minutes(stage, monkeypatch):
+    ann = stage.enters("Ann")
+    ann.says("hello")
+    stage.turn()
+    now = times.now()
+    monkeypatch.setattr(times, "now", lambda: now + 599_000)
+    assert asks(ann, "/edit hallo") == []
+    stage.turn()
+    assert ann.screen() == ["server: Edited."]
+    monkeypatch.setattr(times, "now", lambda: now + 601_000)
+    told = ["server: What you said last in lobby is more than 10 minutes old: it stays."]
+    assert asks(ann, "/edit hullo") == asks(ann, "/delete") == told
+
+
+def test_what_somebody_of_the_same_name_said_before_cannot_be_changed(stage):
+    first = stage.enters("Ann")
+    first.says("hello")
+    first.leaves()
+    second = stage.enters("Ann")
+    stage.turn()
+    told = ["server: There is nothing in lobby that you said on this connection, or it is deleted."]
+    assert asks(second, "/edit hallo") == told
+
+
+def test_nobody_is_in_more_rooms_than_anybody_can_follow(stage):
+    ann = stage.enters("Ann")
+    for number in range(MOST_JOINED - 1):
+        ann.does(Joined, room=f"room{number}")
+    stage.turn()
+    ann.screen()
+    assert asks(ann, "/join onemore") == [
+        f"server: You are in {MOST_JOINED} rooms, and nobody can be in more: /leave one first."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (f"/topic {'x' * (LONGEST_TOPIC + 1)}", "A topic has at most 300 characters; that one has 301."),
+        (f"/away {'x' * 201}", "Say it in 200 characters at most; those are 201."),
+        (f"/msg {'x' * 101} hello", "No name is as long as that."),
+    ],
+)
+def test_what_is_too_long_is_told(stage, typed, told):
+    ann = stage.enters("Ann")
+    stage.turn()
+    assert asks(ann, typed) == [f"server: {told}"]
+
+
+def test_somebody_can_be_told_something_in_several_lines_and_nobody_can_forge_any(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    stage.turn()
+    asks(ann, "/msg Bob one\nBob : two")
+    asks(ann, "/topic one\nBob : two")
+    stage.turn()
+    assert bob.screen() == ["Ann -> you : one", "    Bob : two", "* Ann set the topic: one Bob : two"]
+
+
+def test_who_names_somebody_in_a_private_room_rings_no_bell_outside(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob", rich=True, bell="mentions")
+    ann.does(Joined, room="den")
+    stage.turn()
+    bob.outbox.pieces.clear()
+    ann.does(Said, room="den", text="about Bob")
+    stage.turn()
+    assert bob.outbox.pieces == []
+    ann.does(Said, room=LOBBY, text="hello Bob")
+    stage.turn()
+    assert b"\a" in b"".join(bob.outbox.pieces)
+
+
+def test_what_help_says_fits_a_window_of_80_columns(stage):
+    ann = stage.enters("Ann")
+    stage.turn()
+    ann._link.height = 1000
+    assert max(map(len, [*asks(ann, "/help"), *asks(ann, "/help all")])) <= 79
+
+
+def test_a_room_with_a_long_topic_takes_one_line_of_a_list(stage):
+    ann = stage.enters("Ann")
+    stage.turn()
+    asks(ann, f"/topic {'x' * LONGEST_TOPIC}")
+    stage.turn()
+    ann.screen()
+    assert len(asks(ann, "/rooms")[1]) == 78
