@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .events import Event
     from .formats import Format
-    from .hub import Hub
+    from .hub import Hub, User
     from .journal import Journal
     from .outbox import SlowReaders
     from .rooms import Room
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from .turn import Share
 
     Send = Callable[[bytes], int]
+    Several = dict[tuple[Format, tuple[Room, ...], str], list[Session]]
+    """Sessions that are in several rooms, by their format, those rooms, and the name of the current one."""
 
 log = logging.getLogger(__name__)
 
@@ -93,32 +95,6 @@ def _by_format(sessions: Iterable[tuple[Format, Session]]) -> dict[Format, Liste
     return {format: Listeners(group) for format, group in groups.items()}
 
 
-def _in_several(rooms: Collection[Room]) -> dict[Room, list[Session]]:
-    """Find the sessions that are in several of these rooms, and give them by room."""
-    several: dict[Room, list[Session]] = {}
-    if len(rooms) > 1:
-        for room in sorted(rooms, key=lambda room: len(room.members))[:-1]:  # whoever is in two is in one of these
-            for user in room.members:
-                theirs = [one for one in user.rooms if one in rooms] if len(user.rooms) > 1 else ()
-                if len(theirs) > 1:
-                    for one in theirs:
-                        several.setdefault(one, []).extend(user.sessions)
-    return several
-
-
-def _by_rooms(several: dict[Room, list[Session]]) -> dict[tuple[Format, tuple[Room, ...], str], list[Session]]:
-    """Group the sessions that are in several rooms by their format, those rooms, and the name of the current one."""
-    rooms: dict[Session, dict[Room, None]] = {}
-    for room, sessions in several.items():
-        for session in sessions:
-            rooms.setdefault(session, {})[room] = None
-    groups: dict[tuple[Format, tuple[Room, ...], str], list[Session]] = {}
-    for session, theirs in rooms.items():
-        current = session.room.name if session.room in theirs else ""
-        groups.setdefault((session.format, tuple(theirs), current), []).append(session)
-    return groups
-
-
 def _turns(batch: list[Event]) -> Iterator[list[Event]]:
     """Cut a batch into turns that neither keep the event loop for long nor overfill an outbox that was empty."""
     turn: list[Event] = []
@@ -168,14 +144,15 @@ class Fanout:
                 session, room = self._hub.sessions[event.origin], heard.entered
                 turn.welcome(session, room, welcome(session, room, heard.greets))
         alone = turn.find_special()
-        several = _in_several(turn.parts)
+        several = self._in_several(turn.parts) if len(turn.parts) > 1 else {}
         for room, part in turn.parts.items():
             audience = self._audience(room)
             if any(format.mentions for format in audience):
                 turn.find_named(part)
+            others = [group for (_, rooms, _), group in several.items() if room in rooms]
             for format, listeners in audience.items():
-                self._deliver_share(turn, turn.share(format, (room,)), (room,), listeners, several.get(room, ()))
-        for (format, rooms, current), sessions in _by_rooms(several).items():
+                self._deliver_share(turn, turn.share(format, (room,)), (room,), listeners, others)
+        for (format, rooms, current), sessions in several.items():
             self._deliver_share(turn, turn.share(format, rooms, current), rooms, Listeners(sessions))
         for session in alone:
             self._send_share(turn, session, turn.share(session.format, ()), ())
@@ -195,14 +172,38 @@ class Fanout:
             )
         return room.audience
 
+    def _in_several(self, rooms: Collection[Room]) -> Several:
+        """Find the sessions that are in several of these rooms. Switches now and then."""
+        several: Several = defaultdict(list)
+        seen: set[User] = set()
+        for room in sorted(rooms, key=lambda room: len(room.members))[:-1]:  # whoever is in two is in one of these
+            for at, user in enumerate(list(room.members)):
+                if not at % _BETWEEN_PAUSES:
+                    self._pace.breathe()
+                if len(user.rooms) > 1 and user not in seen:
+                    seen.add(user)
+                    theirs = tuple(sorted((one for one in user.rooms if one in rooms), key=id))  # the same for all
+                    for session in user.sessions if len(theirs) > 1 else ():
+                        current = session.room.name if session.room in theirs else ""
+                        several[session.format, theirs, current].append(session)
+        return several
+
     def _deliver_share(
-        self, turn: Turn, share: Share, rooms: Sequence[Room], listeners: Listeners, but: Iterable[Session] = ()
+        self,
+        turn: Turn,
+        share: Share,
+        rooms: Sequence[Room],
+        listeners: Listeners,
+        others: Iterable[Iterable[Session]] = (),
     ) -> None:
         """Send listeners what they hear: a share of their own to some, the same bytes to all others.
 
-        Those in `but` hear it in another way. Switches now and then.
+        The groups of `others` hear it in another way. Switches now and then.
         """
-        places = {session.number: listeners.place(session.number) for session in but}
+        places: dict[int, int | None] = {}
+        for group in others:
+            self._pace.breathe()
+            places.update((session.number, listeners.place(session.number)) for session in group)
         for number in set().union(*(turn.parts[room].special(share.format) for room in rooms)):
             if number not in places:
                 place = places[number] = listeners.place(number)
