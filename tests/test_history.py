@@ -1,65 +1,22 @@
-"""What was said stays said: replay, /history, /search, the command line, and what a disk can do to them."""
+"""What was said stays said: replay, /history, /search, and what a disk can do to them."""
 
 from __future__ import annotations
 
-import json
 import re
 import resource
 import signal
-import sqlite3
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from people import PATIENCE, ROOT, Person, eventually
+from people import eventually
+from remembered import TIME, answer, history, reads_until, said
 
 CAME = ["server: Input username.", "server: Your username is Bob."]
-TIME = r"\[\d\d:\d\d\] "
 
 
 @pytest.fixture
 def server(start):
     return start(history__replay=20)
-
-
-def said(server, enter, *lines: str, name: str = "Ann") -> Person:
-    """Let somebody say these lines; they are kept when this is done."""
-    person = enter(server)
-    person.says(name)
-    while person.reads_line() != f"server: Your username is {name}.":
-        pass
-    for line in lines:
-        person.says(line)
-    if lines:
-        asks(person, "/history 1", lines[-1])
-    return person
-
-
-def asks(person: Person, command: str, what: str) -> None:
-    """Ask until the answer has this in it, and read all of the answer."""
-
-    def answered() -> bool:
-        person.says(command)
-        person.says("/notices")
-        answer = reads_until(person, "server: Notices are off.")
-        return any(what.removeprefix("/me ") in line for line in answer)
-
-    eventually(answered)
-
-
-def reads_until(person: Person, last: str) -> list[str]:
-    lines = []
-    while (line := person.reads_line()) != last:
-        lines.append(line)
-    return lines
-
-
-def answer(person: Person, command: str) -> list[str]:
-    """What a command answers, times taken out."""
-    person.says(command)
-    person.says("/notices")
-    return [re.sub(f"^{TIME}", "[hh:mm] ", line) for line in reads_until(person, "server: Notices are off.")]
 
 
 # Coming in.
@@ -229,108 +186,6 @@ def test_a_search_finds_what_was_heard_a_moment_ago(server, enter):
 def test_a_question_about_the_past_that_has_no_answer_gets_a_sentence(server, enter, typed, told):
     ann = enter(server, "Ann")
     assert answer(ann, typed) == [f"server: {told}"]
-
-
-# The command line.
-
-
-def gchat(*args: object) -> tuple[int, str, str]:
-    words = [sys.executable, str(ROOT / "gchat.py"), *map(str, args)]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    return ended.returncode, ended.stdout, ended.stderr
-
-
-def history(data, *args: object) -> tuple[int, str, str]:
-    return gchat("history", "--data", data, *args)
-
-
-def test_history_is_printed_while_the_server_runs(server, enter):
-    said(server, enter, "hello", "/me waves")
-    status, text, complaints = history(server.data)
-    assert (status, complaints) == (0, "")
-    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
-    assert re.fullmatch(f"{stamp} \\[lobby\\] Ann : hello\n{stamp} \\[lobby\\] \\* Ann waves\n", text)
-    first, second = map(json.loads, history(server.data, "--format", "jsonl")[1].splitlines())
-    assert {**first, "at": 0} == {"event": "said", "room": "lobby", "name": "Ann", "id": 1, "at": 0, "text": "hello"}
-    assert (second["text"], second["action"]) == ("waves", True)
-    assert history(server.data, "--since", "2020-01-01", "--room", "lobby")[1] == text
-
-
-@pytest.mark.parametrize(
-    ("args", "told"),
-    [
-        (["--room", "dev"], "{data}: nothing was said in dev"),
-        (["--since", "2030-01-01"], "{data}: nothing was said since 2030-01-01"),
-        (["--since", "noon"], "--since: That is not a time: noon. Try 18:30, 2026-11-22 or 2026-11-22 18:30 (UTC)."),
-        (["--data", "/no/where"], "/no/where/history.db: no history is kept here"),
-    ],
-)
-def test_history_that_is_not_there_is_told_in_one_line(server, enter, args, told):
-    said(server, enter, "hello")
-    assert history(server.data, *args) == (1, "", f"gchat: {told.format(data=server.data)}\n")
-
-
-def test_a_reader_that_has_seen_enough_is_no_trouble(server, enter):
-    said(server, enter, *(f"line {number}" for number in range(50)))
-    shell = f"{sys.executable} {ROOT}/gchat.py history --data {server.data} | head -1; echo ${{PIPESTATUS[0]}}"
-    ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert ended.stdout.splitlines()[1:] == ["0"]
-    assert ended.stderr == ""
-
-
-def test_a_backup_is_made_while_the_server_runs_and_can_be_served_from(server, start, enter, tmp_path):
-    ann = said(server, enter, "hello")
-    file = tmp_path / "history.db"
-    status, told, complaints = gchat("backup", file, "--data", server.data)
-    assert (status, complaints) == (0, "")
-    assert told.startswith(f"{file}: 1 lines, ")
-    ann.says("not in the copy")
-    assert history(tmp_path)[1].count("\n") == 1
-    other = start(data=tmp_path)
-    assert answer(enter(other, "Bob"), "/search hello")[1:] == ["[hh:mm] Ann : *hello*"]
-
-
-def test_a_backup_that_cannot_be_made_is_told_in_one_line(server, enter, tmp_path):
-    file = tmp_path / "mine"
-    file.touch()
-    assert gchat("backup", file, "--data", server.data) == (1, "", f"gchat: {file}: exists already\n")
-    (tmp_path / "history.db").write_text("mine, too")
-    assert gchat("backup", tmp_path / "b", "--data", tmp_path) == (
-        1,
-        "",
-        f"gchat: {tmp_path}/history.db: not a gchat database\n",
-    )
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (None, "cannot be read: no such file or directory"),
-        (b"\xff", "is not UTF-8 at byte 0"),
-        (b"\n" * 51, "has 51 lines, expected at most 50"),
-    ],
-)
-def test_a_message_of_the_day_that_cannot_be_shown_is_told_in_one_line(tmp_path, content, told):
-    motd = tmp_path / "motd.txt"
-    if content is not None:
-        motd.write_bytes(content)
-    args = ("--listen", "127.0.0.1:0", "--data", tmp_path, "--set", f"server.motd={motd}")
-    assert gchat(*args) == (2, "", f"gchat: command line: [server] motd = {motd}: {told}\n")
-
-
-def test_a_second_server_on_the_same_data_is_refused_with_the_pid_of_the_first(server):
-    status, _, told = gchat("--listen", "127.0.0.1:0", "--data", server.data)
-    assert status == 2
-    assert told.endswith(f": in use by another gchat, process {server.process.pid}\n")
-
-
-def test_a_server_does_not_start_on_what_is_no_database_of_its_own(tmp_path):
-    with sqlite3.connect(tmp_path / "history.db") as db:
-        db.execute("create table mine(x)")
-    db.close()
-    status, _, told = gchat("--listen", "127.0.0.1:0", "--data", tmp_path)
-    assert (status, told.count("\n")) == (2, 1)
-    assert told.endswith(f"[server] data = {tmp_path}: {tmp_path}/history.db: not a gchat database\n")
 
 
 # A disk that fails.
