@@ -22,8 +22,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
@@ -151,14 +149,20 @@ def _stopped_by_signals(show: Show) -> Iterator[None]:
 
 
 def _tell(options: argparse.Namespace, board: Board, facts: Facts) -> None:
+    from .facts import as_json
+    from .stage import CrowdError
+
     board.print_result(facts)
     if options.report is not None:
         from . import report
 
-        report.write(options.report, facts)
+        try:
+            report.write(options.report, facts)
+        except OSError as error:
+            raise CrowdError(f"--report: {error}") from None
         board.say(f"The report: {options.report / 'report.html'}")
     if options.json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(facts)).decode() + "\n")
+        sys.stdout.write(as_json(facts).decode())
 
 
 def _make_folder(folder: Path) -> None:

@@ -141,7 +141,9 @@ def _cells(row: Row) -> list[tuple[str, str]]:
 def _table(row: Row) -> Padding:
     grid = Table.grid(padding=(0, 2))
     for style in ("bright_black", "bold", "bright_black", "bold", "bright_black", "bold"):
-        grid.add_column(style=style, justify="right" if style == "bold" else "left", min_width=9 if style == "bold" else 12)
+        grid.add_column(
+            style=style, justify="right" if style == "bold" else "left", min_width=9 if style == "bold" else 12
+        )
     cells = _cells(row)
     columns = [cells[:3], cells[3:6], cells[6:9]]
     for three in zip(*columns, strict=True):

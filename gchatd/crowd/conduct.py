@@ -69,7 +69,8 @@ class Show:
         self._counts: collections.Counter[str] = collections.Counter()
         self._counted: collections.Counter[str] = collections.Counter()  # at the last row
         self._rows: list[Row] = []
-        self._cpu: list[float] = []
+        self._cpu_at_row = self._watch.cpu_seconds()
+        self._cpu_percent: float | None = None  # while people talked
         self._most_connected = 0
         self._began = self._row_at = time.monotonic()
         self._connect_seconds = self._talk_began = self._talk_seconds = 0.0
@@ -117,8 +118,8 @@ class Show:
 
     def _talk(self) -> None:
         self._phase = "talking"
-        self._watch.cpu_percent()
         self._row(time.monotonic())
+        cpu = self._cpu_at_row
         plan = self._plan
         began = self._talk_began = time.monotonic()
         for company in self._companies:
@@ -127,6 +128,7 @@ class Show:
             self._turn(1.0)
         self._talk_seconds = min(time.monotonic() - began, plan.seconds)
         self._row(time.monotonic())
+        self._cpu_percent = _percent(cpu, self._cpu_at_row, time.monotonic() - began)
 
     def _count(self) -> None:
         """Find out whether everybody has heard everything."""
@@ -147,8 +149,8 @@ class Show:
             self._memory.talked = self._watch.rss_kb()
 
     def _leave(self) -> None:
-        self._phase = "leaving"
         self._row(time.monotonic())
+        self._phase = "leaving"
         for company in self._companies:
             company.order(Leave())
         self._wait(COUNT_SECONDS, lambda: all(company.verdict is not None for company in self._companies))
@@ -196,9 +198,8 @@ class Show:
         self._row_at = now
         since = self._counts - self._counted
         self._counted = self._counts.copy()
-        connected, rss, cpu = self._connected(), self._watch.rss_kb(), self._watch.cpu_percent()
-        if self._phase == "talking" and cpu is not None:
-            self._cpu.append(cpu)
+        cpu_before, self._cpu_at_row = self._cpu_at_row, self._watch.cpu_seconds()
+        connected, rss = self._connected(), self._watch.rss_kb()
         row = Row(
             at=round(now - self._began, 3),
             phase=self._phase,
@@ -206,7 +207,7 @@ class Show:
             lines_per_second=round(since["lines"] / took, 2),
             deliveries_per_second=round(since["deliveries"] / took, 1),
             latency_ms=_latency(self._since_row, self._slowest_since_row),
-            cpu_percent=cpu,
+            cpu_percent=_percent(cpu_before, self._cpu_at_row, took),
             rss_kb=rss,
             rss_kb_per_client=per_client(rss, self._memory.before, connected),
             slow_readers=self._stage.slow_readers(),
@@ -234,7 +235,8 @@ class Show:
     def _facts(self, started: str) -> Facts:
         verdicts = [company.verdict or Verdict(0, 0, 0, 0, ["a process did not answer"]) for company in self._companies]
         wrong = {
-            name: sum(getattr(one, name) for one in verdicts) for name in ("lost", "duplicated", "disordered", "altered")
+            name: sum(getattr(one, name) for one in verdicts)
+            for name in ("lost", "duplicated", "disordered", "altered")
         }
         errors = self._errors()
         if self._server_ended:
@@ -242,7 +244,10 @@ class Show:
         complete = self._stopping or self._most_connected == self._plan.clients
         return Facts(
             verdict=verdict(self._counts["lines"], **wrong),
-            ok=complete and not errors and not any(wrong.values()) and all(company.verdict for company in self._companies),
+            ok=complete
+            and not errors
+            and not any(wrong.values())
+            and all(company.verdict for company in self._companies),
             interrupted=self._stopping,
             clients=self._plan.clients,
             connected=self._most_connected,
@@ -253,7 +258,7 @@ class Show:
             deliveries_per_second=round(self._counts["deliveries"] / (self._talk_seconds or 1), 1),
             rss_kb_per_client=per_client(self._memory.full, self._memory.before, self._most_connected),
             memory_kb=self._memory,
-            cpu_percent=round(sum(self._cpu) / len(self._cpu), 1) if self._cpu else None,
+            cpu_percent=self._cpu_percent,
             slow_readers=self._stage.slow_readers(),
             connect_seconds=round(self._connect_seconds, 2),
             talk_seconds=round(self._talk_seconds, 2),
@@ -272,6 +277,11 @@ class Show:
         )
 
 
+def _percent(before: float | None, after: float | None, took: float) -> float | None:
+    """CPU seconds as percent of one core."""
+    return None if before is None or after is None else round(100 * (after - before) / took, 1)
+
+
 def _latency(histogram: HdrHistogram, slowest_us: int) -> Latency | None:
     if not histogram.get_total_count():
         return None
@@ -285,5 +295,7 @@ def _histogram(histogram: HdrHistogram) -> list[tuple[float, int]]:
     """In steps that a picture can show: eight for each doubling."""
     steps: collections.Counter[int] = collections.Counter()
     for item in histogram.get_recorded_iterator():
-        steps[math.ceil(math.log2(item.value_iterated_to / 1000) * _STEPS_PER_DOUBLING)] += item.count_added_in_this_iter_step
+        steps[math.ceil(math.log2(item.value_iterated_to / 1000) * _STEPS_PER_DOUBLING)] += (
+            item.count_added_in_this_iter_step
+        )
     return [(round(2 ** (step / _STEPS_PER_DOUBLING), 4), count) for step, count in sorted(steps.items())]

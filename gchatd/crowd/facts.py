@@ -103,3 +103,8 @@ def verdict(lines: int, lost: int, duplicated: int, disordered: int, altered: in
     if words:
         return ", ".join(words)
     return "nothing lost" if lines else "nothing was said"
+
+
+def as_json(facts: Facts) -> bytes:
+    """All of it, for people and programs."""
+    return msgspec.json.format(msgspec.json.encode(facts)) + b"\n"

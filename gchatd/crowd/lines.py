@@ -9,10 +9,56 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-FIRST_NAMES: Final = (
-    "ada alan ann bela bob carl dora edna emil fay finn gus hal ida ines ivan jo kay ken lea leo liv lou mae max mia nell "
-    "nils nora olga otto pam paul ray rosa ruth sam sven tess theo tom uma vera vic wes willa yan zoe"
-).split()
+FIRST_NAMES: Final = [
+    "ada",
+    "alan",
+    "ann",
+    "bela",
+    "bob",
+    "carl",
+    "dora",
+    "edna",
+    "emil",
+    "fay",
+    "finn",
+    "gus",
+    "hal",
+    "ida",
+    "ines",
+    "ivan",
+    "jo",
+    "kay",
+    "ken",
+    "lea",
+    "leo",
+    "liv",
+    "lou",
+    "mae",
+    "max",
+    "mia",
+    "nell",
+    "nils",
+    "nora",
+    "olga",
+    "otto",
+    "pam",
+    "paul",
+    "ray",
+    "rosa",
+    "ruth",
+    "sam",
+    "sven",
+    "tess",
+    "theo",
+    "tom",
+    "uma",
+    "vera",
+    "vic",
+    "wes",
+    "willa",
+    "yan",
+    "zoe",
+]
 
 SENTENCES: Final = (
     "has anybody seen the lighthouse lately?",

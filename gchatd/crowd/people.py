@@ -234,6 +234,8 @@ class Crowd:
         person.named = True
         self._named += 1
         self._came += 1
+        if self._came == self._people_wanted:
+            self._report_at = 0  # all are in
         if person.since:
             person.since = time.monotonic_ns()
         if person.own is not None:

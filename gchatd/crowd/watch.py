@@ -22,7 +22,6 @@ class Watch:
         self._process: psutil.Process | None = None
         try:
             self._process = psutil.Process(pid) if pid is not None else None
-            self.cpu_percent()  # from here on
         except psutil.Error:
             pass
 
@@ -33,12 +32,13 @@ class Watch:
         except psutil.Error:
             return None
 
-    def cpu_percent(self) -> float | None:
-        """Percent of one core since this was last asked."""
+    def cpu_seconds(self) -> float | None:
+        """CPU time that it has had so far."""
         try:
-            return self._process.cpu_percent(None) if self._process is not None else None
+            times = self._process.cpu_times() if self._process is not None else None
         except psutil.Error:
             return None
+        return times.user + times.system if times is not None else None
 
 
 def machine() -> dict[str, str | int]:
