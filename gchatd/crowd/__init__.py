@@ -4,7 +4,7 @@ The server never imports this but for its command line (this file), and nothing 
 demo needs (requirements-crowd.txt) before it is asked for: see `missing_packages`.
 
     __init__.py    arguments, and the order of things          people.py    the simulated people, a process of them
-    plan.py        how many, in how many processes             checking.py  did everybody hear every line, once, in order?
+    plan.py        how many, in how many processes             checking.py  did all hear every line, once, in order?
     where.py       on this machine, or may it leave it?        lines.py     what they say
     stage.py       the server (guard.py ends it)               messages.py  what the processes tell each other
     conduct.py     a run (troupe.py: its processes)            watch.py     the server's memory and CPU

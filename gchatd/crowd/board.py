@@ -1,4 +1,4 @@
-"""The board that shows how the crowd does while it lasts, and the table in the end. Knows what to show, not how it came about.
+"""The board that shows how the crowd does while it lasts, and the table in the end. Knows how things look, no more.
 
 On a terminal: progress bars and a table that change in place. Elsewhere: a line a second.
 """
@@ -127,9 +127,9 @@ def _cells(row: Row) -> list[tuple[str, str]]:
         ("connected", number(row.connected)),
         ("lines/s", number(row.lines_per_second, digits=1)),
         ("deliveries/s", number(row.deliveries_per_second)),
-        ("latency p50", ms(late and late.p50)),
-        ("p99", ms(late and late.p99)),
-        ("max", ms(late and late.max)),
+        ("latency p50", ms(late.p50 if late else None)),
+        ("p99", ms(late.p99 if late else None)),
+        ("max", ms(late.max if late else None)),
         ("server CPU", number(row.cpu_percent, "%")),
         ("memory", number(row.rss_kb and row.rss_kb / 1024, "MB", 1)),
         ("per client", number(row.rss_kb_per_client, "KB", 1)),
@@ -140,10 +140,9 @@ def _cells(row: Row) -> list[tuple[str, str]]:
 
 def _table(row: Row) -> Padding:
     grid = Table.grid(padding=(0, 2))
-    for style in ("bright_black", "bold", "bright_black", "bold", "bright_black", "bold"):
-        grid.add_column(
-            style=style, justify="right" if style == "bold" else "left", min_width=9 if style == "bold" else 12
-        )
+    for _ in range(3):
+        grid.add_column(style="bright_black", min_width=12)
+        grid.add_column(style="bold", min_width=9, justify="right")
     cells = _cells(row)
     columns = [cells[:3], cells[3:6], cells[6:9]]
     for three in zip(*columns, strict=True):

@@ -1,7 +1,7 @@
 """Whether everybody heard every line, once and in order. Knows no sockets and no clock.
 
-All who only listen are sent the same bytes. So one copy of them is kept, the stream, which is checked line by line as it
-grows, and a listener is no more than a position in it: what they hear next must be what stands there. That is one
+All who only listen are sent the same bytes. So one copy of them is kept, the stream, which is checked line by line as
+it grows, and a listener is no more than a position in it: what they hear next must be what stands there. That is one
 comparison for each delivery instead of taking each apart, which is what lets one process check 90,000 a second.
 Those who hear something else (talkers, who do not hear themselves; whoever was sent something wrong) are checked line
 by line, each against what they should hear next of every talker.

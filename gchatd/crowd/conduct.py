@@ -44,6 +44,7 @@ HURRY_SECONDS: Final = 3.0
 """The same, for those who have pressed Ctrl-C."""
 
 _TURN = 0.1
+_EARLY, _LATE = 0.02, 0.6  # seconds: a row ends with a sample, so that its rates are those of whole samples
 _STEPS_PER_DOUBLING = 8
 
 
@@ -72,7 +73,7 @@ class Show:
         self._cpu_at_row = self._watch.cpu_seconds()
         self._cpu_percent: float | None = None  # while people talked
         self._most_connected = 0
-        self._began = self._row_at = time.monotonic()
+        self._began = self._row_at = self._sampled_at = self._row_sampled_at = time.monotonic()
         self._connect_seconds = self._talk_began = self._talk_seconds = 0.0
 
     def stop(self) -> None:
@@ -88,7 +89,7 @@ class Show:
             self._companies = gather(self._plan, self._stage, secrets.token_hex(2), not self._own_server)
             for company in self._companies:
                 self._selector.register(company, selectors.EVENT_READ, company)
-            self._began = self._row_at = time.monotonic()
+            self._began = self._row_at = self._sampled_at = self._row_sampled_at = time.monotonic()
             self._connect()
             if not self._over():
                 self._talk()
@@ -105,7 +106,7 @@ class Show:
     def _connect(self) -> None:
         progress_at, before = time.monotonic(), 0
         while not self._over() and time.monotonic() < progress_at + STALL_SECONDS:
-            self._turn(0.25)
+            self._turn(0.1)
             connected = self._connected()
             if connected != before:
                 progress_at, before = time.monotonic(), connected
@@ -119,16 +120,16 @@ class Show:
     def _talk(self) -> None:
         self._phase = "talking"
         self._row(time.monotonic())
-        cpu = self._cpu_at_row
+        cpu = self._watch.cpu_seconds()
         plan = self._plan
         began = self._talk_began = time.monotonic()
         for company in self._companies:
             company.order(Talk(time.monotonic_ns() + 50_000_000, plan.seconds, plan.rate, plan.churn))
         while not self._over() and time.monotonic() < began + plan.seconds + 0.05:
             self._turn(1.0)
-        self._talk_seconds = min(time.monotonic() - began, plan.seconds)
-        self._row(time.monotonic())
-        self._cpu_percent = _percent(cpu, self._cpu_at_row, time.monotonic() - began)
+        took = time.monotonic() - began
+        self._talk_seconds = min(took, plan.seconds)
+        self._cpu_percent = _percent(cpu, self._watch.cpu_seconds(), took)
 
     def _count(self) -> None:
         """Find out whether everybody has heard everything."""
@@ -179,11 +180,13 @@ class Show:
                 self._server_ended = True
                 self._selector.unregister(key.fileobj)
         now = time.monotonic()
-        if now >= self._row_at + row_seconds:
+        sampled = self._sampled_at - self._row_sampled_at
+        if sampled > row_seconds - _EARLY or now > self._row_at + row_seconds + _LATE:
             self._row(now)
         self._board.tick(now - self._talk_began if self._talk_began else None)
 
     def _take(self, sample: Sample) -> None:
+        self._sampled_at = max(self._sampled_at, sample.at / 1e9)
         self._counts += collections.Counter(
             came=sample.came, left=sample.left, lines=sample.lines, deliveries=sample.deliveries
         )
@@ -195,7 +198,8 @@ class Show:
 
     def _row(self, now: float) -> None:
         took = max(now - self._row_at, 1e-3)
-        self._row_at = now
+        sampled = self._sampled_at - self._row_sampled_at or took
+        self._row_at, self._row_sampled_at = now, self._sampled_at
         since = self._counts - self._counted
         self._counted = self._counts.copy()
         cpu_before, self._cpu_at_row = self._cpu_at_row, self._watch.cpu_seconds()
@@ -204,8 +208,8 @@ class Show:
             at=round(now - self._began, 3),
             phase=self._phase,
             connected=connected,
-            lines_per_second=round(since["lines"] / took, 2),
-            deliveries_per_second=round(since["deliveries"] / took, 1),
+            lines_per_second=round(since["lines"] / sampled, 2),
+            deliveries_per_second=round(since["deliveries"] / sampled, 1),
             latency_ms=_latency(self._since_row, self._slowest_since_row),
             cpu_percent=_percent(cpu_before, self._cpu_at_row, took),
             rss_kb=rss,
@@ -234,20 +238,16 @@ class Show:
 
     def _facts(self, started: str) -> Facts:
         verdicts = [company.verdict or Verdict(0, 0, 0, 0, ["a process did not answer"]) for company in self._companies]
-        wrong = {
-            name: sum(getattr(one, name) for one in verdicts)
-            for name in ("lost", "duplicated", "disordered", "altered")
-        }
+        kinds = ("lost", "duplicated", "disordered", "altered")
+        wrong = {kind: sum(getattr(one, kind) for one in verdicts) for kind in kinds}
         errors = self._errors()
         if self._server_ended:
             errors[f"the server ended: {self._stage.last_words()}"] += 1
         complete = self._stopping or self._most_connected == self._plan.clients
+        answered = all(company.verdict for company in self._companies)
         return Facts(
             verdict=verdict(self._counts["lines"], **wrong),
-            ok=complete
-            and not errors
-            and not any(wrong.values())
-            and all(company.verdict for company in self._companies),
+            ok=complete and answered and not errors and not any(wrong.values()),
             interrupted=self._stopping,
             clients=self._plan.clients,
             connected=self._most_connected,
@@ -295,7 +295,6 @@ def _histogram(histogram: HdrHistogram) -> list[tuple[float, int]]:
     """In steps that a picture can show: eight for each doubling."""
     steps: collections.Counter[int] = collections.Counter()
     for item in histogram.get_recorded_iterator():
-        steps[math.ceil(math.log2(item.value_iterated_to / 1000) * _STEPS_PER_DOUBLING)] += (
-            item.count_added_in_this_iter_step
-        )
+        step = math.ceil(math.log2(item.value_iterated_to / 1000) * _STEPS_PER_DOUBLING)
+        steps[step] += item.count_added_in_this_iter_step
     return [(round(2 ** (step / _STEPS_PER_DOUBLING), 4), count) for step, count in sorted(steps.items())]

@@ -6,13 +6,13 @@ from typing import Literal
 
 import msgspec
 
-from .plan import Plan  # noqa: TC001: msgspec reads the types
+from .plan import Plan  # noqa: TC001 (msgspec reads the types)
 
 Phase = Literal["connecting", "talking", "counting", "leaving"]
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """From when a line was due to be said until it was heard, in milliseconds; `max` is exact, the others to 3 digits."""
+    """From when a line was due to be said until it was heard, in ms; `max` is exact, the others to three digits."""
 
     p50: float
     p90: float

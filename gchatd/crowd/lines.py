@@ -1,7 +1,7 @@
 """What the simulated people are called and what they say, and how a line that was heard is told from others' lines.
 
-Every line can be made again from who says it, which of their lines it is, and when it was due; so whoever hears one knows
-whether it is whole. Knows no sockets, and nothing of what was heard before.
+Every line can be made again from who says it, which of their lines it is, and when it was due; so whoever hears one
+knows whether it is whole. Knows no sockets, and nothing of what was heard before.
 """
 
 from __future__ import annotations
@@ -9,56 +9,10 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-FIRST_NAMES: Final = [
-    "ada",
-    "alan",
-    "ann",
-    "bela",
-    "bob",
-    "carl",
-    "dora",
-    "edna",
-    "emil",
-    "fay",
-    "finn",
-    "gus",
-    "hal",
-    "ida",
-    "ines",
-    "ivan",
-    "jo",
-    "kay",
-    "ken",
-    "lea",
-    "leo",
-    "liv",
-    "lou",
-    "mae",
-    "max",
-    "mia",
-    "nell",
-    "nils",
-    "nora",
-    "olga",
-    "otto",
-    "pam",
-    "paul",
-    "ray",
-    "rosa",
-    "ruth",
-    "sam",
-    "sven",
-    "tess",
-    "theo",
-    "tom",
-    "uma",
-    "vera",
-    "vic",
-    "wes",
-    "willa",
-    "yan",
-    "zoe",
-]
+FIRST_NAMES: Final = (
+    "ada alan ann bela bob carl dora edna emil fay finn gus hal ida ines ivan jo kay ken lea leo liv lou mae max mia "
+    "nell nils nora olga otto pam paul ray rosa ruth sam sven tess theo tom uma vera vic wes willa yan zoe"
+).split()
 
 SENTENCES: Final = (
     "has anybody seen the lighthouse lately?",

@@ -53,6 +53,7 @@ Order = Come | Talk | Hush | Account | Leave
 class Sample(msgspec.Struct, tag=True, frozen=True):
     """From a process of the crowd, a few times a second. What is not "now" is counted since the sample before."""
 
+    at: int  # CLOCK_MONOTONIC, nanoseconds
     connected: int  # now
     came: int
     left: int

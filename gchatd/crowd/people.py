@@ -1,4 +1,4 @@
-"""The simulated people: one process of them, on one epoll loop. Takes orders on standard input, reports on standard output.
+"""The simulated people: one process of them, on one epoll loop. Orders on standard input, reports on standard output.
 
 Run as `python -m gchatd.crowd.people`. No gevent here: a delivery must cost a few microseconds, so what happens for
 each is one `recv` and one comparison (checking.py). It ends when its standard input does, and talks to the one address
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 REPORT_NS: Final = 250_000_000
 """How often it reports."""
 
+ARRIVING_REPORT_NS: Final = 50_000_000
+"""The same, while people come in: so that the server's memory is told for as many as there are."""
+
 LATE_BITS: Final = 13
 """Latencies are gathered in steps of 2**13 ns, 8 us, before they go into the histogram (1 us each there)."""
 
@@ -44,7 +47,7 @@ KNOCKING: Final = 3000
 """People of all processes that may be on their way in: a listener's backlog is 4,096 at most on many a system."""
 
 PER_SOURCE: Final = 1000
-"""Connections from each of loopback's addresses. A pair of addresses has 28,232 ports, and hanging up keeps one a minute."""
+"""Connections from each of loopback's addresses: two share 28,232 ports, and who hangs up keeps one for a minute."""
 
 LEAVER_PATIENCE_NS: Final = 5_000_000_000
 """Who leaves must have heard what was due so long ago."""
@@ -78,20 +81,20 @@ class Crowd:
         self._come = come
         self._script = Script(come.tag, come.tagged_names)
         self._stream = Stream(self._script, come.talkers)
-        self._family, _, _, _, self._address = socket.getaddrinfo(
-            come.host, come.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-        )[0]
+        found = socket.getaddrinfo(come.host, come.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        self._family: socket.AddressFamily = found[0][0]
+        self._address = found[0][4]
         self._loop = select.epoll()
         self._people: dict[int, Person] = {}  # by file descriptor
         self._talkers: dict[int, Person] = {}
         self._leavers: list[Person] = []  # those who may leave, for others to come: plain listeners but the first
         self._gone: list[Person] = []  # whom the server hung up on
-        self._random = random.Random(come.process)  # noqa: S311: a coin, not a key
+        self._random = random.Random(come.process)
         self._began = time.monotonic_ns()
         self._people_wanted = len(range(come.process, come.clients, come.processes))
         self._next_number = come.process
         self._stays = next(n for n in itertools.count(come.process, come.processes) if n >= come.talkers)
-        self._knocked = self._named = self._came = self._left = 0
+        self._knocked = self._named = self._came = self._left = self._came_first = 0
         self._talk: Talk | None = None
         self._next_line = 0
         self._churned = 0
@@ -115,31 +118,34 @@ class Crowd:
                 person = people.get(fd)
                 if person is None:
                     if fd == 0:
-                        more = os.read(0, 1 << 20)
-                        if not more:
+                        if not (more := os.read(0, 1 << 20)):
                             return
                         *lines, orders = (orders + more).split(b"\n")
                         for line in lines:
                             self._obey(msgspec.json.decode(line, type=Order))
-                    continue  # somebody who left in this very turn
-                try:
-                    data = person.read(_PIECE)
-                except BlockingIOError:
-                    continue
-                except OSError as error:
-                    self._lose(person, error.strerror or str(error))
-                    continue
-                if not data:
-                    self._lose(person, "the server hung up")
-                elif person.named:
-                    hear(person, data, clock())
-                else:
-                    self._introduce(person, data)
+                elif data := self._read(person):
+                    if person.named:
+                        hear(person, data, clock())
+                    else:
+                        self._introduce(person, data)
             now = clock()
             self._say_what_is_due(now)
             self._come_and_go(now)
             if now >= self._report_at:
                 self._report(now)
+
+    def _read(self, person: Person) -> bytes:
+        """Give what somebody was sent; nothing, if there is nothing any more."""
+        try:
+            data = person.read(_PIECE)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            self._lose(person, error.strerror or str(error))
+            return b""
+        if not data:
+            self._lose(person, "the server hung up")
+        return data
 
     def _patience(self) -> float:
         """Seconds until there is something to do, in whole milliseconds and not too long: epoll would wait longer."""
@@ -156,19 +162,20 @@ class Crowd:
             case Talk():
                 self._talk = order
                 self._next_line = self._my_line(0)
+                self._report_at = order.start  # so that a second of reports is a second of lines
             case Hush():
                 self._hushed = True
                 self._talk = None
                 self._knocked = self._people_wanted
-                self._report_at = 0
+                self._report_at = time.monotonic_ns()
             case Account(said):
                 self._all_said = said
-                self._report_at = 0
+                self._report_at = time.monotonic_ns()
             case Leave():
                 self._tell(self._verdict())
                 for person in list(self._people.values()):
                     self._hang_up(person)
-                self._report_at = 0
+                self._report_at = time.monotonic_ns()
             case Come():
                 raise ValueError("they have come already")
 
@@ -234,8 +241,10 @@ class Crowd:
         person.named = True
         self._named += 1
         self._came += 1
-        if self._came == self._people_wanted:
-            self._report_at = 0  # all are in
+        if not person.since:
+            self._came_first += 1
+            if self._came_first == self._people_wanted:
+                self._report_at = time.monotonic_ns()  # all are in
         if person.since:
             person.since = time.monotonic_ns()
         if person.own is not None:
@@ -326,6 +335,7 @@ class Crowd:
         if said is not None:
             behind = sum(self._stream.missed(one, said) > one.lost + len(one.missing) for one in self._people.values())
         sample = Sample(
+            at=now,
             connected=self._named,
             came=self._came,
             left=self._left,
@@ -344,10 +354,11 @@ class Crowd:
             self._late.reset()
         self._came = self._left = self._lines = 0
         self._stream.trim(self._people.values(), now)
-        self._report_at = now + REPORT_NS
+        every = REPORT_NS if self._came_first == self._people_wanted else ARRIVING_REPORT_NS
+        self._report_at = max(self._report_at + every, now)
 
     def _verdict(self) -> Verdict:
-        lost, examples = self._lost, []
+        lost, examples = self._lost, list[str]()
         for person in [*self._people.values(), *self._gone]:
             missed = self._stream.missed(person, self._all_said or [0] * self._come.talkers)
             if missed and person.named:

@@ -25,7 +25,7 @@ SPARE_FILES: Final = 100
 """Descriptors that a process needs for itself: libraries, the database, logs, pipes."""
 
 CLIENT_KB: Final = 64
-"""Memory that one client may take at both ends, the kernel's and the simulated person's included, with room to spare."""
+"""Memory that one client may take with both its ends, the kernel's included, with room to spare."""
 
 CLIENTS_A_CORE: Final = 10_000
 """One process of the crowd is enough for so many, if there are cores for more: measured, 18,000 take half a core."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 if TYPE_CHECKING:
@@ -17,11 +18,20 @@ if TYPE_CHECKING:
     from .facts import Facts, Row
 
 SIZE: Final = (5.0, 3.2)
-"""Inches: about as many CSS pixels wide (72 to the inch) as a telephone shows, so that there the letters keep their size."""
+"""Inches: at 72 to the inch as wide as a telephone shows, so that there the letters keep their size."""
 
 SUMMARY_SIZE: Final = (11.0, 6.4)
 SUMMARY_DPI: Final = 110
 PNG_DPI: Final = 160
+
+
+_BESIDE_TITLE: Final[dict[str, Any]] = {
+    "loc": "lower right",
+    "bbox_to_anchor": (1.02, 0.985),
+    "ncols": 3,
+    "handlelength": 1.1,
+    "columnspacing": 1.1,
+}
 
 
 class Colours(NamedTuple):
@@ -55,8 +65,7 @@ def png(name: str, facts: Facts, theme: str) -> bytes:
 def summary_png(facts: Facts, theme: str) -> bytes:
     """Draw four of PLOTS in one wide picture."""
     with mpl.rc_context(_style(THEMES[theme])):
-        figure = Figure(figsize=SUMMARY_SIZE, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.14, h_pad=0.14)  # type: ignore[union-attr]
+        figure = Figure(figsize=SUMMARY_SIZE, layout=ConstrainedLayoutEngine(w_pad=0.14, h_pad=0.14))
         for place, name in enumerate(("connections", "deliveries", "latency", "memory"), start=1):
             PLOTS[name](figure.add_subplot(2, 2, place), facts, THEMES[theme])
         return _save(figure, "png", dpi=SUMMARY_DPI)
@@ -77,7 +86,7 @@ def _save(figure: Figure, kind: str, **how: float) -> bytes:
     return out.getvalue()
 
 
-def _style(colours: Colours) -> dict[str, object]:
+def _style(colours: Colours) -> Any:
     return {
         "font.family": "DejaVu Sans",  # matplotlib brings it along
         "font.size": 11,
@@ -141,7 +150,7 @@ def _latency(axes: Axes, facts: Facts, colours: Colours) -> None:
     dots = _dots([row for row in facts.samples if row.latency_ms is not None])
     for name, colour in (("max", colours.second), ("p99", colours.first), ("p50", colours.third)):
         axes.plot(times, [getattr(late, name) for _, late in rows], color=colour, label=name, **dots)  # type: ignore[arg-type]
-    axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.985), ncols=3, handlelength=1.1, columnspacing=1.1)
+    axes.legend(**_BESIDE_TITLE)
     _over_time(axes, facts, colours, "Latency", "ms, from when a line was due")
 
 
@@ -151,16 +160,14 @@ def _histogram(axes: Axes, facts: Facts, colours: Colours) -> None:
     lefts = [up / width for up, _ in steps]
     widths = [up - left for (up, _), left in zip(steps, lefts, strict=True)]
     shares = [100 * count / total for _, count in steps]
-    axes.bar(
-        lefts, shares, widths, align="edge", color=colours.first, alpha=0.85, edgecolor=colours.paper, linewidth=0.8
-    )
+    axes.bar(lefts, shares, widths, align="edge", color=colours.first, edgecolor=colours.paper, linewidth=0.8)
     axes.set_xscale("log")
     if steps:
-        axes.set_xlim(min(lefts) / 1.3, max(up for up, _ in steps) * 1.3)
+        axes.set_xlim(min(lefts) / 1.3, max(up for up, _ in steps) * 1.9)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(FuncFormatter(_few_minor(lefts)))
     axes.tick_params(axis="x", which="minor", labelsize=10.5, labelcolor=colours.faint)
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.set_title("How late lines arrive")
     axes.set_xlabel("ms, from when a line was due")
     axes.set_ylabel("% of deliveries")
@@ -172,7 +179,7 @@ def _histogram(axes: Axes, facts: Facts, colours: Colours) -> None:
             axes.axvline(value, color=colours.second, linewidth=1.4)
             gap = 0.96 if side == "right" else 1.04
             axes.text(
-                value * gap, top * 1.2, f"{name} {value:.3g}", color=colours.second, ha=side, va="top", fontsize=10.5
+                value * gap, top * 1.2, f"{name} {value:.3g}", color=colours.ink, ha=side, va="top", fontsize=10.5
             )
 
 
@@ -193,18 +200,25 @@ def _memory(axes: Axes, facts: Facts, colours: Colours) -> None:
         if rows:
             heights = [(row.rss_kb or 0) / 1024 for row in rows]
             axes.plot([row.connected for row in rows], heights, "o", color=colour, markersize=4.5, label=label)
-    axes.legend(loc="upper left", handlelength=1.1)
-    axes.set_title("The server's memory")
+    axes.legend(**_BESIDE_TITLE)
+    axes.set_title("Memory")
     axes.set_xlabel("people connected")
-    axes.set_ylabel("MB resident")
+    axes.set_ylabel("MB resident, the server")
     axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axes.set_xlim(-0.03 * facts.clients, 1.04 * facts.clients)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.12)
     if facts.rss_kb_per_client is not None:
         each = f"{facts.rss_kb_per_client:.1f} KB each"
         axes.text(0.98, 0.06, each, transform=axes.transAxes, ha="right", color=colours.ink, fontsize=11, weight="bold")
+
+
+def _cpu(axes: Axes, facts: Facts, colours: Colours) -> None:
+    rows = [(row.at, row.cpu_percent) for row in facts.samples if row.cpu_percent is not None]
+    axes.plot([at for at, _ in rows], [percent for _, percent in rows], color=colours.second)
+    axes.set_ylim(0, 100)
+    _over_time(axes, facts, colours, "CPU", "% of one core, the server", shade=True)
 
 
 PLOTS: Final[dict[str, Callable[[Axes, Facts, Colours], None]]] = {
@@ -212,6 +226,7 @@ PLOTS: Final[dict[str, Callable[[Axes, Facts, Colours], None]]] = {
     "deliveries": _deliveries,
     "latency": _latency,
     "histogram": _histogram,
+    "cpu": _cpu,
     "memory": _memory,
 }
 """The pictures by name, in the order of a report."""
@@ -233,7 +248,7 @@ def _over_time(axes: Axes, facts: Facts, colours: Colours, title: str, unit: str
     axes.set_ylabel(unit)
     axes.set_ylim(0, max(axes.get_ylim()[1] * 1.08, 1e-3))
     axes.set_xlim(0, max((row.at for row in facts.samples), default=1))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(_thousands))
     talking = [row.at for row in facts.samples if row.phase == "talking"]
     if shade and len(talking) > 1:

@@ -22,6 +22,7 @@ _SAYS: Final = {
     "deliveries": "Deliveries a second over time",
     "latency": "Latency percentiles over time",
     "histogram": "Histogram of latencies",
+    "cpu": "The server's CPU over time",
     "memory": "The server's memory against the people connected",
 }
 
@@ -42,8 +43,8 @@ def _page(facts: Facts) -> str:
         ("connected", f"{facts.connected:,}"),
         ("within", f"{facts.connect_seconds:.1f} s"),
         ("deliveries a second", number(facts.deliveries_per_second)),
-        ("latency p50", ms(late and late.p50)),
-        ("latency p99", ms(late and late.p99)),
+        ("latency p50", ms(late.p50 if late else None)),
+        ("latency p99", ms(late.p99 if late else None)),
         ("memory per client", number(facts.rss_kb_per_client, "KB", 1)),
     ]
     machine = [(name.replace("_mb", ", MB"), str(value)) for name, value in facts.machine.items()]

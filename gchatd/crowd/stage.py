@@ -1,4 +1,4 @@
-"""The server that the crowd goes to: one of our own, started for it, or one that was there. And what it says of itself."""
+"""The server that the crowd goes to: one of our own, started for it, or one that was there. And what it logs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Stage(Protocol):
 
 
 class OwnServer:
-    """A server for the crowd alone, on a port that was free. Its data are gone with it, however that happens (guard.py)."""
+    """A server for the crowd alone, on a port that was free. Its data go with it, however that happens (guard.py)."""
 
     host = "127.0.0.1"
 
@@ -172,7 +172,7 @@ def listener(port: int) -> int | None:
     """The process that listens on a port of this machine, if one may know."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port:
                 return connection.pid
     return None
 

@@ -22,7 +22,7 @@ class Company:
     """One process of people. It ends with us, however we end: it reads orders from a pipe that ends then."""
 
     def __init__(self, come: Come) -> None:
-        self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115: closed in `close`
+        self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (until `close`)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gchatd.crowd.people"],
             stdin=subprocess.PIPE,

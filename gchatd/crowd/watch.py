@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -20,10 +21,8 @@ class Watch:
 
     def __init__(self, pid: int | None) -> None:
         self._process: psutil.Process | None = None
-        try:
+        with contextlib.suppress(psutil.Error):
             self._process = psutil.Process(pid) if pid is not None else None
-        except psutil.Error:
-            pass
 
     def rss_kb(self) -> int | None:
         """Resident memory."""

@@ -47,7 +47,7 @@ def is_this_machine(host: str, family: int) -> bool:
 
 
 def ask_before_leaving(target: Target, allowed: bool, clients: str) -> None:
-    """Let nobody send a crowd to another machine by mistake. Raises ConfigError unless it is this one, or a person agrees.
+    """Let nobody send a crowd to another machine by mistake: ConfigError unless it is this one, or a person agrees.
 
     Asks on standard error, and waits for the answer; where nobody can answer, the answer is no.
     """
