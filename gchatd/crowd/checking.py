@@ -144,15 +144,16 @@ class Stream:
         self._skip(listener, start)
         if said is None:
             return
-        position = self._start_of.get(said[:2])
-        if position is None:
-            if said.number < self._next[said.talker] or self._lines:
-                self._arriving.add(listener)  # others are behind: wait until they have heard it too
-                return
-            position = self._whole
-        listener.position = position
-        before = bisect_right(self._ends, position)
-        listener.lost += sum(line.due >= listener.since for line in self._lines[:before])
+        position = self._start_of.get(said[:2], self._whole if not self._lines else None)
+        if position is not None:
+            listener.position = position
+            before = self._lines[: bisect_right(self._ends, position)]
+            listener.lost += sum(line.due >= listener.since for line in before)
+        elif listener.since:  # others are behind: wait until they have heard it too
+            self._arriving.add(listener)
+            return
+        else:  # the beginning was lost, by this one or by those before
+            self._be_alone(listener, [0] * len(self._next))
         hearing, listener.hearing = listener.hearing, []
         for data, now in hearing:
             self.hear(listener, data, now)

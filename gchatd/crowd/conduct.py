@@ -37,8 +37,11 @@ STALL_SECONDS: Final = 10.0
 COUNT_SECONDS: Final = 20.0
 """How long people may take to hear what is still on its way when the talk ends."""
 
-CALM_SECONDS: Final = 1.0
+CALM_SECONDS: Final = 10.0
 """How long the server may take to get calm before its memory is read."""
+
+CALM_PERCENT: Final = 10.0
+"""CPU that a calm server may take, in a quarter of a second."""
 
 HURRY_SECONDS: Final = 3.0
 """The same, for those who have pressed Ctrl-C."""
@@ -114,7 +117,7 @@ class Show:
                 break
         self._connect_seconds = progress_at - self._began
         self._most_connected = before
-        self._wait(CALM_SECONDS, lambda: False)
+        self._calm()
         self._memory.full = self._watch.rss_kb()
 
     def _talk(self) -> None:
@@ -146,7 +149,7 @@ class Show:
         patience = HURRY_SECONDS if self._stopping else COUNT_SECONDS
         self._wait(patience, lambda: all(sample is not None and sample.behind == 0 for sample in self._samples()))
         if self._talk_seconds:
-            self._wait(CALM_SECONDS, lambda: False)
+            self._calm()
             self._memory.talked = self._watch.rss_kb()
 
     def _leave(self) -> None:
@@ -156,7 +159,7 @@ class Show:
             company.order(Leave())
         self._wait(COUNT_SECONDS, lambda: all(company.verdict is not None for company in self._companies))
         self._wait(HURRY_SECONDS, lambda: self._connected() == 0)
-        self._wait(CALM_SECONDS, lambda: False)
+        self._calm()
         self._memory.left = self._watch.rss_kb()
         self._row(time.monotonic())
 
@@ -169,6 +172,16 @@ class Show:
         until = time.monotonic() + seconds
         while time.monotonic() < until and not done():
             self._turn(0.25)
+
+    def _calm(self) -> None:
+        """Wait until the server has nothing to do."""
+        until = time.monotonic() + (HURRY_SECONDS if self._stopping else CALM_SECONDS)
+        while time.monotonic() < until and not self._server_ended:
+            cpu, began = self._watch.cpu_seconds(), time.monotonic()
+            self._wait(0.25, lambda: False)
+            percent = _percent(cpu, self._watch.cpu_seconds(), time.monotonic() - began)
+            if percent is None or percent < CALM_PERCENT:
+                return
 
     def _turn(self, row_seconds: float) -> None:
         """Take in what there is, wait a moment if there is nothing, and note how things are every so often."""

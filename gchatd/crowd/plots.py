@@ -218,7 +218,7 @@ def _cpu(axes: Axes, facts: Facts, colours: Colours) -> None:
     rows = [(row.at, row.cpu_percent) for row in facts.samples if row.cpu_percent is not None]
     axes.plot([at for at, _ in rows], [percent for _, percent in rows], color=colours.second)
     axes.set_ylim(0, 100)
-    _over_time(axes, facts, colours, "CPU", "% of one core, the server", shade=True)
+    _over_time(axes, facts, colours, "CPU", "% of one core, the server")
 
 
 PLOTS: Final[dict[str, Callable[[Axes, Facts, Colours], None]]] = {

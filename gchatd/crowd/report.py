@@ -60,7 +60,7 @@ def _page(facts: Facts) -> str:
         plots="\n".join(_picture(name, facts) for name in plots.PLOTS),
         facts=_rows(summary(facts)),
         machine=_rows(machine),
-        command=_text(_command(facts)),
+        command=_command(facts),
     )
 
 
@@ -76,10 +76,11 @@ def _subtitle(facts: Facts) -> str:
 
 def _command(facts: Facts) -> str:
     plan = facts.plan
-    return (
-        f"python gchat.py crowd --clients {plan.clients} --talkers {plan.talkers} --rate {plan.rate:g} "
-        f"--seconds {plan.seconds:g} --ramp {plan.ramp:g} --style {plan.style}"
-    )
+    words = ["python gchat.py crowd"]
+    for name in ("clients", "talkers", "rate", "seconds", "ramp", "style"):
+        value = getattr(plan, name)
+        words.append(f"--{name} {value if isinstance(value, str) else format(value, 'g')}")
+    return " ".join(f'<span class="whole">{_text(word)}</span>' for word in words)
 
 
 def _picture(name: str, facts: Facts) -> str:
