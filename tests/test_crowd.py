@@ -13,6 +13,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from people import PATIENCE, ROOT, Person, Server, eventually
 
@@ -22,6 +23,7 @@ from gchatd.crowd import plan, where
 from gchatd.crowd.checking import ALONE, Listener, Stream
 from gchatd.crowd.facts import verdict
 from gchatd.crowd.lines import AlteredError, Said, Script
+from gchatd.crowd.stage import CrowdError, OwnServer
 from gchatd.errors import ConfigError
 
 SCRIPT = Script("ab12")
@@ -165,8 +167,11 @@ def test_when_it_is_killed_its_server_ends_and_nothing_stays(tmp_path):
     with Crowd("--clients", "50", "--seconds", "600", "--json", home=tmp_path) as show:
         port = int(show.shows(r"telnet 127\.0\.0\.1 (\d+)")[1])
         show.shows("talking")
+        others = psutil.Process(show.process.pid).children(recursive=True)
+        assert len(others) == 3  # the guard, its server, and a process of the crowd
         show.process.kill()
         eventually(lambda: not list(show.home.iterdir()))
+        eventually(lambda: not any(other.is_running() and other.status() != "zombie" for other in others))
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(("127.0.0.1", port))
 
@@ -200,6 +205,27 @@ def test_the_server_imports_nothing_of_what_only_the_crowd_needs(tmp_path):
         assert not modules & set(crowd.PACKAGES)
     finally:
         server.close()
+
+
+def program(path, text: str):
+    path.write_text(f"import sys, time\n{text}\n")
+    return path
+
+
+def test_slow_readers_are_counted_from_the_log_of_the_server(tmp_path):
+    line = "2026-11-22 21:19:24,001 INFO [telnet 127.0.0.3:51422 ann] left: slow reader: 262145 bytes wait"
+    text = f"print('one\\nport 7\\nthree', flush=True)\nsys.stderr.write({line!r} + '\\n')\ntime.sleep(600)"
+    server = OwnServer(program(tmp_path / "server.py", text))
+    try:
+        assert server.port == 7
+        eventually(lambda: server.read() and server.slow_readers() == 1)
+    finally:
+        server.close()
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path):
+    with pytest.raises(CrowdError, match="the server did not start: gchat: no disk"):
+        OwnServer(program(tmp_path / "server.py", "sys.stderr.write('gchat: no disk\\n')"))
 
 
 # What it is told.

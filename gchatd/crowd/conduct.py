@@ -121,13 +121,15 @@ class Show:
         self._memory.full = self._watch.rss_kb()
 
     def _talk(self) -> None:
+        plan = self._plan
+        start = time.monotonic_ns() + 100_000_000
+        for company in self._companies:
+            company.order(Talk(start, plan.seconds, plan.rate, plan.churn))
+        began = self._talk_began = start / 1e9  # the clock of time.monotonic
+        self._wait(1.0, lambda: self._sampled_at >= began)
         self._phase = "talking"
         self._row(time.monotonic())
         cpu = self._watch.cpu_seconds()
-        plan = self._plan
-        began = self._talk_began = time.monotonic()
-        for company in self._companies:
-            company.order(Talk(time.monotonic_ns() + 50_000_000, plan.seconds, plan.rate, plan.churn))
         while not self._over() and time.monotonic() < began + plan.seconds + 0.05:
             self._turn(1.0)
         took = time.monotonic() - began

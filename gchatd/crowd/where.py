@@ -21,19 +21,26 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def resolve(text: str) -> Target:
-    """Find out where `HOST:PORT` is. Raises ConfigError."""
+    """Find out where `HOST:PORT` is. Raises ConfigError.
+
+    Of several addresses of this machine that a name stands for (127.0.0.1 and ::1), it is one where somebody listens.
+    """
     try:
         address = Address.parse(text)
         if not address.port:
             raise ValueError("expected a port from 1 to 65535")
-        family, _, _, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except ValueError as error:  # UnicodeError is one: not the name of a host
         trouble = "not the name of a host" if isinstance(error, UnicodeError) else str(error)
         raise ConfigError(f"--connect {text}: {trouble}") from None
     except OSError as error:
         raise ConfigError(f"--connect {text}: {(error.strerror or str(error)).lower()}") from None
-    host = str(where[0])
-    return Target(str(address), host, address.port, is_this_machine(host, family))
+    hosts = {str(where[0]): family for family, _, _, _, where in found}
+    elsewhere = [host for host, family in hosts.items() if not is_this_machine(host, family)]
+    if elsewhere:
+        return Target(str(address), elsewhere[0], address.port, here=False)
+    host = next((host for host in hosts if _answers(host, address.port)), next(iter(hosts)))
+    return Target(str(address), host, address.port, here=True)
 
 
 def is_this_machine(host: str, family: int) -> bool:
@@ -43,6 +50,14 @@ def is_this_machine(host: str, family: int) -> bool:
             probe.bind((host, 0))
         except OSError:
             return False
+    return True
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
+        return False
     return True
 
 
