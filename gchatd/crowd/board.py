@@ -5,6 +5,7 @@ On a terminal: progress bars and a table that change in place. Elsewhere: a line
 
 from __future__ import annotations
 
+import math
 import time
 from typing import IO, TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 REFRESH_SECONDS: Final = 0.2
 UNKNOWN: Final = "–"
 _BAR = 36
+_WIDE = 78  # columns of a terminal on which three columns of figures fit
 
 
 class Board:
@@ -31,6 +33,7 @@ class Board:
         self._plan = plan
         self._console = Console(file=stream, highlight=False)
         self._lines = not self._console.is_terminal
+        self._columns = 3 if self._console.width >= _WIDE else 2
         self._row: Row | None = None
         self._shown_at = 0.0
         self._progress = Progress(
@@ -58,7 +61,7 @@ class Board:
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Board:
-        self._console.print(self._title, soft_wrap=True)
+        self._console.print(self._title)
         if not self._lines:
             self._live.start(refresh=True)
         return self
@@ -84,13 +87,15 @@ class Board:
         if self._row is None or self._lines or now < self._shown_at + REFRESH_SECONDS:
             return
         self._shown_at = now
-        self._live.update(Group("", self._progress, "", _table(self._row), _hint(self._row)), refresh=True)
+        self._live.update(
+            Group("", self._progress, "", _table(self._row, self._columns), _hint(self._row)), refresh=True
+        )
 
     def print_result(self, facts: Facts) -> None:
         """Print what happened."""
         self._console.print(_result(facts))
         style = "bold green" if facts.ok else "bold red"
-        self._console.print(Text(verdict_line(facts), style=style), soft_wrap=True)
+        self._console.print(Text(verdict_line(facts), style=style), soft_wrap=self._lines)
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -127,29 +132,30 @@ def _cells(row: Row) -> list[tuple[str, str]]:
         ("connected", number(row.connected)),
         ("lines/s", number(row.lines_per_second, digits=1)),
         ("deliveries/s", number(row.deliveries_per_second)),
+        ("errors", number(row.errors)),
         ("latency p50", ms(late.p50 if late else None)),
         ("p99", ms(late.p99 if late else None)),
         ("max", ms(late.max if late else None)),
+        ("slow readers", number(row.slow_readers)),
         ("server CPU", number(row.cpu_percent, "%")),
         ("memory", number(row.rss_kb and row.rss_kb / 1024, "MB", 1)),
         ("per client", number(row.rss_kb_per_client, "KB", 1)),
-        ("slow readers", number(row.slow_readers)),
-        ("errors", number(row.errors)),
     ]
 
 
-def _table(row: Row) -> Padding:
+def _table(row: Row, columns: int) -> Padding:
     grid = Table.grid(padding=(0, 2))
-    for _ in range(3):
+    for _ in range(columns):
         grid.add_column(style="bright_black", min_width=12)
         grid.add_column(style="bold", min_width=9, justify="right")
     cells = _cells(row)
-    columns = [cells[:3], cells[3:6], cells[6:9]]
-    for three in zip(*columns, strict=True):
-        grid.add_row(*(word for cell in three for word in cell))
-    slow, errors = cells[9], cells[10]
-    red = "bold red" if row.errors else "bold"
-    grid.add_row(*slow, errors[0], Text(errors[1], style=red))
+    height = math.ceil(len(cells) / columns)
+    for line in range(height):
+        words: list[Text | str] = []
+        for name, value in cells[line::height]:
+            bad = name in ("slow readers", "errors") and value not in ("0", UNKNOWN)
+            words += [name, Text(value, style="bold red") if bad else value]
+        grid.add_row(*words)
     return Padding(grid, (0, 0, 0, 1))
 
 

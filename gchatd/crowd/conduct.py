@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .board import Board
     from .facts import Phase
-    from .messages import Sample
+    from .messages import Order, Sample
     from .plan import Plan
     from .stage import Stage
     from .troupe import Company
@@ -94,7 +94,7 @@ class Show:
                 self._selector.register(company, selectors.EVENT_READ, company)
             self._began = self._row_at = self._sampled_at = self._row_sampled_at = time.monotonic()
             self._connect()
-            if not self._over():
+            if self._most_connected and not self._over():
                 self._talk()
             self._count()
             self._leave()
@@ -116,15 +116,16 @@ class Show:
             if connected + sum(self._errors().values()) >= self._plan.clients:
                 break
         self._connect_seconds = progress_at - self._began
-        self._most_connected = before
+        if self._stopping:
+            self._order(Hush())  # nobody else comes
         self._calm()
+        self._most_connected = max(before, self._connected())
         self._memory.full = self._watch.rss_kb()
 
     def _talk(self) -> None:
         plan = self._plan
         start = time.monotonic_ns() + 100_000_000
-        for company in self._companies:
-            company.order(Talk(start, plan.seconds, plan.rate, plan.churn))
+        self._order(Talk(start, plan.seconds, plan.rate, plan.churn))
         began = self._talk_began = start / 1e9  # the clock of time.monotonic
         self._wait(1.0, lambda: self._sampled_at >= began)
         self._phase = "talking"
@@ -139,15 +140,13 @@ class Show:
     def _count(self) -> None:
         """Find out whether everybody has heard everything."""
         self._phase = "counting"
-        for company in self._companies:
-            company.order(Hush())
+        self._order(Hush())
         self._wait(HURRY_SECONDS, lambda: all(sample is not None and sample.hushed for sample in self._samples()))
         said = [0] * self._plan.talkers
         for sample in self._samples():
             for talker, lines in sample.said.items() if sample is not None else ():
                 said[talker] += lines
-        for company in self._companies:
-            company.order(Account(said))
+        self._order(Account(said))
         patience = HURRY_SECONDS if self._stopping else COUNT_SECONDS
         self._wait(patience, lambda: all(sample is not None and sample.behind == 0 for sample in self._samples()))
         if self._talk_seconds:
@@ -157,8 +156,7 @@ class Show:
     def _leave(self) -> None:
         self._row(time.monotonic())
         self._phase = "leaving"
-        for company in self._companies:
-            company.order(Leave())
+        self._order(Leave())
         self._wait(COUNT_SECONDS, lambda: all(company.verdict is not None for company in self._companies))
         self._wait(HURRY_SECONDS, lambda: self._connected() == 0)
         self._calm()
@@ -166,6 +164,10 @@ class Show:
         self._row(time.monotonic())
 
     # What goes on meanwhile.
+
+    def _order(self, order: Order) -> None:
+        for company in self._companies:
+            company.order(order)
 
     def _over(self) -> bool:
         return self._stopping or self._server_ended

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .messages import Account, Come, Hush, Leave, Report, Sample, Talk, Verdict
+from .messages import Come, Report, Sample, Verdict
 from .stage import CrowdError, environment
 
 if TYPE_CHECKING:
+    from .messages import Order
     from .plan import Plan
     from .stage import Stage
 
@@ -42,7 +43,7 @@ class Company:
     def fileno(self) -> int:
         return self._out.fileno()
 
-    def order(self, order: Come | Talk | Hush | Account | Leave) -> None:
+    def order(self, order: Order) -> None:
         """Raises CrowdError if the process is not there any more."""
         assert self._process.stdin is not None
         data = msgspec.json.encode(order) + b"\n"
