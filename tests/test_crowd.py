@@ -7,10 +7,12 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import psutil
@@ -179,12 +181,65 @@ def test_when_it_is_killed_its_server_ends_and_nothing_stays(tmp_path):
 def test_a_server_that_dies_is_reported(tmp_path):
     server = Server()
     with Crowd(
-        *("--clients", "20", "--seconds", "3", "--json", "--connect", f"127.0.0.1:{server.port}"), home=tmp_path
+        *("--clients", "20", "--seconds", "9", "--json", "--connect", f"127.0.0.1:{server.port}"), home=tmp_path
     ) as show:
         show.shows("talking")
         server.close()
         facts = show.reports(status=1)
     assert sum(facts["errors"].values()) == 20
+
+
+class Forger(threading.Thread):
+    """A chat server that is not to be trusted: to person 3 some lines come never, or twice, or altered."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._members: dict[socket.socket, str] = {}
+        self._lines = 0
+
+    def run(self) -> None:
+        waiting = [self._listener]
+        while waiting:
+            for sock in select.select(waiting, [], [])[0]:
+                if sock is self._listener:
+                    waiting.append(sock.accept()[0])
+                    waiting[-1].sendall(b"server: Input username.\r\n")
+                elif not (data := sock.recv(65536)):
+                    waiting.remove(sock)
+                    sock.close()
+                    self._members.pop(sock, None)
+                    if waiting == [self._listener]:
+                        waiting.remove(self._listener)
+                        self._listener.close()
+                else:
+                    self._take(sock, data.decode())
+
+    def _take(self, sock: socket.socket, text: str) -> None:
+        for line in text.splitlines():
+            if sock not in self._members:
+                self._members[sock] = line
+                sock.sendall(f"server: Your username is {line}.\r\n".encode())
+                continue
+            self._lines += 1
+            heard = f"{self._members[sock]} : {line}\r\n".encode()
+            forged = {5: b"", 8: 2 * heard, 11: heard.replace(b" : ", b" : not ")}.get(self._lines, heard)
+            for other, name in self._members.items():
+                if other is not sock:
+                    other.sendall(forged if "-3-" in name else heard)
+
+
+def test_what_a_server_does_wrong_is_found(tmp_path):
+    forger = Forger()
+    forger.start()
+    arguments = ("--clients", "20", "--talkers", "2", "--seconds", "1", "--rate", "20", "--json")
+    with Crowd(*arguments, "--connect", f"127.0.0.1:{forger.port}", home=tmp_path) as show:
+        facts = show.reports(status=1)
+    forger.join(PATIENCE)
+    assert facts["lines"] == 20
+    assert facts["verdict"] == "2 lost, 1 heard twice, 1 altered"
+    assert re.fullmatch(r"[a-z]+-3-[0-9a-f]{4} missed 2", facts["examples"][0])
 
 
 def test_the_server_imports_nothing_of_what_only_the_crowd_needs(tmp_path):

@@ -48,7 +48,7 @@ class Board:
             "connecting": self._progress.add_task("connecting", total=plan.clients, unit="people"),
             "talking": self._progress.add_task("talking", total=round(plan.seconds), unit="s"),
         }
-        churn = f", {plan.churn:.0%} come and go each second" if plan.churn else ""
+        churn = f", {100 * plan.churn:g} % come and go each second" if plan.churn else ""
         several = f" in {plan.processes} processes" if plan.processes > 1 else ""
         talkers = "one talks" if plan.talkers == 1 else f"{plan.talkers:,} talk"
         self._title = Text.assemble(

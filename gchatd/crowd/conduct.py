@@ -131,7 +131,7 @@ class Show:
         self._phase = "talking"
         self._row(time.monotonic())
         cpu = self._watch.cpu_seconds()
-        while not self._over() and time.monotonic() < began + plan.seconds + 0.05:
+        while not self._over() and self._connected() and time.monotonic() < began + plan.seconds + 0.05:
             self._turn(1.0)
         took = time.monotonic() - began
         self._talk_seconds = min(took, plan.seconds)

@@ -47,7 +47,10 @@ def _page(facts: Facts) -> str:
         ("latency p99", ms(late.p99 if late else None)),
         ("memory per client", number(facts.rss_kb_per_client, "KB", 1)),
     ]
-    machine = [(name.replace("_mb", ", MB"), str(value)) for name, value in facts.machine.items()]
+    machine = [
+        (name.replace("_mb", ", MB"), f"{value:,}" if isinstance(value, int) else value)
+        for name, value in facts.machine.items()
+    ]
     machine.append(("with", ", ".join(f"{name} {version}" for name, version in facts.versions.items())))
     verdict, more = facts.verdict, verdict_line(facts).removeprefix(facts.verdict)
     return string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -66,7 +69,7 @@ def _page(facts: Facts) -> str:
 
 def _subtitle(facts: Facts) -> str:
     plan = facts.plan
-    style = f", while {plan.churn:.0%} came and went each second" if plan.churn else ""
+    style = f", while {100 * plan.churn:g} % came and went each second" if plan.churn else ""
     talked = "one talked" if plan.talkers == 1 else f"{plan.talkers:,} talked"
     return (
         f"Simulated people in one room of a gchat server: {talked}, {plan.rate:g} lines a second in all, for "

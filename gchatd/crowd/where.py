@@ -39,7 +39,9 @@ def resolve(text: str) -> Target:
     elsewhere = [host for host, family in hosts.items() if not is_this_machine(host, family)]
     if elsewhere:
         return Target(str(address), elsewhere[0], address.port, here=False)
-    host = next((host for host in hosts if _answers(host, address.port)), next(iter(hosts)))
+    host = next(iter(hosts))
+    if len(hosts) > 1:
+        host = next((one for one in hosts if _answers(one, address.port)), host)
     return Target(str(address), host, address.port, here=True)
 
 
