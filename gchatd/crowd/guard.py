@@ -1,7 +1,7 @@
 """Keeps a server for as long as somebody holds the other end of its standard input, then ends it and removes its data.
 
-So nothing is left behind, however the one who started it ends. Run as `python -m gchatd.crowd.guard FOLDER COMMAND...`;
-prints the server's process id, then whatever the server prints.
+So nothing is left behind, however the one who started it ends. Run as `python -m gchatd.crowd.guard COMMAND...`:
+makes a folder, starts the server in it, and prints the server's process id, then whatever the server prints.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 
 PATIENCE_SECONDS = 10.0
 """How long the server may take to end."""
 
 
-def main(folder: str, *command: str) -> None:
+def main(*command: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    folder = tempfile.mkdtemp(prefix="gchat-crowd-")
     try:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_be_yourself, cwd=folder)
         os.write(1, f"{server.pid}\n".encode())

@@ -8,7 +8,6 @@ import re
 import select
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -66,13 +65,12 @@ class OwnServer:
 
     def __init__(self, program: Path) -> None:
         """Start it. Waits until it listens. Raises CrowdError."""
-        folder = tempfile.mkdtemp(prefix="gchat-crowd-")
         command = [sys.executable, str(program.resolve()), "serve", "--listen", f"{self.host}:0", "--data", "data"]
         # Who comes in is not shown the past: the crowd would hear lines twice.
         command += ["--set", "history.replay=0"]
         self._log, log = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gchatd.crowd.guard", folder, *command],
+            [sys.executable, "-m", "gchatd.crowd.guard", *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
