@@ -121,6 +121,14 @@ def test_a_crowd_of_200_talks_for_3_seconds_and_nothing_is_lost(tmp_path):
         assert (report / f"{name}-dark.png").exists()
 
 
+def test_it_does_not_matter_where_it_is_started(tmp_path):
+    (tmp_path / "gchatd").mkdir()
+    (tmp_path / "gchatd" / "__init__.py").write_text("raise SystemExit('not this one')")
+    (tmp_path / "config.ini").write_text("[server]\nlisten = nonsense\n")
+    with Crowd("--clients", "20", "--seconds", "0.5", "--json", home=tmp_path, cwd=tmp_path) as show:
+        assert show.reports()["verdict"] == "nothing lost"
+
+
 def test_people_come_and_go_and_nothing_is_lost(tmp_path):
     arguments = ("--clients", "200", "--seconds", "3", "--rate", "50", "--style", "churn", "--json")
     with Crowd(*arguments, home=tmp_path) as show:

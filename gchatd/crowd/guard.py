@@ -1,6 +1,6 @@
 """Keeps a server for as long as somebody holds the other end of its standard input, then ends it and removes its data.
 
-So nothing is left behind, however the one who started it ends. Run as `python -m gchatd.crowd.guard COMMAND...`:
+So nothing is left behind, however the one who started it ends. Run as `python -P -m gchatd.crowd.guard COMMAND...`:
 makes a folder, starts the server in it, and prints the server's process id, then whatever the server prints.
 """
 

@@ -1,6 +1,6 @@
 """The simulated people: one process of them, on one epoll loop. Orders on standard input, reports on standard output.
 
-Run as `python -m gchatd.crowd.people`. No gevent here: a delivery must cost a few microseconds, so what happens for
+Run as `python -P -m gchatd.crowd.people`. No gevent here: a delivery must cost a few microseconds, so what happens for
 each is one `recv` and one comparison (checking.py). It ends when its standard input does, and talks to the one address
 that it was told.
 """

@@ -26,6 +26,10 @@ ROOT: Final = Path(__file__).parent.parent.parent
 """Where `gchatd` can be imported from."""
 
 
+PYTHON: Final = (sys.executable, "-P", "-m")
+"""What runs a module of ours, and never one that happens to lie in the current folder."""
+
+
 class CrowdError(GchatError):
     """The show cannot go on. The text is one line that says why."""
 
@@ -70,7 +74,7 @@ class OwnServer:
         command += ["--set", "history.replay=0"]
         self._log, log = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gchatd.crowd.guard", *command],
+            [*PYTHON, "gchatd.crowd.guard", *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

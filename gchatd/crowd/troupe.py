@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from .messages import Come, Report, Sample, Verdict
-from .stage import CrowdError, environment
+from .stage import PYTHON, CrowdError, environment
 
 if TYPE_CHECKING:
     from .messages import Order
@@ -25,7 +24,7 @@ class Company:
     def __init__(self, come: Come) -> None:
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (until `close`)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gchatd.crowd.people"],
+            [*PYTHON, "gchatd.crowd.people"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
