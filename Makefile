@@ -11,7 +11,7 @@ help:
 	@echo 'make check  ruff and mypy'
 	@echo 'make format lay out the code as check wants it'
 	@echo 'make bench  measure (make bench ONLY=fanout for a part of it; ROUNDS=5)'
-	@echo 'make crowd   fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd")'
+	@echo 'make crowd   fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
 	@echo 'make torture  kill -9 200 times under load, and real trouble with the disk (SEED=n to repeat)'
 	@echo 'make fuzz    throw bytes at what reads them, for ten minutes (SECONDS=600)'
 	@echo 'make picture  make the picture in README.md anew'
