@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run test check format bench torture fuzz docs picture clean
+.PHONY: help run test check format bench crowd torture fuzz docs picture clean
 
 help:
 	@echo 'make run    start the server (make run ARGS="--listen 0.0.0.0:1337")'
@@ -11,6 +11,7 @@ help:
 	@echo 'make check  ruff and mypy'
 	@echo 'make format lay out the code as check wants it'
 	@echo 'make bench  measure (make bench ONLY=fanout for a part of it; ROUNDS=5)'
+	@echo 'make crowd   fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
 	@echo 'make torture  kill -9 200 times under load, and real trouble with the disk (SEED=n to repeat)'
 	@echo 'make fuzz    throw bytes at what reads them, for ten minutes (SECONDS=600)'
 	@echo 'make docs    make docs/commands.md anew from the table of commands'
@@ -34,6 +35,9 @@ format: $(VENV)/dev
 bench: $(VENV)/dev
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+crowd: $(VENV)/crowd
+	$(BIN)/python gchat.py crowd $(ARGS)
+
 torture: $(VENV)/dev
 	$(BIN)/python tests/torture/kill.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/torture/disk.py
@@ -54,10 +58,15 @@ $(VENV)/run: requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/dev: requirements-dev.txt requirements.txt
+$(VENV)/crowd: requirements-crowd.txt requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-crowd.txt
+	@touch $@ $(VENV)/run
+
+$(VENV)/dev: requirements-dev.txt requirements-crowd.txt requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@ $(VENV)/run
+	@touch $@ $(VENV)/run $(VENV)/crowd
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -26,7 +26,7 @@ import gevent.event
 import gevent.socket
 from gevent.server import StreamServer
 
-from gchatd import __version__, archive, log, settings, sweeper
+from gchatd import __version__, archive, crowd, log, settings, sweeper
 from gchatd.doors.telnet import TelnetDoor
 from gchatd.errors import ConfigError, StoreError
 from gchatd.fanout import Fanout
@@ -59,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run gchat with these arguments (default: those of the process) and give its exit status."""
     try:
         options = _parser().parse_args(_with_command(sys.argv[1:] if argv is None else argv))
+        if options.command == "crowd":
+            return crowd.run(options, Path(__file__))
         config = settings.load(_config_file(options.config), _overrides(options))
         if options.command == "history":
             archive.print_history(Path(config.server.data), options.room, options.since, options.format)
@@ -215,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     history.add_argument("--format", choices=archive.FORMATS, default="text", help="text, or JSON, one line each")
     backup = commands.add_parser("backup", parents=[common], help="copy the history, also while the server runs")
     backup.add_argument("file", metavar="FILE", type=Path, help="the copy; it must not exist yet")
+    crowd.add_parser(commands)
     return parser
 
 

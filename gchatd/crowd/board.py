@@ -1,0 +1,211 @@
+"""The board that shows how the crowd does while it lasts, and the table in the end. Knows how things look, no more.
+
+On a terminal: progress bars and a table that change in place. Elsewhere: a line a second.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import IO, TYPE_CHECKING, Final
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from .facts import Facts, Row
+    from .plan import Plan
+
+REFRESH_SECONDS: Final = 0.2
+UNKNOWN: Final = "–"
+_BAR = 36
+_WIDE = 78  # columns of a terminal on which three columns of figures fit
+
+
+class Board:
+    """A context manager. Writes to a stream, and to no other."""
+
+    def __init__(self, plan: Plan, host: str, port: int, stream: IO[str]) -> None:
+        self._plan = plan
+        self._console = Console(file=stream, highlight=False)
+        self._lines = not self._console.is_terminal
+        self._columns = 3 if self._console.width >= _WIDE else 2
+        self._row: Row | None = None
+        self._shown_at = 0.0
+        self._progress = Progress(
+            TextColumn("{task.description:<11}"),
+            BarColumn(bar_width=_BAR, style="bright_black", complete_style="cyan", finished_style="green"),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            console=self._console,
+            auto_refresh=False,
+        )
+        self._bars: dict[str, TaskID] = {
+            "connecting": self._progress.add_task("connecting", total=plan.clients, unit="people"),
+            "talking": self._progress.add_task("talking", total=round(plan.seconds), unit="s"),
+        }
+        churn = f", {100 * plan.churn:g} % come and go each second" if plan.churn else ""
+        several = f" in {plan.processes} processes" if plan.processes > 1 else ""
+        talkers = "one talks" if plan.talkers == 1 else f"{plan.talkers:,} talk"
+        self._title = Text.assemble(
+            ("A crowd of ", ""),
+            (f"{plan.clients:,}", "bold cyan"),
+            (f"{several} in one room: {talkers}, {plan.rate:g} lines a second in all{churn}.\n", ""),
+            ("Join them from another terminal:  ", ""),
+            (f"telnet {host} {port}", "bold green"),
+        )
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Board:
+        self._console.print(self._title)
+        if not self._lines:
+            self._live.start(refresh=True)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if not self._lines:
+            self._live.stop()
+
+    def show(self, row: Row) -> None:
+        """Show how things are now."""
+        self._row = row
+        self._progress.update(self._bars["connecting"], completed=min(row.connected, self._plan.clients))
+        if self._lines and time.monotonic() >= self._shown_at + 0.95:
+            self._shown_at = time.monotonic()
+            self._console.print(_line(row), soft_wrap=True)
+        self.tick()
+
+    def tick(self, talked: float | None = None) -> None:
+        """Let time pass on the board; people have talked for so many seconds."""
+        if talked is not None:
+            self._progress.update(self._bars["talking"], completed=min(int(talked), round(self._plan.seconds)))
+        now = time.monotonic()
+        if self._row is None or self._lines or now < self._shown_at + REFRESH_SECONDS:
+            return
+        self._shown_at = now
+        self._live.update(
+            Group("", self._progress, "", _table(self._row, self._columns), _hint(self._row)), refresh=True
+        )
+
+    def print_result(self, facts: Facts) -> None:
+        """Print what happened."""
+        self._console.print(_result(facts))
+        style = "bold green" if facts.ok else "bold red"
+        self._console.print(Text(verdict_line(facts), style=style), soft_wrap=self._lines)
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._console.print(Text(text), soft_wrap=True)
+
+
+def verdict_line(facts: Facts) -> str:
+    """What is to be said in one line, in the end."""
+    words = [facts.verdict]
+    if facts.connected < facts.clients:
+        words.append(f"{facts.connected:,} of {facts.clients:,} were connected")
+    words += [f"{count:,} times: {what}" for what, count in facts.errors.items()]
+    words += facts.examples
+    if facts.interrupted:
+        words.append("ended before its time, as you asked")
+    return "; ".join(words)
+
+
+def number(value: float | None, unit: str = "", digits: int = 0) -> str:
+    """A number as people read it: thousands apart, a fraction only where it says something."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.{digits}f}{' ' if unit else ''}{unit}"
+
+
+def ms(value: float | None) -> str:
+    """A time in ms, with three digits."""
+    return number(value, "ms", 0 if value is None or value >= 100 else 1 if value >= 10 else 2)
+
+
+def _cells(row: Row) -> list[tuple[str, str]]:
+    late = row.latency_ms
+    return [
+        ("connected", number(row.connected)),
+        ("lines/s", number(row.lines_per_second, digits=1)),
+        ("deliveries/s", number(row.deliveries_per_second)),
+        ("errors", number(row.errors)),
+        ("latency p50", ms(late.p50 if late else None)),
+        ("p99", ms(late.p99 if late else None)),
+        ("max", ms(late.max if late else None)),
+        ("slow readers", number(row.slow_readers)),
+        ("server CPU", number(row.cpu_percent, "%")),
+        ("memory", number(row.rss_kb and row.rss_kb / 1024, "MB", 1)),
+        ("per client", number(row.rss_kb_per_client, "KB", 1)),
+    ]
+
+
+def _table(row: Row, columns: int) -> Padding:
+    grid = Table.grid(padding=(0, 2))
+    for _ in range(columns):
+        grid.add_column(style="bright_black", min_width=12)
+        grid.add_column(style="bold", min_width=9, justify="right")
+    cells = _cells(row)
+    height = math.ceil(len(cells) / columns)
+    for line in range(height):
+        words: list[Text | str] = []
+        for name, value in cells[line::height]:
+            bad = name in ("slow readers", "errors") and value not in ("0", UNKNOWN)
+            words += [name, Text(value, style="bold red") if bad else value]
+        grid.add_row(*words)
+    return Padding(grid, (0, 0, 0, 1))
+
+
+def _hint(row: Row) -> Text:
+    words = {
+        "connecting": "People come in. Ctrl-C ends it, and still reports.",
+        "talking": "Latency counts from when a line was due. Ctrl-C ends it, and still reports.",
+        "counting": "The talk is over: did everybody hear everything?",
+        "leaving": "They leave.",
+    }
+    return Text(f"\n {words[row.phase]}", style="bright_black")
+
+
+def _line(row: Row) -> str:
+    cells = ", ".join(f"{name} {value}" for name, value in _cells(row) if value != UNKNOWN)
+    return f"{row.at:5.1f} s {row.phase}: {cells}"
+
+
+def _result(facts: Facts) -> Table:
+    table = Table(title="What happened", title_justify="left", title_style="bold", box=None, show_header=False)
+    table.add_column(style="bright_black")
+    table.add_column()
+    for name, value in summary(facts):
+        table.add_row(name, value)
+    return table
+
+
+def summary(facts: Facts) -> list[tuple[str, str]]:
+    """What happened, as names and values."""
+    late, memory = facts.latency_ms, facts.memory_kb
+    latency = f"p50 {ms(late.p50)}, p99 {ms(late.p99)}, max {ms(late.max)}" if late else UNKNOWN
+    stages = {
+        "before": memory.before,
+        f"with {facts.connected:,} there": memory.full,
+        "after the talk": memory.talked,
+        "after all had left": memory.left,
+    }
+    megabytes = ", ".join(f"{number(kb / 1024, 'MB', 1)} {when}" for when, kb in stages.items() if kb is not None)
+    rows = [
+        ("connected", f"{facts.connected:,} of {facts.clients:,}, in {facts.connect_seconds:.1f} s"),
+        ("lines said", f"{facts.lines:,}, in {facts.talk_seconds:.0f} s"),
+        ("deliveries", f"{facts.deliveries:,}: {facts.deliveries_per_second:,.0f} a second"),
+        ("every line once, in order", facts.verdict),
+        ("latency, from when due", latency),
+        ("server's memory", megabytes or UNKNOWN),
+        ("per client", number(facts.rss_kb_per_client, "KB", 1)),
+        ("server's CPU", UNKNOWN if facts.cpu_percent is None else f"{facts.cpu_percent:.0f} % of one core"),
+        ("slow readers closed", number(facts.slow_readers)),
+        ("errors", number(sum(facts.errors.values()))),
+    ]
+    if facts.plan.churn:
+        rows.insert(1, ("came and left meanwhile", f"{facts.came_later:,} and {facts.left:,}"))
+    return rows

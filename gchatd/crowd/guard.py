@@ -1,0 +1,49 @@
+"""Keeps a server for as long as somebody holds the other end of its standard input, then ends it and removes its data.
+
+So nothing is left behind, however the one who started it ends. Run as `python -P -m gchatd.crowd.guard COMMAND...`:
+makes a folder, starts the server in it, and prints the server's process id, then whatever the server prints.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+PATIENCE_SECONDS = 10.0
+"""How long the server may take to end."""
+
+
+def main(*command: str) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    folder = tempfile.mkdtemp(prefix="gchat-crowd-")
+    try:
+        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_be_yourself, cwd=folder)
+        os.write(1, f"{server.pid}\n".encode())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)  # so that whoever reads sees the end when the server ends
+        os.dup2(nowhere, 2)
+        while os.read(0, 1024):
+            pass
+        server.terminate()
+        try:
+            server.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _be_yourself() -> None:
+    """Take signals as a process does that nobody started."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,72 @@
+"""What the server takes of the machine, seen from outside; and what machine that is."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from .. import __version__
+
+PACKAGES: Final = ("gevent", "greenlet", "msgspec", "apsw", "rich", "psutil", "hdrhistogram", "matplotlib")
+
+
+class Watch:
+    """The CPU and the memory of a process; all None if it is not known, or gone."""
+
+    def __init__(self, pid: int | None) -> None:
+        self._process: psutil.Process | None = None
+        with contextlib.suppress(psutil.Error):
+            self._process = psutil.Process(pid) if pid is not None else None
+
+    def rss_kb(self) -> int | None:
+        """Resident memory."""
+        try:
+            return self._process.memory_info().rss // 1024 if self._process is not None else None
+        except psutil.Error:
+            return None
+
+    def cpu_seconds(self) -> float | None:
+        """CPU time that it has had so far."""
+        try:
+            times = self._process.cpu_times() if self._process is not None else None
+        except psutil.Error:
+            return None
+        return times.user + times.system if times is not None else None
+
+
+def machine() -> dict[str, str | int]:
+    """What this was run on."""
+    memory = psutil.virtual_memory()
+    return {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_mb": memory.total // 2**20,
+        "system": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+    }
+
+
+def versions() -> dict[str, str]:
+    """What this was run with."""
+    found = {"gchat": __version__}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
