@@ -119,9 +119,7 @@ def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
     history = History(directory)
     hub = Hub(journal, announce_up_to, config.history.queue, config.history.replay, history, most, motd)
     for name, states in history.rooms():
-        room = hub.make_room(name) if hub.room(name) is None else hub.lobby
-        for event in [*states, *history.last(name, config.history.replay).lines]:
-            room.restore(event)
+        hub.restore_room(name, [*states, *history.last(name, config.history.replay).lines])
     return hub, journal
 
 

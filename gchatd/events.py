@@ -72,6 +72,10 @@ class Left(Event, frozen=True, kw_only=True, gc=False):
     """`name` went out of the room."""
 
 
+class Turned(Event, frozen=True, kw_only=True, gc=False):
+    """`name` talks in this one of their rooms from here on, through the session `origin`."""
+
+
 class TopicSet(Event, frozen=True, kw_only=True, gc=False):
     """`name` gave the room a topic; or, with an empty one, took it away."""
 

@@ -21,11 +21,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .events import Edited, Said, Told
-from .folding import fold
+from .folding import Heard, fold
 from .outbox import send_nowhere
 from .pace import Pace
 from .turn import Turn
-from .welcome import welcome
+from .welcome import Welcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -121,6 +121,7 @@ class Fanout:
         self._journal = journal
         self._slow_readers = slow_readers
         self._pace = Pace()
+        self._welcomes = Welcomes()
 
     def run(self) -> None:
         """Deliver until the journal is closed and empty. The body of the fan-out greenlet."""
@@ -130,28 +131,31 @@ class Fanout:
                     self.deliver(events)
                 except BaseException:  # ours to mend, but no reason for everybody to fall silent
                     log.exception("cannot deliver %d events from %d on", len(events), events[0].id)
-                self._hub.delivered(len(events))
+                self._hub.delivered(events)
                 self._pace.breathe()
 
     def deliver(self, events: list[Event]) -> None:
         """Let a turn's events happen, each after the one before, then send everybody what they hear of them."""
         turn = Turn(self._hub, self._render)
         for event in events:
-            heard = fold(self._hub, event)
+            self._pace.breathe()
+            heard = self._fold(event)
             if heard.room is not None or heard.sessions:
                 turn.add(heard)
             if heard.entered is not None:
                 session, room = self._hub.sessions[event.origin], heard.entered
-                turn.welcome(session, room, welcome(session, room, heard.greets))
+                turn.welcome(session, room, self._welcomes.welcome(session, room, heard.greets))
         alone = turn.find_special()
         several = self._in_several(turn.parts) if len(turn.parts) > 1 else {}
+        elsewhere = {session for group in several.values() for session in group}
         for room, part in turn.parts.items():
             audience = self._audience(room)
             if any(format.mentions for format in audience):
                 turn.find_named(part)
-            others = [group for (_, rooms, _), group in several.items() if room in rooms]
             for format, listeners in audience.items():
-                self._deliver_share(turn, turn.share(format, (room,)), (room,), listeners, others)
+                if elsewhere:
+                    listeners = Listeners(session for session in listeners.sessions if session not in elsewhere)
+                self._deliver_share(turn, turn.share(format, (room,)), (room,), listeners)
         for (format, rooms, current), sessions in several.items():
             self._deliver_share(turn, turn.share(format, rooms, current), rooms, Listeners(sessions))
         for session in alone:
@@ -188,30 +192,19 @@ class Fanout:
                         several[session.format, theirs, current].append(session)
         return several
 
-    def _deliver_share(
-        self,
-        turn: Turn,
-        share: Share,
-        rooms: Sequence[Room],
-        listeners: Listeners,
-        others: Iterable[Iterable[Session]] = (),
-    ) -> None:
+    def _deliver_share(self, turn: Turn, share: Share, rooms: Sequence[Room], listeners: Listeners) -> None:
         """Send listeners what they hear: a share of their own to some, the same bytes to all others.
 
-        The groups of `others` hear it in another way. Switches now and then.
+        Switches now and then.
         """
-        places: dict[int, int | None] = {}
-        for group in others:
-            self._pace.breathe()
-            places.update((session.number, listeners.place(session.number)) for session in group)
+        personal = []
         for number in set().union(*(turn.parts[room].special(share.format) for room in rooms)):
-            if number not in places:
-                place = places[number] = listeners.place(number)
-                if place is not None:
-                    self._send_share(turn, listeners.sessions[place], share, rooms)
+            place = listeners.place(number)
+            if place is not None:
+                personal.append(place)
+                self._send_share(turn, listeners.sessions[place], share, rooms)
         if share.data:
-            skip = [place for place in places.values() if place is not None]
-            self._send_to_listeners(listeners, share.format.frame(share.data, alert=True), skip)
+            self._send_to_listeners(listeners, share.format.frame(share.data, alert=True), personal)
 
     def _send_share(self, turn: Turn, session: Session, share: Share, rooms: Sequence[Room]) -> None:
         """Send one session its own share. Switches now and then."""
@@ -244,10 +237,18 @@ class Fanout:
             if sent != size:
                 listeners.sessions[place].outbox.keep(data, sent)
 
-    def _render(self, format: Format, event: Event) -> bytes:
+    def _fold(self, event: Event) -> Heard:
+        """Let an event happen. Should that fail, nobody hears of it."""
+        try:
+            return fold(self._hub, event)
+        except BaseException:  # ours to mend; what else happened is still heard
+            log.exception("cannot let happen: %s from session %d", type(event).__name__, event.origin)
+            return Heard(event)
+
+    def _render(self, how: Callable[[Event], bytes], event: Event) -> bytes:
         """Render one event. Should that fail, the session that caused the event is closed, and nobody gets it."""
         try:
-            return format.render(event)
+            return how(event)
         except BaseException:  # SystemExit and KeyboardInterrupt too: one client's trouble stays one client's
             log.exception("cannot render %s from session %d", type(event).__name__, event.origin)
             culprit = self._hub.sessions.get(event.origin)

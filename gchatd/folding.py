@@ -28,6 +28,7 @@ from .events import (
     Said,
     Told,
     TopicSet,
+    Turned,
     Vanished,
     WentAway,
 )
@@ -51,14 +52,13 @@ class Heard(NamedTuple):
     """Where the session that caused the event came in with it."""
     greets: bool = False
     """Whether it is to be told where it is."""
+    left: Room | None = None
+    """Which room the session that caused the event left with it."""
 
 
 def fold(hub: Hub, event: Event) -> Heard:
     """Let an event happen."""
-    session = hub.sessions.get(event.origin)
-    if session is not None:
-        session.unheard -= 1
-    return _FOLDS[type(event)](hub, event, session)
+    return _FOLDS[type(event)](hub, event, hub.sessions.get(event.origin))
 
 
 def _to_room(hub: Hub, event: Event, session: Session | None) -> Heard:
@@ -99,18 +99,34 @@ def _joined(hub: Hub, event: Joined, session: Session | None) -> Heard:
         return Heard(event)
     room = hub.room(event.room)
     try:
-        if room is None:
-            if len(hub.rooms) >= hub.most_rooms:
-                raise UserError(f"There are {len(hub.rooms)} rooms already, and no more can be made.")
-            room = hub.make_room(event.room)
-            room.founder = user
-        room.check_admits(user, event.key)
+        check_may_join(hub, room, event.room, user, event.key)
     except UserError as error:
+        if session.room is not None and user not in session.room.members:
+            session.turn_to(user.rooms[-1] if user.rooms else None)
         return _refused(event, session, str(error))
+    if room is None:
+        hub.forget_if_crowded()
+        room = hub.make_room(event.room)
+        room.founder = user
     arrives = not user.rooms and session.room is room  # in the chat: see Hub.claim
     room.enter(user)
     session.turn_to(room)
     return Heard(event, room if len(room.members) <= hub.announce_up_to else None, (), room, not arrives)
+
+
+def check_may_join(hub: Hub, room: Room | None, name: str, user: User, key: str) -> None:
+    """Raise UserError, with a sentence, unless somebody may enter a room, or may make it where there is none.
+
+    Asked when they type it, for a quick answer, and again when its turn has come.
+    """
+    if room is None and key:  # who comes back must not end up in another room of that name
+        raise UserError(f"There is no private room called {name} any more. To make one: /join {name}")
+    if room is None and hub.is_full:
+        raise UserError(f"There are people in {len(hub.rooms)} rooms already, and no more can be made.")
+    if room is not None and key and not room.private:
+        raise UserError(f"{room.name} is not private, so it has no key: /join {room.name}")
+    if room is not None:
+        room.check_admits(user, key)
 
 
 def _left(hub: Hub, event: Left, session: Session | None) -> Heard:
@@ -119,8 +135,8 @@ def _left(hub: Hub, event: Left, session: Session | None) -> Heard:
     if room is None or user is None or session is None:
         return Heard(event)
     announced = len(room.members) <= hub.announce_up_to
-    _leave(hub, user, room)
-    return Heard(event, room if announced else None, (session,))
+    _leave(hub, user, (room,))
+    return Heard(event, room if announced else None, (session,), left=room)
 
 
 def _departed(hub: Hub, event: Departed, session: Session | None) -> Heard:
@@ -128,44 +144,55 @@ def _departed(hub: Hub, event: Departed, session: Session | None) -> Heard:
     if user is None:
         return Heard(event)
     ears = _neighbours(hub, user)
-    for room in user.rooms:
-        _leave(hub, user, room)
-    for name in user.ignoring:
-        _ignore_no_more(hub, user, name)
+    _leave(hub, user, user.rooms)
+    for key in list(user.ignoring):
+        _ignore_no_more(hub, user, key)
+    for other in hub.ignorers.pop(user, ()):
+        other.ignoring.pop(user, None)
     user.sessions = ()  # the session knows its user: leave no cycle behind
     del hub.sessions[event.origin]
     return Heard(event, None, ears)
 
 
-def _leave(hub: Hub, user: User, room: Room) -> None:
-    """Take somebody out of a room, and the room away if it is empty and nothing was ever said in it."""
-    room.leave(user)
+def _leave(hub: Hub, user: User, rooms: Sequence[Room]) -> None:
+    """Take somebody out of rooms, and those away that are empty and where nothing was ever said."""
+    user.rooms = tuple(room for room in user.rooms if room not in rooms)
+    for room in rooms:
+        room.leave(user)
+        for session in user.sessions:
+            session.forget(room)
+        if not (room.members or room.spoken or room.name == LOBBY):
+            del hub.rooms[compared(room.name)]
+            if room.topic or room.private:
+                hub.broadcast(Vanished(room=room.name, name=user.name.shown))
     for session in user.sessions:
-        session.forget(room)
-        if session.room is room:
+        if session.room in rooms:
             session.turn_to(user.rooms[-1] if user.rooms else None)
-    if not (room.members or room.spoken or room.name == LOBBY):
-        del hub.rooms[compared(room.name)]
-        if room.topic or room.private:
-            hub.broadcast(Vanished(room=room.name, name=user.name.shown))
+
+
+def _turned(hub: Hub, event: Turned, session: Session | None) -> Heard:
+    room = hub.room(event.room)
+    if session is not None and session.user is not None and room in session.user.rooms:
+        session.turn_to(room)
+    return _to_origin(hub, event, session)
 
 
 def _renamed(hub: Hub, event: Renamed, session: Session | None) -> Heard:
+    """Who is ignored under the old name stays so, in person: the new name may be somebody else's tomorrow."""
     user = session.user if session is not None else None
     if user is None:
         return Heard(event)
-    old, new = compared(event.name), compared(event.to)
-    for other in hub.ignorers.get(old, set()).copy() if old != new else ():
-        _ignore_no_more(hub, other, old)
-        _ignore(hub, other, new)
+    for other in hub.ignorers.get(compared(event.name), ()):
+        if user not in other.ignoring and other is not user:
+            _ignore(hub, other, user, event.name)
     return Heard(event, None, _neighbours(hub, user))
 
 
 def _neighbours(hub: Hub, user: User) -> Sequence[Session]:
-    """Give the sessions of those who share a room with somebody that is not too big for comings and goings."""
+    """Give the sessions that want to know what somebody does who shares a room with them that is not too big."""
     small = [room for room in user.rooms if len(room.members) <= hub.announce_up_to]
     others = dict.fromkeys(other for room in small for other in room.members)
-    return [session for other in others if other is not user for session in other.sessions]
+    return [one for other in others if other is not user for one in other.sessions if one.format.notices]
 
 
 def _topic_set(hub: Hub, event: TopicSet, session: Session | None) -> Heard:
@@ -177,13 +204,14 @@ def _topic_set(hub: Hub, event: TopicSet, session: Session | None) -> Heard:
 
 def _made_private(hub: Hub, event: MadePrivate, session: Session | None) -> Heard:
     room = hub.room(event.room)
-    if room is not None:
-        room.close_to_others(event.key)
+    if room is None or room.name == LOBBY:
+        return Heard(event)
+    room.close_to_others(event.key)
     return Heard(event, room)
 
 
 def _vanished(hub: Hub, event: Vanished, session: Session | None) -> Heard:
-    return Heard(event)  # for the journal, which forgets the topic
+    return Heard(event)  # for the journal, which forgets topic and key
 
 
 def _told(hub: Hub, event: Told, session: Session | None) -> Heard:
@@ -191,7 +219,8 @@ def _told(hub: Hub, event: Told, session: Session | None) -> Heard:
     user = target.user if target is not None else None
     if target is None or user is None or not user.sessions:
         return _refused(event, session, f"Not sent: {event.to} has left.")
-    if compared(event.name) not in user.ignoring:
+    teller = session.user if session is not None else None
+    if compared(event.name) not in user.ignoring and teller not in user.ignoring:
         for each in user.sessions:
             each.told_by = event.origin, event.name
     return Heard(event, None, user.sessions)
@@ -205,28 +234,39 @@ def _invited(hub: Hub, event: Invited, session: Session | None) -> Heard:
         return _refused(event, session, f"{event.to} has left.")
     if room is None:
         return _refused(event, session, f"{event.room} is no more.")
-    if room.private:
-        room.invited.add(user)
+    room.invited.add(user)
     return Heard(event, None, (*user.sessions, session) if session is not None else user.sessions)
 
 
 def _ignored(hub: Hub, event: Ignored, session: Session | None) -> Heard:
-    if session is not None and session.user is not None:
-        (_ignore if event.on else _ignore_no_more)(hub, session.user, compared(event.whom))
+    """Who is ignored is so by name, and in person if they are here: whatever they call themselves then."""
+    user = session.user if session is not None else None
+    if user is None:
+        return Heard(event)
+    name = compared(event.whom)
+    person = hub.users.get(name)
+    if event.on:
+        _ignore(hub, user, name, event.whom)
+        if person is not None:
+            _ignore(hub, user, person, event.whom)
+    else:
+        typed = user.ignoring.get(person, event.whom) if person is not None else event.whom
+        for key in [key for key, whom in user.ignoring.items() if compared(whom) in (name, compared(typed))]:
+            _ignore_no_more(hub, user, key)
     return _to_origin(hub, event, session)
 
 
-def _ignore(hub: Hub, user: User, name: str) -> None:
-    hub.ignorers.setdefault(name, set()).add(user)
-    user.ignoring |= {name}
+def _ignore(hub: Hub, user: User, whom: str | User, typed: str) -> None:
+    hub.ignorers.setdefault(whom, set()).add(user)
+    user.ignoring[whom] = typed
 
 
-def _ignore_no_more(hub: Hub, user: User, name: str) -> None:
-    user.ignoring -= {name}
-    ignorers = hub.ignorers.get(name, set())
+def _ignore_no_more(hub: Hub, user: User, whom: str | User) -> None:
+    user.ignoring.pop(whom, None)
+    ignorers = hub.ignorers.get(whom, set())
     ignorers.discard(user)
     if not ignorers:
-        hub.ignorers.pop(name, None)
+        hub.ignorers.pop(whom, None)
 
 
 def _went_away(hub: Hub, event: WentAway, session: Session | None) -> Heard:
@@ -247,6 +287,7 @@ _FOLDS: dict[type[Event], Callable[[Hub, Any, Session | None], Heard]] = {
     Deleted: _changed,
     Joined: _joined,
     Left: _left,
+    Turned: _turned,
     TopicSet: _topic_set,
     MadePrivate: _made_private,
     Vanished: _vanished,

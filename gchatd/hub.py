@@ -25,7 +25,7 @@ from .pace import Pace
 from .rooms import LOBBY, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .journal import History, Journal
     from .names import Name
@@ -56,7 +56,7 @@ class User:
         self.since = times.now()
         self.active_at = time.monotonic()  # when they last typed something
         self.away: str | None = None  # why they are away, or that they are not
-        self.ignoring: frozenset[str] = frozenset()  # compared names
+        self.ignoring: dict[str | User, str] = {}  # compared names and people, and how each was typed
 
     def __str__(self) -> str:
         return self.name.shown
@@ -84,17 +84,18 @@ class Hub:
         self.users: dict[str, User] = {}
         self.rooms: dict[str, Room] = {}
         self.sessions: dict[int, Session] = {}
-        self.ignorers: dict[str, set[User]] = {}
-        """Who ignores whom, by the compared name of the one who is ignored."""
+        self.ignorers: dict[str | User, set[User]] = {}
+        """Who ignores whom, by the compared name of the one who is ignored, or by the one."""
         self.announce_up_to = announce_up_to
         self.history = history
-        self.most_rooms = most_rooms
         self.motd = motd
         self.started_at = times.now()
         self.pace = Pace()
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
         self._journal = journal
+        self._most_rooms = most_rooms
+        self._forgot_rooms = False
         self._queue = queue
         self._replay = replay
         self._closed = False
@@ -124,6 +125,43 @@ class Hub:
     def room(self, name: str) -> Room | None:
         """Give the room that an event names, if there is one."""
         return self.rooms.get(compared(name))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many rooms as there may be, and none of them is empty."""
+        return len(self.rooms) >= self._most_rooms and self._empty_room() is None
+
+    def forget_if_crowded(self) -> None:
+        """Make room for another room: one that is empty goes from memory. History still has it."""
+        room = self._empty_room() if len(self.rooms) >= self._most_rooms else None
+        if room is not None:
+            del self.rooms[compared(room.name)]
+            self._forgot_rooms = True
+
+    def _empty_room(self) -> Room | None:
+        empty = (room for room in self.rooms.values() if not room.members and room is not self.lobby)
+        return next(empty, None)
+
+    def recall_room(self, name: str) -> Room | None:
+        """Give a room of a compared name; one that was forgotten is made from history. May switch."""
+        if name not in self.rooms and self._forgot_rooms and self.history is not None:
+            for shown, states in self.history.rooms():
+                if compared(shown) == name:
+                    lines = self.history.last(shown, self._replay).lines
+                    self.restore_room(shown, [*states, *lines])
+        return self.rooms.get(name)
+
+    def restore_room(self, name: str, events: Iterable[Event]) -> None:
+        """Add a room in which something was said, unless it is there, as events from history say that it is."""
+        if compared(name) not in self.rooms:
+            self.forget_if_crowded()
+            self.make_room(name)
+        elif name != LOBBY:
+            return
+        room = self.rooms[compared(name)]
+        room.spoken = True
+        for event in events:
+            room.restore(event)
 
     def named_in(self, text: str) -> Sequence[User]:
         """Give the users whose name is among the words of a text (2 us for ten words)."""
@@ -170,9 +208,13 @@ class Hub:
             pause = min(2 * pause, 0.05)
         return True
 
-    def delivered(self, count: int) -> None:
-        """Note that so many events have been delivered."""
-        self._undelivered -= count
+    def delivered(self, events: Sequence[Event]) -> None:
+        """Note that events have been delivered."""
+        self._undelivered -= len(events)
+        for event in events:
+            session = self.sessions.get(event.origin)
+            if session is not None:
+                session.unheard -= 1
         if self._undelivered - self._journal.uncommitted <= MOST_UNDELIVERED:
             self._caught_up.set()
 

@@ -28,7 +28,7 @@ LOBBY = "lobby"
 class Room:
     """One room: its name, its topic, and its members in the order they came."""
 
-    __slots__ = ("audience", "founder", "invited", "key", "members", "name", "recent", "replays", "spoken", "topic")
+    __slots__ = ("audience", "changes", "founder", "invited", "key", "members", "name", "recent", "spoken", "topic")
 
     def __init__(self, name: str, replay: int = 0) -> None:
         """Make an empty room, which remembers so many of the last things said in it."""
@@ -44,8 +44,8 @@ class Room:
         self.spoken = False
         """Whether anything was ever said in it: then it stays when everybody has left."""
         self.recent: deque[Said] = deque(maxlen=replay)
-        self.replays: dict[tuple[Format, int], bytes] = {}
-        """How each format shows `recent` at a time: fan-out's to make, and unmade here when something is said."""
+        self.changes = 0
+        """Grows whenever `recent` changes."""
         self.audience: dict[Format, Listeners] | None = None
         """The members' sessions, grouped by format: fan-out's to make, and unmade here when somebody comes or goes."""
 
@@ -56,7 +56,7 @@ class Room:
     def remember(self, event: Said | Edited | Deleted) -> None:
         """Show those who come in later what was said, or how it reads now."""
         self.spoken = True
-        self.replays.clear()
+        self.changes += 1
         if isinstance(event, Said):
             self.recent.append(event)
             return
@@ -70,13 +70,12 @@ class Room:
 
     def restore(self, event: Event) -> None:
         """Be as an event says that is known from history."""
-        self.spoken = True
         match event:
             case Said():
                 self.recent.append(event)
             case TopicSet(topic=topic):
                 self.topic = topic
-            case MadePrivate(key=key):
+            case MadePrivate(key=key) if self.name != LOBBY:
                 self.key = key
 
     def enter(self, user: User) -> None:
@@ -89,11 +88,10 @@ class Room:
             self.invited.add(user)
 
     def leave(self, user: User) -> None:
-        """Make somebody a member no more; one who never was stays none."""
+        """Make somebody a member no more, who has let go of the room; one who never was stays none."""
         if self.founder is user:
             self.founder = None
         if self.members.pop(user, self) is None:
-            user.rooms = tuple(room for room in user.rooms if room is not self)
             self.audience = None
 
     def close_to_others(self, key: str) -> None:
@@ -118,4 +116,4 @@ class Room:
         if self.name == LOBBY:
             raise UserError(f"{LOBBY} is for everybody: /join a room of your own first.")
         if self.founder is not user:
-            raise UserError(f"Only who made {self.name} may make it private.")
+            raise UserError(f"Only who made {self.name}, and is in it since, may make it private.")

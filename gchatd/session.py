@@ -155,6 +155,11 @@ class Session:
         """Tell this client something, as the server. It goes out with whatever else it is told in the same turn."""
         self._replies += self.format.notice(text)
 
+    def does(self, event: Event) -> None:
+        """Let something happen. What this client has been told before, it is shown before what comes of it."""
+        self._send_replies()
+        self.hub.broadcast(event)
+
     def reply_in_pages(self, lines: Iterable[str]) -> None:
         """Tell this client a list, as much as its window shows; `reply_with_rest` goes on."""
         self._rest = deque(lines)
@@ -193,8 +198,7 @@ class Session:
         assert self.user is not None
         room = self.in_room()
         self.hub.wait_to_talk()
-        said = Said(room=room.name, name=self.user.name.shown, text=text, action=action, origin=self.number)
-        self.hub.broadcast(said)
+        self.does(Said(room=room.name, name=self.user.name.shown, text=text, action=action, origin=self.number))
 
     def in_room(self) -> Room:
         """Give the current room. Raises UserError if there is none."""
@@ -237,6 +241,7 @@ class Session:
         else:
             self.hub.wait_to_talk()
             tag = str(self)
+            self._send_replies()
             self.hub.rename(self.user, name, self)
             log.info("%s is %s now", tag, name.shown)
             self.reply(f"Your username is {name.shown}.")
@@ -314,13 +319,13 @@ class Session:
             self.user.active_at = time.monotonic()
         if line == TOO_LONG:
             raise UserError(f"That line was too long and was dropped: a line has at most {self._line_limit} bytes.")
-        is_command = line.startswith("/") and not line.startswith("//")
         text = "\n".join(map(clean, line.split("\n"))) if "\n" in line else clean(line)
-        if is_command:
+        if text.startswith("/") and not text.startswith("//"):
             commands.run(self, text, line)
         elif self.user is None:
             self.take_name(line)
         elif text.strip():
+            commands.check_is_no_command(text)
             self.say(text.removeprefix("/") if text.startswith("//") else text)
 
     def _say_goodbye(self) -> None:

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from .events import Deleted, Edited, Invited, Left, Said, Told
+from .events import Edited, Invited, MadePrivate, Said, Told
 from .names import compared
 
 if TYPE_CHECKING:
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from .events import Event
     from .folding import Heard
     from .formats import Format
-    from .hub import Hub
+    from .hub import Hub, User
     from .rooms import Room
     from .session import Session
+
+    How = Callable[[Event], bytes]
+    Render = Callable[[How, Event], bytes]
 
 
 class Part:
@@ -79,9 +82,12 @@ class Share:
 
 
 class Turn:
-    """The events of a turn, and what each session needs of them. `render` gives an event's bytes in a format."""
+    """The events of a turn, and what each session needs of them.
 
-    def __init__(self, hub: Hub, render: Callable[[Format, Event], bytes]) -> None:
+    `render` gives what one of a format's methods makes of an event, and nothing where that fails.
+    """
+
+    def __init__(self, hub: Hub, render: Render) -> None:
         self.parts: dict[Room, Part] = {}
         self._hub = hub
         self._render = render
@@ -92,7 +98,8 @@ class Turn:
         self._besides: dict[int, list[int]] = defaultdict(list)  # what it alone hears
         self._welcomes: dict[int, list[tuple[float, bytes]]] = defaultdict(list)  # what it is shown, and where
         self._named: dict[int, list[int]] = defaultdict(list)  # what names its user
-        self._hidden: dict[int, list[int]] = defaultdict(list)  # what somebody said whom it ignores
+        self._hidden: dict[int, list[list[int]]] = defaultdict(list)  # what each did whom it ignores
+        self._authors: dict[str | User, list[int]] = defaultdict(list)  # what those did whom anybody ignores
 
     def add(self, heard: Heard) -> None:
         """Note what happened."""
@@ -105,13 +112,13 @@ class Turn:
             if event.origin:
                 self._own[event.origin].append(place)
                 (part.talked if isinstance(event, Said) else part.others).add(event.origin)
-        if isinstance(event, Left):
-            self._leave(event, place, self._hub.room(event.room))
+        if heard.left is not None:
+            self._leave(event, place, heard.left)
         for session in heard.sessions:
             self._besides[session.number].append(place)
             self._personal.add(session.number)
         if self._hub.ignorers:
-            self._hide(event, place, room)
+            self._note_author(event, place)
 
     def welcome(self, session: Session, room: Room, data: bytes) -> None:
         """Note that somebody came into a room, just now, and is shown this; often that is nothing."""
@@ -128,25 +135,32 @@ class Turn:
         """Note whom the events in a room name, but their authors."""
         for place in part.events:
             event = self._events[place]
-            for user in self._hub.named_in(event.text) if isinstance(event, Said) else ():
+            for user in self._hub.named_in(event.text) if isinstance(event, (Said, Edited)) else ():
                 for session in user.sessions:
                     if session.number != event.origin:
                         part.named.add(session.number)
                         self._named[session.number].append(place)
 
     def find_special(self) -> list[Session]:
-        """Note who hears something in person; give those of them in whose rooms nothing happened."""
+        """Note who hears something in person, or not; give those of them in whose rooms nothing happened."""
+        for author, places in self._authors.items():
+            for user in self._hub.ignorers.get(author, ()):
+                for session in user.sessions:
+                    self._hidden[session.number].append(places)
+                    self._mark(session, user)
         alone = []
         for number in self._personal:
-            session = self._hub.sessions.get(number)
-            if session is None or session.user is None:
-                continue
-            parts = [self.parts[room] for room in session.user.rooms if room in self.parts]
-            for part in parts:
-                part.others.add(number)
-            if not parts:
-                alone.append(session)
+            one = self._hub.sessions.get(number)
+            if one is not None and one.user is not None and not self._mark(one, one.user):
+                alone.append(one)
         return alone
+
+    def _mark(self, session: Session, user: User) -> bool:
+        """Note that a session needs something else wherever it is; tell whether anything happened there."""
+        parts = [self.parts[room] for room in user.rooms if room in self.parts]
+        for part in parts:
+            part.others.add(session.number)
+        return bool(parts)
 
     def share(self, format: Format, rooms: Sequence[Room], current: str | None = None) -> Share:
         """Give what those hear who read a format and are in these rooms, of which one may be current.
@@ -156,9 +170,9 @@ class Turn:
         places = self.parts[rooms[0]].events if len(rooms) == 1 else self._merge(rooms)
         render, events = self._render, self._events
         if current is None:
-            segments = [render(format, events[place]) for place in places]
+            segments = [render(format.render, events[place]) for place in places]
         else:
-            segments = [render(_format_of(events[place], format, current), events[place]) for place in places]
+            segments = [render(_format_of(events[place], format, current).render, events[place]) for place in places]
         return Share(format, current, places, segments)
 
     def personal_share(self, session: Session, share: Share, rooms: Sequence[Room]) -> bytes:
@@ -166,11 +180,11 @@ class Turn:
         number, first = session.number, 0
         instead: dict[int, bytes] = {}
         if self._named and share.format.mentions:
-            self._show(instead, share, self._named.get(number, ()), _render_mention)
+            self._show(instead, share, self._named.get(number, ()), _mention_way)
         if number in self._own:
-            self._show(instead, share, self._own[number], _render_own)
+            self._show(instead, share, self._own[number], _own_way)
         if self._hidden:
-            self._show(instead, share, self._hidden.get(number, ()), _render_nothing)
+            self._show(instead, share, itertools.chain(*self._hidden.get(number, ())), None)
         for room in rooms:
             part = self.parts[room]
             if number in part.since:
@@ -178,21 +192,22 @@ class Turn:
                 if len(rooms) == 1:
                     first = before
                 else:
-                    self._show(instead, share, part.events[:before], _render_nothing)
+                    self._show(instead, share, part.events[:before], None)
         if number not in self._personal:
             return share.cut(first, instead, [])
         heard = ((at, self._as_heard_by(session, at)) for at in self._besides.get(number, ()))
         return share.cut(first, instead, [*heard, *self._welcomes.get(number, ())])
 
     def _show(
-        self, instead: dict[int, bytes], share: Share, events: Iterable[int], how: Callable[[Format, Event], bytes]
+        self, instead: dict[int, bytes], share: Share, events: Iterable[int], how: Callable[[Format], How] | None
     ) -> None:
-        """Show some events in another way than in their share, as far as they are in it."""
+        """Show some events in another way than in their share, or not at all, as far as they are in it."""
         for at in events:
             place = share.place(at)
             if place is not None:
                 event = self._events[at]
-                instead[place] = how(_format_of(event, share.format, share.current), event)
+                format = _format_of(event, share.format, share.current)
+                instead[place] = self._render(how(format), event) if how is not None else b""
 
     def part(self, room: Room) -> Part:
         """Give what happened in a room."""
@@ -207,31 +222,30 @@ class Turn:
     def _as_heard_by(self, session: Session, place: int) -> bytes:
         """Give an event that one session hears, wherever it is in."""
         event, format = self._events[place], session.format
-        if place in self._hidden.get(session.number, ()):
+        if any(place in places for places in self._hidden.get(session.number, ())):
             return b""
         if session.number == event.origin:
-            return format.render_own(event)
+            return self._render(format.render_own, event)
         if isinstance(event, (Told, Invited)):
-            return format.render_mention(event)
+            return self._render(format.render_mention, event)
         current = session.room.name if session.room is not None else ""
-        return self._render(_format_of(event, format, current), event)
+        return self._render(_format_of(event, format, current).render, event)
 
-    def _leave(self, event: Left, place: int, room: Room | None) -> None:
+    def _leave(self, event: Event, place: int, room: Room) -> None:
         """Somebody who leaves a room hears in person what happened there before, in this turn."""
-        part = self.parts.get(room) if room is not None else None
+        part = self.parts.get(room)
         if part is not None and event.origin:
             since = part.since.pop(event.origin, 0)
             self._besides[event.origin] += [before for before in part.events if since <= before < place]
 
-    def _hide(self, event: Event, place: int, room: Room | None) -> None:
-        """Note who ignores whoever caused an event."""
-        if not isinstance(event, (Said, Edited, Deleted, Told, Invited)):
-            return
-        for user in self._hub.ignorers.get(compared(event.name), ()):
-            for session in user.sessions:
-                self._hidden[session.number].append(place)
-                if room is not None:
-                    self.part(room).others.add(session.number)
+    def _note_author(self, event: Event, place: int) -> None:
+        """Note what somebody did whom others ignore; that a room became private is for everybody in it."""
+        author = self._hub.sessions.get(event.origin)
+        ignorers = self._hub.ignorers
+        if not isinstance(event, MadePrivate):
+            for key in (compared(event.name), author.user if author is not None else None):
+                if key is not None and key in ignorers:
+                    self._authors[key].append(place)
 
 
 def _format_of(event: Event, format: Format, current: str | None) -> Format:
@@ -239,13 +253,9 @@ def _format_of(event: Event, format: Format, current: str | None) -> Format:
     return format if current is None or not event.room or event.room == current else format.elsewhere
 
 
-def _render_own(format: Format, event: Event) -> bytes:
-    return format.render_own(event)
+def _own_way(format: Format) -> How:
+    return format.render_own
 
 
-def _render_mention(format: Format, event: Event) -> bytes:
-    return format.render_mention(event)
-
-
-def _render_nothing(format: Format, event: Event) -> bytes:
-    return b""
+def _mention_way(format: Format) -> How:
+    return format.render_mention

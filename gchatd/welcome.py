@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from . import times
 from .names import compared
+from .phrases import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Container, Sequence
 
+    from .events import Said
     from .formats import Format
     from .rooms import Room
     from .session import Session
@@ -20,19 +23,42 @@ REPLAY_BYTES = 65536
 FEW = 10
 """How many people in a room are greeted by name."""
 
+MOST_REPLAYS = 64
+"""How many renderings of what was said lately are kept for the next who comes in: 64 KB each."""
+
 _DAYS_BEGIN_AT = 900_000  # milliseconds: somewhere a day begins at each quarter of an hour, and nowhere in between
-_MOST_REPLAYS = 100  # kept for a room, each for a format and a quarter of an hour
 
 
-def welcome(session: Session, room: Room, greets: bool) -> bytes:
-    """Give what a session is shown that came into a room just now; without `greets` it need not be told where it is."""
-    notices = [_greeting(session, room)] if greets else []
-    if room.topic:
-        notices.append(f"The topic of {room.name} is: {room.topic}")
-    if room.private:
-        notices.append(f"{room.name} is private. To come back: /join {room.name} {room.key}")
-    ignoring = session.user.ignoring if session.user is not None else frozenset()
-    return b"".join(map(session.format.notice, notices)) + _replay(room, session.format, ignoring)
+class Welcomes:
+    """Makes what people are shown. Whoever comes into the same room, and reads the same format, shares the bytes."""
+
+    def __init__(self) -> None:
+        self._replays: OrderedDict[tuple[str, int, Format, int], bytes] = OrderedDict()
+
+    def welcome(self, session: Session, room: Room, greets: bool) -> bytes:
+        """Give what a session is shown that came into a room just now; without `greets` not where it is."""
+        notices = [_greeting(session, room)] if greets else []
+        if room.topic:
+            notices.append(f"The topic of {room.name} is: {room.topic}")
+        if room.private:
+            notices.append(f"{room.name} is private. To come back: /join {room.name} {room.key}")
+        ignoring = session.user.ignoring if session.user is not None else {}
+        return b"".join(map(session.format.notice, notices)) + self._replay(room, session.format, ignoring)
+
+    def _replay(self, room: Room, format: Format, ignoring: Container[object]) -> bytes:
+        """Give what was said lately in a room, as a format shows it, but for whom one ignores."""
+        now = times.now()
+        lines = [event for event in room.recent if compared(event.name) not in ignoring] if ignoring else room.recent
+        if not lines:
+            return b""
+        if len(lines) < len(room.recent):
+            return _render(lines, room, format, now)
+        key = room.name, room.changes, format, now // _DAYS_BEGIN_AT
+        replay = self._replays.pop(key, None) or _render(lines, room, format, now)
+        self._replays[key] = replay  # the last one used is the last one to go
+        if len(self._replays) > MOST_REPLAYS:
+            self._replays.popitem(last=False)
+        return replay
 
 
 def _greeting(session: Session, room: Room) -> str:
@@ -42,37 +68,15 @@ def _greeting(session: Session, room: Room) -> str:
     return f"You are in {room.name}, {'alone' if len(room.members) == 1 else f'with {len(room.members) - 1:,} others'}."
 
 
-def listed(words: list[str]) -> str:
-    """Give words as one says them: Ann, Bob and Carl."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
-def _replay(room: Room, format: Format, ignoring: Collection[str]) -> bytes:
-    """Give what was said lately in a room, as a format shows it, but for whom one ignores."""
-    if not room.recent:
-        return b""
-    now = times.now()
-    if any(compared(event.name) in ignoring for event in room.recent) if ignoring else False:
-        return _render(room, format, ignoring, now)
-    key = format, now // _DAYS_BEGIN_AT
-    if key not in room.replays:
-        if len(room.replays) > _MOST_REPLAYS:
-            room.replays.clear()
-        room.replays[key] = _render(room, format, (), now)
-    return room.replays[key]
-
-
-def _render(room: Room, format: Format, ignoring: Collection[str], now: int) -> bytes:
+def _render(events: Sequence[Said], room: Room, format: Format, now: int) -> bytes:
     lines: list[bytes] = []
     size = 0
-    for event in reversed(room.recent):
-        if compared(event.name) not in ignoring:
-            lines.append(format.recall(event, now))
-            size += len(lines[-1])
-            if size > REPLAY_BYTES:
-                break
+    for event in reversed(events):
+        lines.append(format.recall(event, now))
+        size += len(lines[-1])
+        if size > REPLAY_BYTES:
+            break
     lines.reverse()
-    if not lines:
-        return b""
-    head = format.notice(f"The last {len(lines)} lines in {room.name}, times in {format.zone}:")
+    which = f"last {len(lines)} lines" if len(lines) > 1 else "last line"
+    head = format.notice(f"The {which} in {room.name}, times in {format.zone}:")
     return b"".join([head, *lines, format.notice("From here on it is live.")])

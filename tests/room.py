@@ -48,7 +48,7 @@ class FakeSession(Session):
     def says(self, text: str, room: str = LOBBY) -> None:
         self.hub.broadcast(Said(room=room, name=str(self.user), text=text, origin=self.number))
 
-    def does(self, event: type[Event], **more: object) -> None:
+    def causes(self, event: type[Event], **more: object) -> None:
         """Let something happen in the name of this session."""
         self.hub.broadcast(event(name=str(self.user), origin=self.number, **more))
 
@@ -83,7 +83,9 @@ class Stage:
 
     def turn(self) -> None:
         """Deliver all that happened since the last turn, in one batch."""
-        self.fanout.deliver(self.journal.take())
+        events = self.journal.take()
+        self.fanout.deliver(events)
+        self.hub.delivered(events)
 
     def catch_up(self) -> None:
         """Deliver what there is, if there is anything."""

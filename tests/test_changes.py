@@ -88,16 +88,37 @@ def test_whatever_happens_to_lines_the_index_is_that_of_how_they_read(tmp_path_f
     reader.close()
 
 
-def test_what_is_deleted_stays_so_until_the_line_itself_is_trimmed(writer, look):
-    says(writer, "one", at=NOW)
-    says(writer, "two", at=NOW)
+def trim(writer: Writer, days: float, lines: int) -> None:
+    """Trim until there is nothing left to trim."""
+    while writer.trim(days, lines):
+        pass
+
+
+def test_what_is_deleted_stays_so_whatever_is_trimmed(writer, look):
+    says(writer, "one", "two")
     writer.append([deleted(1)], NOW - 5 * DAY)  # by a clock that was set back
-    while writer.trim(1, 1000):
-        pass
+    trim(writer, 1, 1000)
     assert texts(look.page("lobby", 5)) == ["two"]
-    while writer.trim(1000, 1):
-        pass
-    assert texts(look.page("lobby", 5)) == []
+
+
+def test_what_happened_to_lines_takes_none_of_their_places_and_goes_with_them(writer, look):
+    says(writer, *(f"line {number}" for number in range(10)))
+    writer.append([edited(1, "changed"), *[edited(10, f"version {number}") for number in range(50)]], NOW)
+    writer.append([topic("lobby", "x")] * 50, NOW)
+    trim(writer, 1000, 10)
+    assert len(look.page("lobby", 100).lines) == 10
+    trim(writer, 1000, 2)
+    assert texts(look.page("lobby", 100)) == ["line 8", "version 49"]
+    assert store.value(writer._db, "select count(*) from events where line = 1") == 0
+    writer.index(1000)
+    check_index(writer)
+
+
+def test_events_that_only_say_how_a_room_is_are_not_kept_for_long(writer, look):
+    writer.append([*said("hello"), topic("lobby", "one"), topic("lobby", "two")], NOW - DAY)
+    trim(writer, 1000, 1000)
+    assert store.value(writer._db, "select count(*) from events") == 1
+    assert [event.topic for event in dict(look.rooms())["lobby"]] == ["two"]
 
 
 def test_rooms_are_known_with_their_topics_as_long_as_something_is_kept_that_was_said_there(tmp_path):
@@ -120,8 +141,7 @@ def test_rooms_are_known_with_their_topics_as_long_as_something_is_kept_that_was
 def test_what_is_known_of_a_room_outlives_the_trimming_of_the_event_that_said_it(writer, look, tmp_path):
     writer.append([*said("psst", room="den"), MadePrivate(room="den", name="Ann", key="k")], NOW)
     writer.append(said("one", "two", room="den"), NOW)
-    while writer.trim(1000, 1):
-        pass
+    trim(writer, 1000, 1)
     assert [event.key for event in dict(look.rooms())["den"]] == ["k"]
     copy(tmp_path, tmp_path / "copy")
     (tmp_path / "other").mkdir()
@@ -141,6 +161,26 @@ def test_a_topic_that_was_refused_is_taken_back(writer, look):
     writer.append([topic("lobby", "second")], NOW)
     writer.take_back_after(2)
     assert [event.topic for event in dict(look.rooms())["lobby"]] == ["first"]
+
+
+def test_a_topic_that_is_taken_back_does_not_bring_back_that_of_a_room_that_vanished(writer, look):
+    writer.append([topic("dev", "old"), Vanished(room="dev", name="Ann"), *said("hello", room="dev")], NOW)
+    writer.append([topic("dev", "new")], NOW)
+    writer.take_back_after(3)
+    assert look.rooms() == [("dev", [])]
+
+
+def test_a_vanishing_that_is_taken_back_never_was(writer, look):
+    writer.append([*said("hello", room="dev"), topic("dev", "old")], NOW)
+    writer.append([Vanished(room="dev", name="Ann")], NOW)
+    writer.take_back_after(2)
+    assert [event.topic for event in dict(look.rooms())["dev"]] == ["old"]
+
+
+def test_rooms_whose_lines_are_trimmed_while_they_are_asked_for_are_no_trouble(writer, look):
+    writer.append([*said("hello", room="dev"), topic("dev", "x")], NOW)
+    trim(writer, 1000, 0)
+    assert look.rooms() == []
 
 
 def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path, monkeypatch):

@@ -166,7 +166,7 @@ def test_commands_do_what_help_says(server, enter):
         ("/xyzzy", "server: Unknown command: /xyzzy. /help all lists all commands."),
         ("/", "server: Unknown command: /. /help all lists all commands."),
         ("/me", "server: Say what you do: /me WORDS"),
-        ("/nick", "server: A username cannot be empty."),
+        ("/nick", "server: Say which name: /nick NAME"),
         ("/nick R\x1b[1mob", "server: A username cannot contain the character U+001B" + ALLOWED),
         ("/notices loudly", "server: It can be on or off, not loudly: /notices [on|off]"),
         ("/notices", "server: Notices are off."),
@@ -219,6 +219,50 @@ def test_what_other_terminals_would_obey_is_gone_and_emoji_stay_whole(server, en
     bob.sees("Ann : red evil ok 👩‍👩‍👧‍👦")
     ann.sends(b"\x1b[31m\n \n\nafter blank lines\n")
     bob.sees("Ann : after blank lines")
+
+
+@pytest.mark.parametrize("before", [b"\x1b[A", b"\0", b"\x07"])
+def test_a_command_behind_a_stray_key_is_a_command_and_heard_by_nobody(server, enter, before):
+    ann, bob, carl = enter(server, "Ann"), enter(server, "Bob"), enter(server, "Carl")
+    ann.sends(before + b"/msg Bob my secret\n")
+    bob.sees("Ann -> you : my secret")
+    ann.says("hello")
+    carl.sees("Ann : hello")
+
+
+@pytest.mark.parametrize("before", [" ", "\t", "\ufeff", "\u200b "])
+def test_a_command_behind_something_that_nobody_sees_is_heard_by_nobody_and_its_author_told(server, enter, before):
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    ann.says(f"{before}/msg Bob my secret")
+    ann.sees("server: Not sent: there is something before /msg, and all would have heard it.")
+    ann.says(f"{before}/usr/bin is where it is")
+    bob.sees(f"Ann : {before}/usr/bin is where it is".replace("\t", " "))
+
+
+def test_what_one_is_told_and_what_comes_of_it_is_shown_in_its_order(server, enter):
+    ann = enter(server, "Ann")
+    ann.sends(b"/join q\n/leave\n/join r\nhello\n/names\n/topic x\n/go lobby\n/join r\n/names lobby\n/me waves\n")
+    ann.sees("server: You are in q, alone.", "server: You left q.", "server: What you say is heard in lobby.")
+    ann.sees("server: You are in r, alone.", "server: 1 in r: Ann", "server: Ann set the topic of r: x")
+    ann.sees(
+        "server: What you say is heard in lobby.", "server: What you say is heard in r.", "server: 1 in lobby: Ann"
+    )
+    ann.says("/history")
+    ann.sees("server: 2 lines in r, times in UTC:")
+
+
+def test_a_tab_parts_words_like_a_blank(server, enter):
+    ann = enter(server, "Ann")
+    ann.says("/join\tdev")
+    ann.sees("server: You are in dev, alone.")
+    ann.says("/nick\tAnna")
+    ann.sees("server: Your username is Anna.")
+
+
+def test_help_is_there_for_those_who_have_no_name_yet(server, enter):
+    stranger = enter(server)
+    stranger.says("/help")
+    stranger.sees(GREETING, "server: Everybody in your room hears what you type. The first commands to know:")
 
 
 def test_telnet_commands_are_answered_and_never_shown(server, enter):

@@ -68,9 +68,9 @@ def words_after(session: FakeSession, typed: str) -> list[str]:
 def test_tab_knows_the_words_of_each_command_and_nothing_of_rooms_one_may_not_enter(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     for room in ("dev", "den"):
-        ann.does(Joined, room=room)
+        ann.causes(Joined, room=room)
     stage.turn()
-    ann.does(MadePrivate, room="den", key="k")
+    ann.causes(MadePrivate, room="den", key="k")
     stage.turn()
     assert words_after(ann, "/join de") == ["den ", "dev "]
     assert words_after(bob, "/join de") == ["dev "]
@@ -93,7 +93,7 @@ def test_tab_knows_whom_one_ignores(stage):
     stage.turn()
     asks(ann, "/ignore Carl")
     stage.turn()
-    assert words_after(ann, "/unignore ") == ["carl "]
+    assert words_after(ann, "/unignore ") == ["Carl "]
     assert words_after(bob, "/unignore ") == []
 
 
@@ -124,7 +124,7 @@ def test_what_somebody_of_the_same_name_said_before_cannot_be_changed(stage):
 def test_nobody_is_in_more_rooms_than_anybody_can_follow(stage):
     ann = stage.enters("Ann")
     for number in range(MOST_JOINED - 1):
-        ann.does(Joined, room=f"room{number}")
+        ann.causes(Joined, room=f"room{number}")
     stage.turn()
     ann.screen()
     assert asks(ann, "/join onemore") == [
@@ -152,18 +152,18 @@ def test_somebody_can_be_told_something_in_several_lines_and_nobody_can_forge_an
     asks(ann, "/msg Bob one\nBob : two")
     asks(ann, "/topic one\nBob : two")
     stage.turn()
-    assert bob.screen() == ["Ann -> you : one", "    Bob : two", "* Ann set the topic: one Bob : two"]
+    assert bob.screen() == ["Ann -> you : one", "    Bob : two", "server: Ann set the topic of lobby: one Bob : two"]
 
 
 def test_who_names_somebody_in_a_private_room_rings_no_bell_outside(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob", rich=True, bell="mentions")
-    ann.does(Joined, room="den")
+    ann.causes(Joined, room="den")
     stage.turn()
     bob.outbox.pieces.clear()
-    ann.does(Said, room="den", text="about Bob")
+    ann.causes(Said, room="den", text="about Bob")
     stage.turn()
     assert bob.outbox.pieces == []
-    ann.does(Said, room=LOBBY, text="hello Bob")
+    ann.causes(Said, room=LOBBY, text="hello Bob")
     stage.turn()
     assert b"\a" in b"".join(bob.outbox.pieces)
 

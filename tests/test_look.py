@@ -41,8 +41,8 @@ def said(text: str, action: bool = False) -> Said:
         (Look(), Told(name="Bob", to="Ann", text="one\ntwo"), "Bob -> you : one\r\n    two"),
         (Look(), Edited(room="lobby", name="Bob", line=1, text="hi"), "* Bob edited: hi"),
         (Look(), Deleted(room="lobby", name="Bob", line=1), "* Bob deleted their last line."),
-        (Look().elsewhere, TopicSet(room="dev", name="Bob", topic="x"), "[dev] * Bob set the topic: x"),
-        (Look(), TopicSet(room="dev", name="Bob", topic=""), "* Bob took the topic away."),
+        (Look().elsewhere, TopicSet(room="dev", name="Bob", topic="x"), "server: Bob set the topic of dev: x"),
+        (Look(), TopicSet(room="dev", name="Bob", topic=""), "server: Bob took the topic of dev away."),
         (Look(), Invited(room="dev", name="Bob", to="Ann"), "server: Bob invites you: /join dev"),
     ],
 )

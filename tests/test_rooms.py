@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from room import FakeSession, Stage
 
+from gchatd import folding
+from gchatd.doors.look import Look
 from gchatd.events import Deleted, Edited, Ignored, Invited, Joined, Left, MadePrivate, Told, TopicSet, Vanished
 from gchatd.rooms import LOBBY
 
@@ -24,13 +28,13 @@ def turn_and_forget(stage: Stage, *sessions: FakeSession) -> None:
 
 
 def tells(session: FakeSession, other: FakeSession, text: str) -> None:
-    session.does(Told, to=str(other.user), text=text, target=other.number)
+    session.causes(Told, to=str(other.user), text=text, target=other.number)
 
 
 def test_who_is_in_several_rooms_hears_all_of_them_in_the_order_in_which_it_happened(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     for session in (ann, bob):
-        session.does(Joined, room="dev")
+        session.causes(Joined, room="dev")
     turn_and_forget(stage, ann, bob)
     for number in range(3):
         ann.says(f"lobby {number}")
@@ -48,7 +52,7 @@ def test_who_is_in_several_rooms_hears_all_of_them_in_the_order_in_which_it_happ
 def test_people_who_are_in_the_same_rooms_are_given_the_same_bytes_object(stage):
     ann, bob, carl = (stage.enters(name) for name in ("Ann", "Bob", "Carl"))
     for session in (ann, bob, carl):
-        session.does(Joined, room="dev")
+        session.causes(Joined, room="dev")
     turn_and_forget(stage, ann, bob, carl)
     ann.says("one")
     ann.says("two", "dev")
@@ -60,10 +64,10 @@ def test_people_who_are_in_the_same_rooms_are_given_the_same_bytes_object(stage)
 def test_who_leaves_a_room_within_a_turn_hears_what_was_said_before_and_nothing_after(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     for session in (ann, bob):
-        session.does(Joined, room="dev")
+        session.causes(Joined, room="dev")
     turn_and_forget(stage, ann, bob)
     ann.says("before", "dev")
-    bob.does(Left, room="dev")
+    bob.causes(Left, room="dev")
     ann.says("after", "dev")
     ann.says("in the lobby")
     stage.turn()
@@ -73,12 +77,12 @@ def test_who_leaves_a_room_within_a_turn_hears_what_was_said_before_and_nothing_
 def test_who_leaves_and_comes_back_within_a_turn_misses_what_was_said_between(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     for session in (ann, bob):
-        session.does(Joined, room="dev")
+        session.causes(Joined, room="dev")
     turn_and_forget(stage, ann, bob)
     ann.says("one", "dev")
-    bob.does(Left, room="dev")
+    bob.causes(Left, room="dev")
     ann.says("two", "dev")
-    bob.does(Joined, room="dev")
+    bob.causes(Joined, room="dev")
     ann.says("three", "dev")
     stage.turn()
     seen = bob.screen()
@@ -87,10 +91,10 @@ def test_who_leaves_and_comes_back_within_a_turn_misses_what_was_said_between(st
 
 def test_a_room_that_becomes_private_first_lets_nobody_in_who_was_on_the_way(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
-    ann.does(Joined, room="den")
+    ann.causes(Joined, room="den")
     turn_and_forget(stage, ann, bob)
-    ann.does(MadePrivate, room="den", key="k")
-    bob.does(Joined, room="den")
+    ann.causes(MadePrivate, room="den", key="k")
+    bob.causes(Joined, room="den")
     ann.says("a secret", "den")
     stage.turn()
     assert bob.screen() == ["server: den is private. Ask somebody in it to /invite you."]
@@ -100,10 +104,10 @@ def test_a_room_that_becomes_private_first_lets_nobody_in_who_was_on_the_way(sta
 
 def test_an_invitation_is_for_the_person_and_not_for_the_name(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
-    ann.does(Joined, room="den")
+    ann.causes(Joined, room="den")
     stage.turn()
-    ann.does(MadePrivate, room="den", key="k")
-    ann.does(Invited, room="den", to="Bob", target=bob.number)
+    ann.causes(MadePrivate, room="den", key="k")
+    ann.causes(Invited, room="den", to="Bob", target=bob.number)
     stage.turn()
     room = stage.hub.rooms["den"]
     assert room.admits(bob.user)
@@ -137,13 +141,13 @@ def test_what_is_told_finds_its_way_to_somebody_who_takes_another_name_meanwhile
 def test_nothing_of_somebody_who_is_ignored_is_heard_in_any_room(stage):
     ann, bob, carl = (stage.enters(name) for name in ("Ann", "Bob", "Carl"))
     for session in (ann, bob, carl):
-        session.does(Joined, room="dev")
-    ann.does(Ignored, whom="BOB")
+        session.causes(Joined, room="dev")
+    ann.causes(Ignored, whom="BOB")
     turn_and_forget(stage, ann, bob, carl)
     bob.says("one")
     carl.says("two")
     bob.says("three", "dev")
-    bob.does(Edited, room="dev", line=3, text="four")
+    bob.causes(Edited, room="dev", line=3, text="four")
     tells(bob, ann, "five")
     stage.turn()
     assert ann.screen() == ["[lobby] Carl : two"]
@@ -152,11 +156,12 @@ def test_nothing_of_somebody_who_is_ignored_is_heard_in_any_room(stage):
 
 def test_ignoring_leaves_nothing_behind_when_either_has_gone(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
-    ann.does(Ignored, whom="Bob")
+    ann.causes(Ignored, whom="Bob")
     stage.turn()
     bob.leaves()
     stage.turn()
     assert set(stage.hub.ignorers) == {"bob"}
+    assert ann.user.ignoring == {"bob": "Bob"}
     ann.leaves()
     stage.turn()
     assert stage.hub.ignorers == {}
@@ -164,11 +169,11 @@ def test_ignoring_leaves_nothing_behind_when_either_has_gone(stage):
 
 def test_a_room_is_gone_when_it_is_empty_and_the_journal_forgets_its_topic(stage):
     ann = stage.enters("Ann")
-    ann.does(Joined, room="Dev")
-    ann.does(TopicSet, room="Dev", topic="x")
+    ann.causes(Joined, room="Dev")
+    ann.causes(TopicSet, room="Dev", topic="x")
     stage.turn()
     assert stage.hub.rooms["dev"].name == "Dev"
-    ann.does(Left, room="Dev")
+    ann.causes(Left, room="Dev")
     stage.turn()
     assert set(stage.hub.rooms) == {LOBBY}
     assert [type(event) for event in stage.journal.take()] == [Vanished]
@@ -176,8 +181,8 @@ def test_a_room_is_gone_when_it_is_empty_and_the_journal_forgets_its_topic(stage
 
 def test_a_room_is_known_by_the_name_that_its_first_member_gave_it(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
-    ann.does(Joined, room="Dev")
-    bob.does(Joined, room="dEV")
+    ann.causes(Joined, room="Dev")
+    bob.causes(Joined, room="dEV")
     turn_and_forget(stage, ann, bob)
     assert ann.room is bob.room
     ann.says("hello", ann.room.name)
@@ -186,12 +191,47 @@ def test_a_room_is_known_by_the_name_that_its_first_member_gave_it(stage):
 
 
 def test_there_are_only_so_many_rooms(stage):
-    stage.hub.most_rooms = 2
+    stage.hub._most_rooms = 2
     ann = stage.enters("Ann")
-    ann.does(Joined, room="one")
-    ann.does(Joined, room="two")
+    ann.causes(Joined, room="one")
+    ann.causes(Joined, room="two")
     stage.turn()
-    assert ann.screen()[-1] == "server: There are 2 rooms already, and no more can be made."
+    assert ann.screen()[-1] == "server: There are people in 2 rooms already, and no more can be made."
+
+
+def test_a_room_that_is_empty_makes_way_for_another_and_comes_back_from_history(stage, monkeypatch):
+    stage.hub._most_rooms = 2
+    ann = stage.enters("Ann")
+    ann.causes(Joined, room="old")
+    ann.says("hello", "old")
+    ann.causes(Left, room="old")
+    ann.causes(Joined, room="new")
+    stage.turn()
+    assert set(stage.hub.rooms) == {LOBBY, "new"}
+    kept = types.SimpleNamespace(
+        rooms=lambda: [("Old", [TopicSet(room="Old", name="Ann", topic="x")])],
+        last=lambda room, count: types.SimpleNamespace(lines=[]),
+    )
+    monkeypatch.setattr(stage.hub, "history", kept)
+    ann.causes(Left, room="new")
+    stage.turn()
+    room = stage.hub.recall_room("old")
+    assert (room.name, room.topic, room.spoken) == ("Old", "x", True)
+    assert stage.hub.recall_room("other") is None
+
+
+def test_an_event_that_cannot_happen_or_be_shown_takes_no_other_with_it(stage, monkeypatch):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    turn_and_forget(stage, ann, bob)
+    monkeypatch.setitem(folding._FOLDS, TopicSet, lambda *args: 1 / 0)
+    monkeypatch.setattr(Look, "render_own", lambda self, event: 1 / 0)
+    ann.causes(TopicSet, room=LOBBY, topic="x")
+    ann.says("hello")
+    ann.causes(Joined, room="dev")
+    stage.turn()
+    assert bob.screen() == ["Ann : hello"]
+    assert ann.unheard == 0
+    assert ann.room.name == "dev"
 
 
 def test_what_was_edited_or_deleted_is_so_for_those_who_come_in_later():
@@ -201,8 +241,8 @@ def test_what_was_edited_or_deleted_is_so_for_those_who_come_in_later():
     for text in ("one", "two", "three"):
         ann.says(text)
     stage.turn()
-    ann.does(Edited, room=LOBBY, line=1, text="uno")
-    ann.does(Deleted, room=LOBBY, line=2)
+    ann.causes(Edited, room=LOBBY, line=1, text="uno")
+    ann.causes(Deleted, room=LOBBY, line=2)
     stage.turn()
     assert bob.screen()[-2:] == ["* Ann edited: uno", "* Ann deleted their last line."]
     carl = stage.enters("Carl")
@@ -213,7 +253,7 @@ def test_what_was_edited_or_deleted_is_so_for_those_who_come_in_later():
 def test_comings_and_goings_are_told_once_to_those_who_share_several_rooms(stage):
     ann, bob = stage.enters("Ann", notices=True), stage.enters("Bob")
     for session in (ann, bob):
-        session.does(Joined, room="dev")
+        session.causes(Joined, room="dev")
     turn_and_forget(stage, ann, bob)
     bob.becomes("Rob")
     bob.leaves("bye")
@@ -247,7 +287,7 @@ class Model:
             self.expected[other].append(f"{name} -> you : {line}")
 
     def move(self, name: str, room: str, line: str) -> None:
-        self.present[name].does(Left if room in self.where[name] else Joined, room=room)
+        self.present[name].causes(Left if room in self.where[name] else Joined, room=room)
         self.where[name] ^= {room}
 
     def go(self, name: str, room: str, line: str) -> None:

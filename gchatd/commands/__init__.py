@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .command import Command
-from .table import COMMANDS, run
+from .table import COMMANDS, check_is_no_command, run
 
-__all__ = ["COMMANDS", "Command", "run"]
+__all__ = ["COMMANDS", "Command", "check_is_no_command", "run"]

@@ -14,6 +14,7 @@ import msgspec
 
 from ..errors import UserError
 from ..names import compared
+from ..phrases import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,7 +83,7 @@ def own_rooms(hub: Hub, user: User, begun: str) -> Iterable[str]:
 
 def ignored(hub: Hub, user: User, begun: str) -> Iterable[str]:
     """Whom somebody ignores."""
-    return (name for name in user.ignoring if name.startswith(begun))
+    return (name for name in dict.fromkeys(user.ignoring.values()) if compared(name).startswith(begun))
 
 
 def one_of(*choices: str) -> Words:
@@ -105,7 +106,10 @@ def who_asks(session: Session) -> User:
 
 def find_user(session: Session, name: str) -> User:
     """Give the user of a name. Raises UserError if nobody here has it."""
-    user = session.hub.users.get(_compared(name))
+    name = name.lstrip("@").rstrip(":,")  # as one addresses somebody
+    if " " in name:
+        raise MisuseError("Say one name")
+    user = session.hub.users.get(as_compared(name))
     if user is None:
         raise UserError(f"Nobody here is called {name}.")
     return user
@@ -113,13 +117,14 @@ def find_user(session: Session, name: str) -> User:
 
 def find_room(session: Session, name: str) -> Room:
     """Give a room that the one who asks may enter. Raises UserError if there is none of that name."""
-    room = session.hub.rooms.get(_compared(name))
+    room = session.hub.rooms.get(as_compared(name))
     if room is None or not room.admits(who_asks(session)):
         raise UserError(f"There is no room called {name}. /rooms lists those that there are.")
     return room
 
 
-def _compared(name: str) -> str:
+def as_compared(name: str) -> str:
+    """Give whatever was typed as a name as names are compared. Raises UserError if it is none by far."""
     if len(name) > 100:
         raise UserError("No name is as long as that.")
     try:
@@ -134,12 +139,6 @@ def choice(word: str, *choices: Choice) -> Choice:
         if word.casefold() == one:
             return one
     raise MisuseError(f"It can be {listed(choices, 'or')}, not {word}")
-
-
-def listed(words: Iterable[str], last: str = "and") -> str:
-    """Give words as one says them: Ann, Bob and Carl."""
-    *most, end = words
-    return f"{', '.join(most)} {last} {end}" if most else end
 
 
 def columns(head: str, words: list[str]) -> Iterable[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .. import times
 from ..errors import UserError
 from ..names import compared
+from ..phrases import counted
 from .command import MOST_LINES, MisuseError, who_asks
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def history(session: Session, words: str) -> None:
     if match is None:
         raise MisuseError("That is no number of lines, and no time")
     past, room = _history_kept(session), session.in_room().name
+    if match[1] and not int(match[1]):
+        raise MisuseError("That is no line at all")
     count = min(int(match[1]), MOST_LINES) if match[1] else min(PAGE, session.page)
     if match[2]:
         page = past.before_line(room, count, int(match[2]))
@@ -38,8 +41,9 @@ def history(session: Session, words: str) -> None:
         session.reply(f"Nothing was said in {room}{' before that' if match[2] or match[3] else ' yet'}.")
         return
     shown = _heard(session, page)
-    session.reply(f"{_count(shown)} in {room}, times in {session.format.zone}:")
+    session.reply(f"{counted(len(page.lines), 'line')} in {room}, times in {session.format.zone}:")
     session.reply_with_events(shown)
+    _tell_left_out(session, len(page.lines) - len(shown))
     first = page.lines[0].id
     session.reply(
         f"For what was said before: /history {count} before #{first}" if page.more else "That is where it began."
@@ -52,12 +56,13 @@ def search(session: Session, words: str) -> None:
         raise MisuseError("Say what to look for")
     past, room = _history_kept(session), session.in_room().name
     page = past.search(room, words, min(PAGE, session.page))
-    shown = _heard(session, page)
-    if not shown:
+    if not page.lines:
         session.reply(f"Nothing in {room} has: {words}")
         return
-    session.reply(f"{_count(shown)} in {room}, newest first, times in {session.format.zone}:")
+    shown = _heard(session, page)
+    session.reply(f"{counted(len(page.lines), 'line')} in {room}, newest first, times in {session.format.zone}:")
     session.reply_with_events(shown)
+    _tell_left_out(session, len(page.lines) - len(shown))
     if page.more:
         session.reply("There are older ones: add a word to find fewer.")
 
@@ -71,9 +76,12 @@ def _history_kept(session: Session) -> History:
 
 def _heard(session: Session, page: Page) -> list[Said]:
     """Give what was not said by somebody whom the one who asks ignores."""
-    ignoring = who_asks(session).ignoring
-    return [said for said in page.lines if compared(said.name) not in ignoring] if ignoring else page.lines
+    ignoring, users = who_asks(session).ignoring, session.hub.users
+    names = {said.name: compared(said.name) for said in page.lines} if ignoring else {}
+    ignored = {name for name, key in names.items() if key in ignoring or users.get(key) in ignoring}
+    return [said for said in page.lines if said.name not in ignored]
 
 
-def _count(lines: list[Said]) -> str:
-    return "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+def _tell_left_out(session: Session, count: int) -> None:
+    if count:
+        session.reply(f"{counted(count, 'line')} of people whom you ignore left out.")

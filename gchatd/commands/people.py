@@ -23,6 +23,8 @@ MOST_IGNORED = 100
 
 def nick(session: Session, words: str) -> None:
     """/nick NAME"""
+    if not words:
+        raise MisuseError("Say which name")
     session.take_name(words)
 
 
@@ -38,9 +40,11 @@ def whois(session: Session, words: str) -> None:
     if user.away is not None:
         session.reply(f"{user} is away{': ' if user.away else '.'}{user.away}")
     shared = [room.name for room in user.rooms if room in asker.rooms]
+    if user is asker:
+        return
     if not shared:
         session.reply(f"You are in no room together with {user}.")
-    elif user is not asker:
+    else:
         session.reply_in_pages(columns("You are both in:", shared))
 
 
@@ -48,21 +52,21 @@ def away(session: Session, words: str) -> None:
     """/away [WORDS]"""
     if len(words) > LONGEST_EXCUSE:
         raise UserError(f"Say it in {LONGEST_EXCUSE} characters at most; those are {len(words)}.")
-    session.hub.broadcast(WentAway(name=str(session.user), words=words, origin=session.number))
+    session.does(WentAway(name=str(session.user), words=words, origin=session.number))
 
 
 def back(session: Session, words: str) -> None:
     """/back"""
     if who_asks(session).away is None:
         raise UserError("You are not away.")
-    session.hub.broadcast(CameBack(name=str(session.user), origin=session.number))
+    session.does(CameBack(name=str(session.user), origin=session.number))
 
 
 def ignore(session: Session, words: str) -> None:
     """/ignore [NAME]"""
     user = who_asks(session)
     if not words:
-        ignored = sorted(user.ignoring)
+        ignored = sorted(set(user.ignoring.values()), key=str.casefold)
         session.reply_in_pages(columns("You ignore:", ignored) if ignored else ["You ignore nobody."])
         return
     name = parse_name(words)
@@ -72,7 +76,7 @@ def ignore(session: Session, words: str) -> None:
         raise UserError(f"You ignore {name.shown} already.")
     if len(user.ignoring) >= MOST_IGNORED:
         raise UserError(f"You ignore {MOST_IGNORED} people, and nobody can ignore more: /unignore somebody first.")
-    session.hub.broadcast(Ignored(name=str(user), whom=name.shown, origin=session.number))
+    session.does(Ignored(name=str(user), whom=name.shown, origin=session.number))
 
 
 def unignore(session: Session, words: str) -> None:
@@ -80,6 +84,7 @@ def unignore(session: Session, words: str) -> None:
     if not words:
         raise MisuseError("Say whom you want to hear again")
     name = parse_name(words)
-    if name.compared not in who_asks(session).ignoring:
+    ignoring = who_asks(session).ignoring
+    if name.compared not in ignoring and session.hub.users.get(name.compared) not in ignoring:
         raise UserError(f"You do not ignore {name.shown}.")
-    session.hub.broadcast(Ignored(name=str(session.user), whom=name.shown, on=False, origin=session.number))
+    session.does(Ignored(name=str(session.user), whom=name.shown, on=False, origin=session.number))

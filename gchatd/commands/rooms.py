@@ -6,9 +6,10 @@ import secrets
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from ..events import Invited, Joined, Left, MadePrivate, TopicSet
+from ..events import Invited, Joined, Left, MadePrivate, TopicSet, Turned
+from ..folding import check_may_join
 from ..names import compared, parse_room
-from .command import MOST_LINES, WIDTH, MisuseError, capped, columns, find_room, find_user, who_asks
+from .command import MOST_LINES, WIDTH, MisuseError, as_compared, capped, columns, find_room, find_user, who_asks
 
 if TYPE_CHECKING:
     from ..rooms import Room
@@ -23,28 +24,29 @@ LONGEST_TOPIC = 300
 
 def join(session: Session, words: str) -> None:
     """/join ROOM [KEY]"""
-    name, _, key = words.partition(" ")
+    name, *rest = words.split(maxsplit=1) if words else ("",)
     if not name:
         raise MisuseError("Say which room")
-    hub, user, parsed = session.hub, who_asks(session), parse_room(name)
-    room = hub.rooms.get(parsed.compared)
+    if name.startswith("#"):
+        raise MisuseError(f"Rooms have no # here (/join {name.lstrip('#')})")
+    hub, user, parsed, key = session.hub, who_asks(session), parse_room(name), rest[0] if rest else ""
+    room = hub.recall_room(parsed.compared)
     if room is not None and user in room.members:
         _go(session, room)
         return
-    if room is not None:
-        room.check_admits(user, key.strip())
+    check_may_join(hub, room, parsed.shown, user, key)
     if len(user.rooms) >= MOST_JOINED:
         raise UserError(f"You are in {len(user.rooms)} rooms, and nobody can be in more: /leave one first.")
     hub.wait_to_talk()
     shown = room.name if room is not None else parsed.shown
-    hub.broadcast(Joined(room=shown, name=str(user), key=key.strip(), origin=session.number))
+    session.does(Joined(room=shown, name=str(user), key=key, origin=session.number))
     hub.wait_for(session)  # so that what comes next is said there
 
 
 def leave(session: Session, words: str) -> None:
     """/leave [ROOM]"""
     room = _own_room(session, words) if words else session.in_room()
-    session.hub.broadcast(Left(room=room.name, name=str(session.user), origin=session.number))
+    session.does(Left(room=room.name, name=str(session.user), origin=session.number))
     session.hub.wait_for(session)  # so that what comes next is not said there
     if session.room is None:
         session.reply("You are in no room now: /join one.")
@@ -55,19 +57,19 @@ def leave(session: Session, words: str) -> None:
 def go(session: Session, words: str) -> None:
     """/go ROOM"""
     if not words:
-        raise MisuseError(f"Say which of your rooms: {_own_rooms(session)}")
+        raise MisuseError(f"Say which of your rooms ({_own_rooms(session)})")
     _go(session, _own_room(session, words))
 
 
 def _go(session: Session, room: Room) -> None:
-    session.turn_to(room)
-    session.reply(f"What you say is heard in {room.name}.")
+    session.does(Turned(room=room.name, name=str(session.user), origin=session.number))
+    session.hub.wait_for(session)  # so that what comes next is said there
 
 
 def _own_room(session: Session, name: str) -> Room:
     """Give a room that somebody is in. Raises UserError if it is none of theirs."""
     for room in who_asks(session).rooms:
-        if compared(room.name) == name.casefold() or room.name == name:
+        if compared(room.name) == as_compared(name):
             return room
     raise UserError(f"You are not in {name}. You are in: {_own_rooms(session)}.")
 
@@ -105,7 +107,7 @@ def topic(session: Session, words: str) -> None:
     new = "" if words == "-" else words
     if new == room.topic:
         raise UserError(f"That is the topic of {room.name} already." if new else f"{room.name} has no topic.")
-    session.hub.broadcast(TopicSet(room=room.name, name=str(session.user), topic=new, origin=session.number))
+    session.does(TopicSet(room=room.name, name=str(session.user), topic=new, origin=session.number))
 
 
 def names(session: Session, words: str) -> None:
@@ -121,7 +123,7 @@ def private(session: Session, words: str) -> None:
     room.check_may_close(who_asks(session))
     session.hub.wait_to_talk()
     made = MadePrivate(room=room.name, name=str(session.user), key=secrets.token_hex(6), origin=session.number)
-    session.hub.broadcast(made)
+    session.does(made)
 
 
 def invite(session: Session, words: str) -> None:
@@ -134,4 +136,4 @@ def invite(session: Session, words: str) -> None:
     session.hub.wait_to_talk()
     target = user.sessions[0].number if user.sessions else 0
     invited = Invited(room=room.name, name=str(session.user), to=str(user), origin=session.number, target=target)
-    session.hub.broadcast(invited)
+    session.does(invited)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
@@ -27,16 +28,17 @@ def run(session: Session, text: str, typed: str) -> None:
 
     Raises UserError for one that there is not, or that cannot be done.
     """
-    name, _, words = text.removeprefix("/").replace("\n", " ").partition(" ")
+    name, *rest = re.split(r"\s", text.removeprefix("/"), maxsplit=1)
+    words = " ".join(rest).replace("\n", " ")
     command = find(name)
     if command is None:
         raise UserError(f"Unknown command: /{name}. {_nearest(name)}/help all lists all commands.")
     if session.user is None and not command.unnamed:
         raise UserError(f"Choose a username before you use /{command.name}.")
     if command.several_lines:
-        words = text[len(name) + 2 :]
+        words = " ".join(rest)
     elif command.as_typed:
-        words = typed.replace("\n", " ").partition(" ")[2]
+        words = " ".join(re.split(r"\s", typed, maxsplit=1)[1:]).replace("\n", " ")
     if words.strip() and command.usage == f"/{command.name}":
         raise UserError(f"It takes no words: {command.usage}")
     if session.unheard:
@@ -45,6 +47,13 @@ def run(session: Session, text: str, typed: str) -> None:
         command.handler(session, words.strip(" ") if command.as_typed else words.strip())
     except MisuseError as error:
         raise UserError(f"{error}: {command.usage}") from None
+
+
+def check_is_no_command(text: str) -> None:
+    """Raise UserError for a line that would be one but for what stands before it: it was not meant for everybody."""
+    begun = re.match(r"[\s\ufeff\u200b-\u200f\u2060]+/(\w+)", text)
+    if begun is not None and find(begun[1]) is not None:
+        raise UserError(f"Not sent: there is something before /{begun[1]}, and all would have heard it.")
 
 
 def find(name: str) -> Command | None:
@@ -190,7 +199,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
         ),
     ),
     "The server": (
-        Command("help", "/help [all|COMMAND]", "what one can do", "/help join", _help, (_commands,)),
+        Command("help", "/help [all|COMMAND]", "what one can do", "/help join", _help, (_commands,), unnamed=True),
         Command("more", "/more", "the rest of a list that was too long", "/more", server.more),
         Command("motd", "/motd", "the message of the day", "/motd", server.motd),
         Command("uptime", "/uptime", "how long the server has been up", "/uptime", server.uptime),

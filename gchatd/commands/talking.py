@@ -28,10 +28,10 @@ def me(session: Session, words: str) -> None:
 
 def msg(session: Session, words: str) -> None:
     """/msg NAME WORDS"""
-    name, _, text = words.partition(" ")
-    if not text.strip():
+    name, *text = words.split(maxsplit=1) if words else ("",)
+    if not text:
         raise MisuseError("Say to whom, and what" if not name else f"Say what to tell {name}")
-    _tell(session, find_user(session, name), text.strip())
+    _tell(session, find_user(session, name), text[0])
 
 
 def reply(session: Session, words: str) -> None:
@@ -56,7 +56,7 @@ def _tell(session: Session, user: User, text: str) -> None:
         raise UserError(f"{user} has left.")
     target = user.sessions[0].number
     told = Told(name=str(teller), to=str(user), text=text, origin=session.number, target=target)
-    session.hub.broadcast(told)
+    session.does(told)
     if user.away is not None:
         session.reply(f"{user} is away{': ' if user.away else '.'}{user.away}")
 
@@ -67,13 +67,13 @@ def edit(session: Session, words: str) -> None:
         raise MisuseError("Say how it should read")
     said = _said_last(session)
     edited = Edited(room=said.room, name=str(session.user), line=said.id, text=words, origin=session.number)
-    session.hub.broadcast(edited)
+    session.does(edited)
 
 
 def delete(session: Session, words: str) -> None:
     """/delete"""
     said = _said_last(session)
-    session.hub.broadcast(Deleted(room=said.room, name=str(session.user), line=said.id, origin=session.number))
+    session.does(Deleted(room=said.room, name=str(session.user), line=said.id, origin=session.number))
 
 
 def _said_last(session: Session) -> Said:

@@ -29,7 +29,9 @@ def theme(session: Session, words: str) -> None:
 def time(session: Session, words: str) -> None:
     """/time [off|hh:mm|full] [+HH:MM]"""
     shown, _, zone = words.partition(" ")
-    if shown:
+    if shown.startswith(("+", "-")):
+        session.restyle(offset=times.parse_offset(words))
+    elif shown:
         time = choice(shown, "off", "hh:mm", "full")
         offset = times.parse_offset(zone.strip()) if zone.strip() else session.format.offset
         session.restyle(time=time, offset=offset)

@@ -27,6 +27,7 @@ from ..events import (
     Said,
     Told,
     TopicSet,
+    Turned,
     WentAway,
 )
 from ..rooms import LOBBY
@@ -136,7 +137,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 
     def _line(self, event: Event) -> str:
         line = self._words(event)
-        if line and self.headed and isinstance(event, (Said, Edited, Deleted, TopicSet)):
+        if line and self.headed and isinstance(event, (Said, Edited, Deleted)):
             line = f"[{event.room}] {line}"
         return line + "\r\n" if line else ""
 
@@ -153,10 +154,6 @@ class Look(msgspec.Struct, frozen=True, gc=False):
                 return f"* {name} edited: {self._text(text)}"
             case Deleted():
                 return f"* {name} deleted their last line."
-            case TopicSet(topic=""):
-                return f"* {name} took the topic away."
-            case TopicSet(topic=topic):
-                return f"* {name} set the topic: {topic}"
         words = _notice(event, self.notices)
         return f"server: {words}" if words else ""
 
@@ -187,6 +184,8 @@ def _notice(event: Event, notices: bool) -> str:
             return f"Not sent: {why}."
         case Refused(why=why):
             return why
+        case TopicSet(name=name, room=room, topic=topic):
+            return f"{name} set the topic of {room}: {topic}" if topic else f"{name} took the topic of {room} away."
         case MadePrivate(name=name, room=room, key=key):
             return f"{name} made {room} private. To come back: /join {room} {key}"
         case Invited(name=name, room=room):
@@ -205,12 +204,12 @@ def _notice(event: Event, notices: bool) -> str:
 def _confirmation(event: Event) -> str | None:
     """What the server says to the one who caused an event, or None if they see what all see."""
     match event:
-        case Edited():
-            return "Edited."
-        case Deleted():
-            return "Deleted."
+        case Edited() | Deleted():
+            return f"{type(event).__name__}."
         case Left(room=room):
             return f"You left {room}."
+        case Turned(room=room):
+            return f"What you say is heard in {room}."
         case Invited(to=to, room=room):
             return f"{to} is invited to {room}."
         case Ignored(whom=whom, on=True):

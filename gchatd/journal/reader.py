@@ -160,17 +160,16 @@ class Reader:
 
     def rooms(self) -> list[tuple[str, list[Event]]]:
         """Give the names of all rooms in which something was said, each with the events that say how it is."""
-        names = store.rows(
+        rooms: dict[str, list[Event]] = {}
+        for room, event in store.rows(
             self._db,
-            "with recursive names(room) as (select min(room) from events union all "
-            "select (select min(room) from events where room > names.room) from names where room is not null) "
-            "select room from names "
-            "where exists(select 1 from events where events.room = names.room and kind = 'said')",
-        )
-        states: dict[str, list[Event]] = {name: [] for (name,) in names}
-        for room, event in store.rows(self._db, "select room, event from states"):
-            states[room].append(_decode_state(event))
-        return list(states.items())
+            "with recursive names(room) as (select min(room) from events where kind = 'said' union all "
+            "select (select min(room) from events where kind = 'said' and room > names.room) from names "
+            "where room is not null) "
+            "select names.room, states.event from names left join states using (room) where names.room is not null",
+        ):
+            rooms.setdefault(room, []).extend([_decode_state(event)] if event is not None else [])
+        return list(rooms.items())
 
     def _wait_for_index(self) -> None:
         """Wait, a little, until what was said before now can be found."""

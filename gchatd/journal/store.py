@@ -15,6 +15,7 @@ import apsw
 import msgspec
 
 from ..errors import StoreError
+from ..events import Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,6 +52,9 @@ SCHEMA = (
     alter table events add column kind text as (event ->> 'event');
     alter table events add column line integer as (event ->> 'line');  -- what an edit or a deletion is about
     create index changes on events(line) where line is not null;
+    drop index events_by_room;
+    create index lines_by_room on events(room) where kind = 'said';
+    create index notes on events(at) where kind not in ('said', 'edited', 'deleted');
     drop view spoken;
     create view spoken(id, text) as select id, case when kind = 'said' then
         case when exists(select 1 from events change where change.line = events.id)
@@ -103,10 +107,14 @@ CHECKPOINT_PAGES = 1000
 TRIM_STEP = 100
 """Lines that are deleted at a time: a few milliseconds' worth, in which nothing else can be written."""
 
+NOTES_KEPT_SECONDS = 3600
+"""How long events are kept that only say how a room is: `states` knows, but a failed commit is taken back by them."""
+
 BUSY_MS = 5000
 """How long to wait for somebody else who has locked the database; no part of gchat does."""
 
 PAGE_BYTES = 4096
+_STATES = ("topicset", "madeprivate")
 _WAL_LIMIT = 16 * 2**20  # bytes that an emptied write-ahead log may keep on the disk
 
 
@@ -193,7 +201,8 @@ class Writer:
         )
         self.last_id += len(events)
         for event in events:
-            self._counts[event.room] = self._counts.get(event.room, 0) + 1
+            if isinstance(event, Said):
+                self._counts[event.room] = self._counts.get(event.room, 0) + 1
         return first_id
 
     @property
@@ -230,14 +239,18 @@ class Writer:
         with self._db:
             changed = "select id, text from spoken where id in (select line from events where id > ?)"
             texts = rows(self._db, changed, id)
+            vanished = rows(self._db, "select distinct room from events where id > ? and kind = 'vanished'", id)
             self._db.execute("delete from events where id > ?", (id,))
             for line, text in texts:
                 if value(self._db, "select 1 from words_docsize where id = ?", line):
                     self._db.execute("insert into words(words, rowid, text) values('delete', ?, ?)", (line, text))
                     self._db.execute("insert into words(rowid, text) select id, text from spoken where id = ?", (line,))
-            for room, kind in rows(self._db, "delete from states where id > ? returning room, kind", id):
+            touched = rows(self._db, "delete from states where id > ? returning room, kind", id)
+            for room, kind in {*touched, *((room, kind) for (room,) in vanished for kind in _STATES)}:
                 self._db.execute(
-                    "insert into states select room, kind, id, event from events where room = ? and kind = ? "
+                    "insert or replace into states "
+                    "select room, kind, id, event from events where room = ?1 and kind = ?2 "
+                    "and id > (select coalesce(max(id), 0) from events where room = ?1 and kind = 'vanished') "
                     "order by id desc limit 1",
                     (room, kind),
                 )
@@ -248,27 +261,41 @@ class Writer:
 
         Tells whether there may be more to delete.
         """
-        oldest_kept = (time.time() - days * 86400) * 1000
-        # An edit or a deletion stays as long as its line does, which else would read as it did before.
-        changes = "not exists(select 1 from events said where said.id = events.line)"
-        oldest = "id in (select id from events order by id limit ?) and at < ?"
-        of_all = f"select id, room from events where {oldest} and {changes}"  # noqa: S608
-        doomed = rows(self._db, of_all, TRIM_STEP, oldest_kept)
+        now = time.time() * 1000
+        oldest_kept = now - days * 86_400_000
+        first = "select id, room, at, kind from events order by id limit ?"
+        old = f"select id, room from ({first}) where at < ? and kind = 'said'"  # noqa: S608
+        doomed = rows(self._db, old, TRIM_STEP, oldest_kept)
         for room, count in self._counts.items():
             if not doomed and count > lines_per_room:
                 most = min(TRIM_STEP, count - lines_per_room)
-                of_room = f"select id, room from events where room = ? and {changes} order by id limit ?"  # noqa: S608
+                of_room = "select id, room from events where room = ? and kind = 'said' order by id limit ?"
                 doomed = rows(self._db, of_room, room, most)
         if doomed:
             ids = msgspec.json.encode([id for id, _ in doomed]).decode()
-            self._db.execute("delete from events where id in (select value from json_each(?))", (ids,))
+            with self._db:  # an edit or a deletion goes with its line, which else would read as it did before
+                for what in ("id", "line"):
+                    self._db.execute(f"delete from events where {what} in (select value from json_each(?))", (ids,))  # noqa: S608
             for _, room in doomed:
                 self._counts[room] -= 1
-        return bool(doomed)
+        return bool(doomed) or self._trim_notes(now - NOTES_KEPT_SECONDS * 1000, oldest_kept)
+
+    def _trim_notes(self, settled: float, oldest_kept: float) -> bool:
+        """Delete a few events that are of no use any more. Tells whether there may be more to delete."""
+        notes = "select id from events where kind not in ('said', 'edited', 'deleted') and at < ? limit ?"
+        orphans = (
+            "select id from (select id, at, line from events order by id limit 100) old where at < ? "
+            "and line is not null and not exists(select 1 from events said where said.id = old.line) limit ?"
+        )
+        deleted = 0
+        for which, before in ((notes, settled), (orphans, oldest_kept)):
+            self._db.execute(f"delete from events where id in ({which})", (before, TRIM_STEP))  # noqa: S608
+            deleted += self._db.changes()
+        return deleted > 0
 
     def _count(self) -> dict[str, int]:
         """Count the lines of each room."""
-        return dict(rows(self._db, "select room, count(*) from events group by room"))
+        return dict(rows(self._db, "select room, count(*) from events where kind = 'said' group by room"))
 
     def _note_wal(self, _db: apsw.Connection, _name: str, pages: int) -> int:
         self.wal_pages = pages
