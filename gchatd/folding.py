@@ -32,6 +32,7 @@ from .events import (
     Vanished,
     WentAway,
 )
+from .hub import NOBODY
 from .names import compared
 from .rooms import LOBBY, Room
 
@@ -148,7 +149,7 @@ def _departed(hub: Hub, event: Departed, session: Session | None) -> Heard:
     for key in list(user.ignoring):
         _ignore_no_more(hub, user, key)
     for other in hub.ignorers.pop(user, ()):
-        other.ignoring.pop(user, None)
+        _forget(other, user)
     user.sessions = ()  # the session knows its user: leave no cycle behind
     del hub.sessions[event.origin]
     return Heard(event, None, ears)
@@ -258,15 +259,19 @@ def _ignored(hub: Hub, event: Ignored, session: Session | None) -> Heard:
 
 def _ignore(hub: Hub, user: User, whom: str | User, typed: str) -> None:
     hub.ignorers.setdefault(whom, set()).add(user)
-    user.ignoring[whom] = typed
+    user.ignoring = {**user.ignoring, whom: typed}
 
 
 def _ignore_no_more(hub: Hub, user: User, whom: str | User) -> None:
-    user.ignoring.pop(whom, None)
+    _forget(user, whom)
     ignorers = hub.ignorers.get(whom, set())
     ignorers.discard(user)
     if not ignorers:
         hub.ignorers.pop(whom, None)
+
+
+def _forget(user: User, whom: str | User) -> None:
+    user.ignoring = {key: typed for key, typed in user.ignoring.items() if key != whom} or NOBODY
 
 
 def _went_away(hub: Hub, event: WentAway, session: Session | None) -> Heard:

@@ -25,7 +25,7 @@ from .pace import Pace
 from .rooms import LOBBY, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .journal import History, Journal
     from .names import Name
@@ -44,6 +44,10 @@ QUEUE_SECONDS = 10.0
 """How long somebody who talks waits while `history.queue` events are to be committed; then they are told."""
 
 
+NOBODY: Mapping[str | User, str] = {}
+"""Whom most people ignore. What somebody ignores are compared names and people, and how each was typed."""
+
+
 class User:
     """Somebody present, by name. Today a user has one session; rooms hold users, bytes go to sessions."""
 
@@ -56,7 +60,7 @@ class User:
         self.since = times.now()
         self.active_at = time.monotonic()  # when they last typed something
         self.away: str | None = None  # why they are away, or that they are not
-        self.ignoring: dict[str | User, str] = {}  # compared names and people, and how each was typed
+        self.ignoring = NOBODY
 
     def __str__(self) -> str:
         return self.name.shown

@@ -208,9 +208,10 @@ class Session:
 
     def turn_to(self, room: Room | None) -> None:
         """Make another room the current one: what is said there is shown without the room's name from here on."""
-        for each in (self.room, room):
-            if each is not None:
-                each.audience = None
+        if self.room is not None and self.room is not room:
+            self.room.audience = None
+        if room is not None:
+            room.audience = None
         self.room = room
 
     def note(self, said: Said, room: Room) -> None:

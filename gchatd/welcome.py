@@ -37,6 +37,8 @@ class Welcomes:
 
     def welcome(self, session: Session, room: Room, greets: bool) -> bytes:
         """Give what a session is shown that came into a room just now; without `greets` not where it is."""
+        if not (greets or room.recent or room.topic or room.key):
+            return b""
         notices = [_greeting(session, room)] if greets else []
         if room.topic:
             notices.append(f"The topic of {room.name} is: {room.topic}")
