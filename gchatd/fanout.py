@@ -136,16 +136,7 @@ class Fanout:
 
     def deliver(self, events: list[Event]) -> None:
         """Let a turn's events happen, each after the one before, then send everybody what they hear of them."""
-        turn = Turn(self._hub, self._render)
-        for at, event in enumerate(events):
-            if not at % _BETWEEN_PAUSES:
-                self._pace.breathe()
-            heard = self._fold(event)
-            if heard.room is not None or heard.sessions:
-                turn.add(heard)
-            if heard.entered is not None:
-                session, room = self._hub.sessions[event.origin], heard.entered
-                turn.welcome(session, room, self._welcomes.welcome(session, room, heard.greets))
+        turn = self._let_happen(events)
         alone = turn.find_special()
         several = self._in_several(turn.parts) if len(turn.parts) > 1 else {}
         elsewhere = {session for group in several.values() for session in group}
@@ -161,6 +152,20 @@ class Fanout:
             self._deliver_share(turn, turn.share(format, rooms, current), rooms, Listeners(sessions))
         for session in alone:
             self._send_share(turn, session, turn.share(session.format, ()), ())
+
+    def _let_happen(self, events: list[Event]) -> Turn:
+        """Give a turn of events, each of which happens now. Switches now and then."""
+        turn = Turn(self._hub, self._render)
+        for at, event in enumerate(events):
+            if not at % _BETWEEN_PAUSES:
+                self._pace.breathe()
+            heard = self._fold(event)
+            if heard.room is not None or heard.sessions:
+                turn.add(heard)
+            if heard.entered is not None:
+                session, room = self._hub.sessions[event.origin], heard.entered
+                turn.welcome(session, room, self._welcomes.welcome(session, room, heard.greets))
+        return turn
 
     def take_leave(self, sessions: Iterable[Session], text: str) -> None:
         """Say something to many people as the server, for the last time. Switches now and then."""
