@@ -15,14 +15,12 @@ gather for the next turn: the busier, the cheaper per line. To follow one line:
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left
 from collections import defaultdict
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from .audience import Listeners
 from .events import Edited, Said, Told
 from .folding import Heard, fold
-from .outbox import send_nowhere
 from .pace import Pace
 from .turn import Turn
 from .welcome import Welcomes
@@ -52,46 +50,10 @@ _EVENT_BYTES = 32  # a name, a line's end: what an event takes beside its text
 _BETWEEN_PAUSES = 64  # listeners sent to before fan-out asks whether it is others' turn
 
 
-class Listeners:
-    """The people of a room who read the same format, by the number of their sessions.
-
-    Fan-out walks over the ways to them, not over sessions: what is touched for each listener is what a delivery costs,
-    and 1,000 sessions do not fit into the cache beside what the kernel needs (4 % at one line a turn).
-    """
-
-    def __init__(self, sessions: Iterable[Session]) -> None:
-        self.sessions = sorted(sessions, key=_number)
-        self._ways: list[Send] = []
-        self._changes = -1
-
-    def ways(self, changes: int, but: Sequence[int]) -> list[Send]:
-        """Give each one's `Outbox.send`, in order; nothing is sent to those in the places `but`.
-
-        `changes` is `SlowReaders.changes`: while it stays the same, so does how each is sent to.
-        """
-        if changes != self._changes:
-            self._changes = changes
-            self._ways = [session.outbox.send for session in self.sessions]
-        if not but:
-            return self._ways
-        ways = self._ways.copy()
-        for place in but:
-            ways[place] = send_nowhere
-        return ways
-
-    def place(self, number: int) -> int | None:
-        """Where among the listeners a session stands, or None if it is none of them."""
-        place = bisect_left(self.sessions, number, key=_number)
-        return place if place < len(self.sessions) and self.sessions[place].number == number else None
-
-
-_number = attrgetter("number")
-
-
-def _by_format(sessions: Iterable[tuple[Format, Session]]) -> dict[Format, Listeners]:
+def _by_format(sessions: Iterable[Session]) -> dict[Format, Listeners]:
     groups: dict[Format, list[Session]] = defaultdict(list)
-    for format, session in sessions:
-        groups[format].append(session)
+    for session in sessions:
+        groups[session.format].append(session)
     return {format: Listeners(group) for format, group in groups.items()}
 
 
@@ -141,10 +103,10 @@ class Fanout:
         several = self._in_several(turn.parts) if len(turn.parts) > 1 else {}
         elsewhere = {session for group in several.values() for session in group}
         for room, part in turn.parts.items():
-            audience = self._audience(room)
+            audience = room.audience.groups(room)
             if any(format.mentions for format in audience):
                 turn.find_named(part)
-            for format, listeners in audience.items():
+            for format, listeners in list(audience.items()):
                 if elsewhere:
                     listeners = Listeners(session for session in listeners.sessions if session not in elsewhere)
                 self._deliver_share(turn, turn.share(format, (room,)), (room,), listeners)
@@ -169,18 +131,8 @@ class Fanout:
 
     def take_leave(self, sessions: Iterable[Session], text: str) -> None:
         """Say something to many people as the server, for the last time. Switches now and then."""
-        for format, listeners in _by_format((session.format, session) for session in sessions).items():
+        for format, listeners in _by_format(sessions).items():
             self._send_to_listeners(listeners, format.farewell(text))
-
-    def _audience(self, room: Room) -> dict[Format, Listeners]:
-        """Give a room's listeners by format: worked out when somebody has come, gone or changed format since."""
-        if room.audience is None:
-            room.audience = _by_format(
-                (session.format if session.room is room else session.format.elsewhere, session)
-                for user in room.members
-                for session in user.sessions
-            )
-        return room.audience
 
     def _in_several(self, rooms: Collection[Room]) -> Several:
         """Find the sessions that are in several of these rooms. Switches now and then."""
@@ -221,12 +173,12 @@ class Fanout:
     def _send_to_listeners(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:
         """Send the same bytes to every listener but those in some places. Switches now and then."""
         changes = self._slow_readers.changes
-        ways = listeners.ways(changes, but)
+        ways = listeners.ways(self._slow_readers, but)
         for start in range(0, len(ways), _BETWEEN_PAUSES):
             self._pace.breathe()
             if changes != self._slow_readers.changes:  # somebody fell behind, caught up or was lost meanwhile
                 changes = self._slow_readers.changes
-                ways = listeners.ways(changes, but)
+                ways = listeners.ways(self._slow_readers, but)
             self._send_to_some(listeners, ways[start : start + _BETWEEN_PAUSES], data, start)
 
     def _send_to_some(self, listeners: Listeners, ways: list[Send], data: bytes, start: int) -> None:

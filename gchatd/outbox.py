@@ -20,7 +20,7 @@ import gevent.event
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gevent.hub import Hub as EventLoop
 
@@ -38,6 +38,9 @@ class Socket(Protocol):
     _write_event: Any
 
 
+CHANGES_KEPT = 4096
+"""How many of the last changes of outboxes are known one by one."""
+
 _RESET = struct.pack("ii", 1, 0)  # closing then frees the megabytes that the kernel may hold for a slow reader
 
 
@@ -45,7 +48,7 @@ class SlowReaders:
     """What is allowed to clients that do not read, and which outboxes are behind just now. One for all outboxes.
 
     `sendq` is in bytes, `stalled_seconds` in seconds; `closed` counts the clients that were closed for either;
-    `changes` grows whenever any outbox gets another `send`, so that fan-out knows when to look again.
+    `changes` counts how often any outbox got another `send`, so that fan-out knows when to look again, and at whose.
     """
 
     def __init__(self, sendq: int, stalled_seconds: float) -> None:
@@ -54,6 +57,19 @@ class SlowReaders:
         self.behind: set[Outbox] = set()
         self.closed = 0
         self.changes = 0
+        self._changed: list[int] = []  # sessions, the last of `changes`
+
+    def note_change(self, session: int) -> None:
+        """Note that a session's outbox has another `send`."""
+        self.changes += 1
+        self._changed.append(session)
+        if len(self._changed) > 2 * CHANGES_KEPT:
+            del self._changed[:CHANGES_KEPT]
+
+    def changed_since(self, changes: int) -> Sequence[int] | None:
+        """Give the sessions whose outboxes changed since there were so many changes; None if that is too long ago."""
+        count = self.changes - changes
+        return self._changed[len(self._changed) - count :] if count <= len(self._changed) else None
 
     def close_stalled(self) -> None:
         """Close every client that took nothing for `stalled_seconds`. Never switches."""
@@ -88,6 +104,7 @@ class Outbox:
         "failed",
         "progress_at",
         "send",
+        "session",
         "size",
     )
 
@@ -100,6 +117,7 @@ class Outbox:
         self.around: Callable[[bytes], bytes] | None = None  # see `show_around`
         self.send: Callable[[bytes], int] = sock._sock.send  # TLS will need its own
         self._unread = 0  # bytes that the kernel held when it was last asked
+        self.session = 0  # the number of the session that this is the outbox of
         self.size = 0  # bytes that wait
         self.progress_at = 0.0  # monotonic seconds; only means something while something waits
         self.failed = ""
@@ -242,7 +260,7 @@ class Outbox:
 
     def _switch_to(self, send: Callable[[bytes], int]) -> None:
         self.send = send
-        self._rules.changes += 1
+        self._rules.note_change(self.session)
 
 
 def _take_nothing(data: bytes) -> int:

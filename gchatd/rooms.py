@@ -12,13 +12,12 @@ from weakref import WeakSet
 
 import msgspec
 
+from .audience import Audience
 from .errors import UserError
 from .events import Deleted, Edited, MadePrivate, Said, TopicSet
 
 if TYPE_CHECKING:
     from .events import Event
-    from .fanout import Listeners
-    from .formats import Format
     from .hub import User
 
 LOBBY = "lobby"
@@ -28,7 +27,19 @@ LOBBY = "lobby"
 class Room:
     """One room: its name, its topic, and its members in the order they came."""
 
-    __slots__ = ("audience", "changes", "founder", "invited", "key", "members", "name", "recent", "spoken", "topic")
+    __slots__ = (
+        "audience",
+        "changes",
+        "founder",
+        "invited",
+        "key",
+        "members",
+        "moved",
+        "name",
+        "recent",
+        "spoken",
+        "topic",
+    )
 
     def __init__(self, name: str, replay: int = 0) -> None:
         """Make an empty room, which remembers so many of the last things said in it."""
@@ -46,8 +57,7 @@ class Room:
         self.recent: deque[Said] = deque(maxlen=replay)
         self.changes = 0
         """Grows whenever `recent` changes."""
-        self.audience: dict[Format, Listeners] | None = None
-        """The members' sessions, grouped by format: fan-out's to make, and unmade here when somebody comes or goes."""
+        self.audience = Audience()
 
     @property
     def private(self) -> bool:
@@ -83,7 +93,8 @@ class Room:
         if user not in self.members:
             self.members[user] = None
             user.rooms = (*user.rooms, self)
-            self.audience = None
+            for session in user.sessions:
+                self.audience.add(session, self)
         if self.private:
             self.invited.add(user)
 
@@ -92,7 +103,8 @@ class Room:
         if self.founder is user:
             self.founder = None
         if self.members.pop(user, self) is None:
-            self.audience = None
+            for session in user.sessions:
+                self.audience.remove(session)
 
     def close_to_others(self, key: str) -> None:
         """Let in nobody but those who are here, are invited, or have the key."""

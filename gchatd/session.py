@@ -129,7 +129,7 @@ class Session:
         self._replies = b""  # what this client is told, gathered until it is waited for
         self._ended = ""  # why this session is over, for the log
         self._words = ""  # what it said in parting, for the others
-        self.number = hub.number(self)
+        self.number = self.outbox.session = hub.number(self)
 
     def __str__(self) -> str:
         """The session's tag in the log."""
@@ -157,7 +157,8 @@ class Session:
 
     def does(self, event: Event) -> None:
         """Let something happen. What this client has been told before, it is shown before what comes of it."""
-        self._send_replies()
+        if self._replies:
+            self._send_replies()
         self.hub.broadcast(event)
 
     def reply_in_pages(self, lines: Iterable[str]) -> None:
@@ -208,11 +209,12 @@ class Session:
 
     def turn_to(self, room: Room | None) -> None:
         """Make another room the current one: what is said there is shown without the room's name from here on."""
-        if self.room is not None and self.room is not room:
-            self.room.audience = None
-        if room is not None:
-            room.audience = None
-        self.room = room
+        if room is self.room:
+            return
+        before, self.room = self.room, room
+        for each in (before, room):
+            if each is not None:
+                each.audience.regroup(self, each)
 
     def note(self, said: Said, room: Room) -> None:
         """Note what was said last in a room."""
@@ -284,7 +286,7 @@ class Session:
             self.format = self._link.format
             if self.user is not None:
                 for room in self.user.rooms:
-                    room.audience = None
+                    room.audience.restyled(self)
 
     def _complete(self, before: str) -> Completions:
         return complete(self.hub, self.user, before)

@@ -51,7 +51,7 @@ def run(session: Session, text: str, typed: str) -> None:
 
 def check_is_no_command(text: str) -> None:
     """Raise UserError for a line that would be one but for what stands before it: it was not meant for everybody."""
-    begun = re.match(r"[\s\ufeff\u200b-\u200f\u2060]+/(\w+)", text)
+    begun = None if text[0].isalnum() else re.match(r"[\s\ufeff\u200b-\u200f\u2060]+/(\w+)", text)
     if begun is not None and find(begun[1]) is not None:
         raise UserError(f"Not sent: there is something before /{begun[1]}, and all would have heard it.")
 
