@@ -60,8 +60,11 @@ SCHEMA = (
         case when exists(select 1 from events change where change.line = events.id)
         then (select event ->> 'text' from events change where change.line = events.id order by change.id desc limit 1)
         else event ->> 'text' end end from events;
-    create view lines(id, at, room, event, text) as select id, at, room, event, spoken.text
-        from events join spoken using (id) where kind = 'said' and spoken.text is not null;
+    create view lines(id, at, room, event, text) as select id, at, room, event, coalesce(
+        (select event ->> 'text' from events change where change.line = events.id order by change.id desc limit 1),
+        event ->> 'text'
+    ) from events where kind = 'said'
+        and not exists(select 1 from events change where change.line = events.id and change.kind = 'deleted');
     drop trigger events_trimmed;
     create trigger events_trimmed before delete on events
     when old.id <= (select coalesce(max(id), 0) from words_docsize)

@@ -1,0 +1,125 @@
+"""What a crowd is told to be, what it makes of that, and where it may go."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import gchat
+from gchatd import crowd
+from gchatd.crowd import plan, where
+from gchatd.errors import ConfigError
+
+MACHINE = plan.Machine(cores=2, files=20_000, memory_kb=8_000_000)
+
+
+def options(*args: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    crowd.add_parser(parser.add_subparsers())
+    return parser.parse_args(["crowd", *args])
+
+
+# What it is told.
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--clients", "0"], "--clients 0: expected a whole number from 1 to 1000000"),
+        (["--clients", "many"], "'many': expected a whole number"),
+        (["--rate", "-1"], "--rate -1: expected a number more than 0, at most 100000"),
+        (["--seconds", "nan"], "--seconds nan: expected a number more than 0, at most 3600"),
+        (["--talkers", "5", "--clients", "4"], "--talkers 5: more than there are clients (4)"),
+        (["--connect", "nowhere"], "--connect nowhere: expected ADDRESS:PORT"),
+        (["--connect", "127.0.0.1:0"], "--connect 127.0.0.1:0: expected a port from 1 to 65535"),
+        (["--report", "/dev/null/x"], "--report /dev/null/x: not a directory"),
+        (["--clients", "900000"], "--clients 900000: the server may have"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_clear_line(args, words, capsys):
+    try:
+        status = gchat.main(["crowd", *args])
+    except SystemExit as error:
+        status = error.code
+    assert status == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert words in last
+
+
+def test_without_its_packages_it_says_how_to_get_them(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    monkeypatch.setitem(sys.modules, "hdrh", None)
+    assert gchat.main(["crowd"]) == 2
+    words = (
+        "gchat: crowd needs rich, hdrhistogram: pip install -r requirements-crowd.txt, or pip install 'gchat[crowd]'\n"
+    )
+    assert capsys.readouterr().err == words
+
+
+def test_nobody_listens_there(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    assert gchat.main(["crowd", "--clients", "5", "--seconds", "1", "--connect", f"127.0.0.1:{port}"]) == 1
+    assert "0 of 5 were connected" in capsys.readouterr().out
+
+
+# How many.
+
+
+def test_the_defaults_are_a_good_show_within_a_minute():
+    made = plan.make_plan(options(), MACHINE, MACHINE.files)
+    assert made == plan.Plan(10_000, 20, 5, 30, 5000, "steady", 1)
+    assert made.clients / made.ramp + made.seconds < 50
+
+
+def test_the_defaults_suit_a_small_machine():
+    small = plan.Machine(cores=1, files=1024, memory_kb=10_000_000)
+    assert plan.make_plan(options(), small, 1024).clients == 1024 - plan.SPARE_FILES
+    poor = plan.Machine(cores=1, files=20_000, memory_kb=500 * plan.CLIENT_KB)
+    assert plan.make_plan(options(), poor, 20_000).clients == 500
+    assert plan.make_plan(options("--clients", "3"), small, 1024).talkers == 3
+
+
+def test_more_than_the_files_of_one_process_takes_several():
+    many = options("--clients", "50000")
+    assert plan.make_plan(many, MACHINE, None).processes == 3
+    assert plan.make_plan(many, plan.Machine(16, 1_000_000, 8_000_000), 1_000_000).processes == 5
+
+
+def test_more_than_the_server_can_hold_is_refused_before_it_begins():
+    with pytest.raises(ConfigError, match=r"--clients 30000: the server may have 20000 files open, .* 19900 clients"):
+        plan.make_plan(options("--clients", "30000"), MACHINE, 20_000)
+    with pytest.raises(ConfigError, match=r"--clients 30000: may take 1875 MB of memory, and 976 MB are free"):
+        plan.make_plan(options("--clients", "30000"), plan.Machine(2, 90_000, 1_000_000), 90_000)
+
+
+# Where.
+
+
+def test_this_machine_is_what_a_socket_can_be_bound_to():
+    assert where.is_this_machine("127.0.0.1", socket.AF_INET)
+    assert where.is_this_machine("127.8.9.10", socket.AF_INET)
+    assert not where.is_this_machine("192.0.2.1", socket.AF_INET)  # an address for documentation: nobody has it
+    assert where.resolve("localhost:1337").here
+    assert where.resolve("127.0.0.1:1337").port == 1337
+
+
+def test_another_machine_needs_to_be_asked_for_and_somebody_who_agrees(monkeypatch, capsys):
+    other = where.Target("chat.example:1337", "192.0.2.1", 1337, here=False)
+    with pytest.raises(ConfigError, match=r"192\.0\.2\.1 is not this machine: see --not-this-machine"):
+        where.ask_before_leaving(other, False, "10 people")
+    with pytest.raises(ConfigError, match="nobody is here to be asked"):
+        where.ask_before_leaving(other, True, "10 people")
+    answers = iter(["no\n", "", "yes\n"])
+    stdin = SimpleNamespace(isatty=lambda: True, readline=lambda: next(answers))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="you did not agree"):
+            where.ask_before_leaving(other, True, "10 people")
+    where.ask_before_leaving(other, True, "10 people")
+    assert "lets 10 people connect to 192.0.2.1" in capsys.readouterr().err
