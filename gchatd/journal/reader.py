@@ -30,7 +30,7 @@ PAGE_CHARACTERS = 100_000
 """What a page may have at most: it waits in memory for somebody to read it."""
 
 FEW = 2000
-"""Lines among which the beginning of a word is looked for first: 10 ms to make an index of them, and some to search it."""
+"""Lines among which the beginning of a word is looked for first: an index of them is made within 10 ms."""
 
 SEARCH_SECONDS = 0.8
 """How long a search may take; one that takes longer is told so."""
