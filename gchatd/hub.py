@@ -94,6 +94,8 @@ class Hub:
         self.history = history
         self.motd = motd
         self.started_at = times.now()
+        self.is_stuck = False
+        """Whether somebody waited in vain for what they did to happen, and nothing has happened since."""
         self.pace = Pace()
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
@@ -206,7 +208,10 @@ class Hub:
         until = None if seconds is None else time.monotonic() + seconds
         pause = 0.0002
         while session.unheard:
-            if self._closed or session.outbox.failed or (until is not None and time.monotonic() >= until):
+            if until is not None and time.monotonic() >= until:
+                self.is_stuck = True
+                return False
+            if self._closed or session.outbox.failed:
                 return False
             gevent.sleep(pause)
             pause = min(2 * pause, 0.05)
@@ -215,6 +220,7 @@ class Hub:
     def delivered(self, events: Sequence[Event]) -> None:
         """Note that events have been delivered."""
         self._undelivered -= len(events)
+        self.is_stuck = False
         for event in events:
             session = self.sessions.get(event.origin)
             if session is not None:

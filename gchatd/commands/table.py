@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..hub import Hub, User
     from ..session import Session
 
-SETTLE_SECONDS = 0.25
-"""How long a command waits for what its author did before to have happened, should a disk be slow."""
+SETTLE_SECONDS = 0.1
+"""How long a command waits for what its author did before to have happened. Where a disk is stuck only one waits."""
 
 
 def run(session: Session, text: str, typed: str) -> None:
@@ -41,7 +41,7 @@ def run(session: Session, text: str, typed: str) -> None:
         words = " ".join(re.split(r"\s", typed, maxsplit=1)[1:]).replace("\n", " ")
     if words.strip() and command.usage == f"/{command.name}":
         raise UserError(f"It takes no words: {command.usage}")
-    if session.unheard:
+    if session.unheard and not session.hub.is_stuck:
         session.hub.wait_for(session, SETTLE_SECONDS)
     try:
         command.handler(session, words.strip(" ") if command.as_typed else words.strip())
