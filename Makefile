@@ -13,7 +13,7 @@ help:
 	@echo 'make bench  measure (make bench ONLY=fanout for a part of it; ROUNDS=5)'
 	@echo 'make crowd   fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
 	@echo 'make torture  kill -9 200 times under load, and real trouble with the disk (SEED=n to repeat)'
-	@echo 'make fuzz    throw bytes at what reads them, for ten minutes (SECONDS=600)'
+	@echo 'make fuzz    type random commands for a minute, then throw bytes at what reads them for ten (SECONDS=600)'
 	@echo 'make docs    make docs/commands.md anew from the table of commands'
 	@echo 'make picture  make the picture in README.md anew'
 
@@ -44,6 +44,7 @@ torture: $(VENV)/dev
 
 fuzz: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	$(BIN)/python tests/fuzz/commands.py --seconds 60
 	$(BIN)/python tests/fuzz/terminal.py -dict=tests/fuzz/terminal.dict -max_len=400 -max_total_time=$(or $(SECONDS),600) -print_final_stats=1 -verbosity=0
 
 docs: $(VENV)/dev
