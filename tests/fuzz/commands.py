@@ -23,8 +23,8 @@ LINES = [
     "/join {room}", "/join {room}", "/join {room}", "/join {room} key", "/leave", "/leave {room}", "/go {room}",
     "hi {name}", "hi {name}", "/edit new {name}", "/delete", "/private", "/invite {name}", "/msg {name} yo",
     "/reply yo", "/ignore {name}", "/unignore {name}", "/topic t", "/topic -", "/nick {name}", "/away x", "/back",
-    "/names {room}", "/rooms", "/whois {name}", "/me x", "/history 3", "/search hi*", "/theme colour", "/time full", "/bell all",
-    "/notices on", "/reader off", "/help all", "/more", "/quit bye",
+    "/names {room}", "/rooms", "/whois {name}", "/me x", "/history 3", "/search hi*", "/theme colour", "/time full",
+    "/bell all", "/notices on", "/reader off", "/help all", "/more", "/quit bye",
 ]  # fmt: skip
 
 
