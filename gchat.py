@@ -33,6 +33,7 @@ from gchatd.fanout import Fanout
 from gchatd.hub import Hub
 from gchatd.journal import History, MemoryJournal, SqliteJournal
 from gchatd.outbox import SlowReaders
+from gchatd.rooms import LOBBY
 from gchatd.wire.text import clean
 
 if TYPE_CHECKING:
@@ -118,8 +119,10 @@ def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
         raise config.complain("server", "data", directory, str(error)) from None
     history = History(directory)
     hub = Hub(journal, announce_up_to, config.history.queue, config.history.replay, history, most, motd)
-    for name, states in history.rooms():
-        hub.restore_room(name, [*states, *history.last(name, config.history.replay).lines])
+    rooms = dict(reversed(history.rooms(most, config.history.replay)))  # the first are the first to make way
+    lobby = history.room(LOBBY, config.history.replay)
+    for name, events in {**rooms, **dict([lobby] if lobby is not None else [])}.items():
+        hub.restore_room(name, events)
     return hub, journal
 
 

@@ -62,6 +62,11 @@ class User:
         self.away: str | None = None  # why they are away, or that they are not
         self.ignoring = NOBODY
 
+    @property
+    def number(self) -> int:
+        """The number of the session by which they are found; 0 when they have left."""
+        return self.sessions[0].number if self.sessions else 0
+
     def __str__(self) -> str:
         return self.name.shown
 
@@ -101,7 +106,6 @@ class Hub:
         self._caught_up = gevent.event.Event()
         self._journal = journal
         self._most_rooms = most_rooms
-        self._forgot_rooms = False
         self._queue = queue
         self._replay = replay
         self._closed = False
@@ -142,19 +146,17 @@ class Hub:
         room = self._empty_room() if len(self.rooms) >= self._most_rooms else None
         if room is not None:
             del self.rooms[compared(room.name)]
-            self._forgot_rooms = True
 
     def _empty_room(self) -> Room | None:
         empty = (room for room in self.rooms.values() if not room.members and room is not self.lobby)
         return next(empty, None)
 
     def recall_room(self, name: str) -> Room | None:
-        """Give a room of a compared name; one that was forgotten is made from history. May switch."""
-        if name not in self.rooms and self._forgot_rooms and self.history is not None:
-            for shown, states in self.history.rooms():
-                if compared(shown) == name:
-                    lines = self.history.last(shown, self._replay).lines
-                    self.restore_room(shown, [*states, *lines])
+        """Give a room of a compared name; one that is not in memory is made from history. Switches, then."""
+        if name not in self.rooms and self.history is not None:
+            found = self.history.room(name, self._replay)
+            if found is not None:
+                self.restore_room(*found)
         return self.rooms.get(name)
 
     def restore_room(self, name: str, events: Iterable[Event]) -> None:

@@ -111,7 +111,7 @@ class Room:
         self.key = key
         self.invited.update(self.members)
 
-    # Who may do what. Each raises UserError with a sentence for the one who may not.
+    # Who may do what. To check raises UserError, with a sentence for the one who may not.
 
     def admits(self, user: User, key: str = "") -> bool:
         """Whether somebody may enter, and so know of the room."""

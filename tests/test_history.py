@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from people import eventually
-from remembered import TIME, answer, history, reads_until, said
+from remembered import TIME, answer, asks, history, reads_until, said
 
 CAME = ["server: Input username.", "server: Your username is Bob."]
 
@@ -186,6 +186,27 @@ def test_a_search_finds_what_was_heard_a_moment_ago(server, enter):
 def test_a_question_about_the_past_that_has_no_answer_gets_a_sentence(server, enter, typed, told):
     ann = enter(server, "Ann")
     assert answer(ann, typed) == [f"server: {told}"]
+
+
+def test_a_private_room_that_is_not_in_memory_is_as_private_as_before(start, enter, tmp_path):
+    server = start(data=tmp_path)
+    ann = enter(server, "Ann")
+    ann.says("/join den")
+    ann.sees("server: You are in den, alone.")
+    ann.says("/private")
+    key = ann.reads_line().split()[-1]
+    for line in ("a secret", "/join a", "x", "/join b", "x"):
+        ann.says(line)
+    ann.sees("server: You are in a, alone.", "server: You are in b, alone.")
+    asks(ann, "/history 1", "x")
+    server.close()
+    server = start(data=tmp_path, rooms__most=2)
+    bob = enter(server, "Bob")
+    assert answer(bob, "/rooms")[1:] == ["server: * lobby  1 person", "server:   b      nobody"]
+    assert answer(bob, "/join den") == ["server: den is private. Ask somebody in it to /invite you."]
+    bob.says(f"/join den {key}")
+    bob.sees("server: You are in den, alone.", f"server: den is private. To come back: /join den {key}")
+    assert answer(bob, "/search secret")[1:] == ["[hh:mm] Ann : a *secret*"]
 
 
 # A disk that fails.

@@ -208,10 +208,8 @@ def test_a_room_that_is_empty_makes_way_for_another_and_comes_back_from_history(
     ann.causes(Joined, room="new")
     stage.turn()
     assert set(stage.hub.rooms) == {LOBBY, "new"}
-    kept = types.SimpleNamespace(
-        rooms=lambda: [("Old", [TopicSet(room="Old", name="Ann", topic="x")])],
-        last=lambda room, count: types.SimpleNamespace(lines=[]),
-    )
+    was = "Old", [TopicSet(room="Old", name="Ann", topic="x")]
+    kept = types.SimpleNamespace(room=lambda name, lines: was if name == "old" else None)
     monkeypatch.setattr(stage.hub, "history", kept)
     ann.causes(Left, room="new")
     stage.turn()

@@ -1,7 +1,7 @@
 """What a command is, and what the Tab key may make of its words. Knows users and rooms; no sockets, no wire.
 
 A handler takes the session that asked and the words after the command. It answers with `session.reply`, or lets
-something happen with `session.hub.broadcast`, or raises UserError with a sentence that is shown instead. When it is
+something happen with `session.does`, or raises UserError with a sentence that is shown instead. When it is
 called, all that the session did before has happened.
 """
 

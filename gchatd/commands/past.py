@@ -40,10 +40,7 @@ def history(session: Session, words: str) -> None:
     if not page.lines:
         session.reply(f"Nothing was said in {room}{' before that' if match[2] or match[3] else ' yet'}.")
         return
-    shown = _heard(session, page)
-    session.reply(f"{counted(len(page.lines), 'line')} in {room}, times in {session.format.zone}:")
-    session.reply_with_events(shown)
-    _tell_left_out(session, len(page.lines) - len(shown))
+    _show(session, page, f"in {room}, times")
     first = page.lines[0].id
     session.reply(
         f"For what was said before: /history {count} before #{first}" if page.more else "That is where it began."
@@ -59,10 +56,7 @@ def search(session: Session, words: str) -> None:
     if not page.lines:
         session.reply(f"Nothing in {room} has: {words}")
         return
-    shown = _heard(session, page)
-    session.reply(f"{counted(len(page.lines), 'line')} in {room}, newest first, times in {session.format.zone}:")
-    session.reply_with_events(shown)
-    _tell_left_out(session, len(page.lines) - len(shown))
+    _show(session, page, f"in {room}, newest first, times")
     if page.more:
         session.reply("There are older ones: add a word to find fewer.")
 
@@ -74,14 +68,18 @@ def _history_kept(session: Session) -> History:
     return session.hub.history
 
 
+def _show(session: Session, page: Page, what: str) -> None:
+    shown = _heard(session, page)
+    session.reply(f"{counted(len(page.lines), 'line')} {what} in {session.format.zone}:")
+    session.reply_with_events(shown)
+    left_out = len(page.lines) - len(shown)
+    if left_out:
+        session.reply(f"{counted(left_out, 'line')} of people whom you ignore left out.")
+
+
 def _heard(session: Session, page: Page) -> list[Said]:
     """Give what was not said by somebody whom the one who asks ignores."""
     ignoring, users = who_asks(session).ignoring, session.hub.users
     names = {said.name: compared(said.name) for said in page.lines} if ignoring else {}
     ignored = {name for name, key in names.items() if key in ignoring or users.get(key) in ignoring}
     return [said for said in page.lines if said.name not in ignored]
-
-
-def _tell_left_out(session: Session, count: int) -> None:
-    if count:
-        session.reply(f"{counted(count, 'line')} of people whom you ignore left out.")

@@ -74,7 +74,7 @@ def ignore(session: Session, words: str) -> None:
         raise UserError("That is you.")
     if name.compared in user.ignoring:
         raise UserError(f"You ignore {name.shown} already.")
-    if len(user.ignoring) >= MOST_IGNORED:
+    if len(set(user.ignoring.values())) >= MOST_IGNORED:
         raise UserError(f"You ignore {MOST_IGNORED} people, and nobody can ignore more: /unignore somebody first.")
     session.does(Ignored(name=str(user), whom=name.shown, origin=session.number))
 

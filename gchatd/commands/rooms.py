@@ -134,6 +134,5 @@ def invite(session: Session, words: str) -> None:
     if user in room.members:
         raise UserError(f"{user} is in {room.name} already.")
     session.hub.wait_to_talk()
-    target = user.sessions[0].number if user.sessions else 0
-    invited = Invited(room=room.name, name=str(session.user), to=str(user), origin=session.number, target=target)
-    session.does(invited)
+    asker = str(session.user)
+    session.does(Invited(room=room.name, name=asker, to=str(user), origin=session.number, target=user.number))

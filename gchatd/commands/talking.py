@@ -52,11 +52,7 @@ def _tell(session: Session, user: User, text: str) -> None:
     if user is teller:
         raise UserError("That is you.")
     session.hub.wait_to_talk()
-    if not user.sessions:
-        raise UserError(f"{user} has left.")
-    target = user.sessions[0].number
-    told = Told(name=str(teller), to=str(user), text=text, origin=session.number, target=target)
-    session.does(told)
+    session.does(Told(name=str(teller), to=str(user), text=text, origin=session.number, target=user.number))
     if user.away is not None:
         session.reply(f"{user} is away{': ' if user.away else '.'}{user.away}")
 

@@ -97,7 +97,7 @@ class OwnServer:
             words = self.last_words()
             self.close()
             raise CrowdError(f"the server did not start: {words or 'it said nothing'}") from None
-        except BaseException:
+        except BaseException:  # Ctrl-C too: whatever it was is told further up, and nobody else would end the server
             self.close()
             raise
 

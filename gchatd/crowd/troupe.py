@@ -102,7 +102,7 @@ def gather(plan: Plan, stage: Stage, tag: str, tagged_names: bool) -> list[Compa
                 ramp=plan.ramp,
             )
             companies.append(Company(come))
-    except BaseException:
+    except BaseException:  # Ctrl-C too: whatever it was is told further up, and nobody else knows these processes
         for company in companies:
             company.close()
         raise

@@ -47,7 +47,7 @@ _INDENT = "\r\n    "  # before the second line of a message, and all that follow
 
 
 class Look(msgspec.Struct, frozen=True, gc=False):
-    """A wire format: see `fanout.Format`. The one without arguments is plain lines, for whoever sends plain lines."""
+    """A wire format: see `formats.Format`. The one without arguments is plain lines, for whoever sends plain lines."""
 
     rich: bool = False
     """There is a line being typed, below what is shown (wire/lineedit.py); one's own words are shown like others'."""

@@ -37,9 +37,13 @@ class History:
         self._reader: Reader | None = None
         self._thread = ThreadPool(1)
 
-    def rooms(self) -> list[tuple[str, list[Event]]]:
-        """Give the rooms in which something was said, and how they are. Raises UserError if history cannot be read."""
-        return self._ask(lambda reader: reader.rooms())
+    def rooms(self, most: int, lines: int) -> list[tuple[str, list[Event]]]:
+        """Give the rooms in which something was said: see `Reader.rooms`. Raises UserError if it cannot be read."""
+        return self._ask(lambda reader: [reader.restored(name, lines) for name in reader.rooms(most)])
+
+    def room(self, name: str, lines: int) -> tuple[str, list[Event]] | None:
+        """Give a room of a compared name: see `Reader.restored`. Raises UserError if history cannot be read."""
+        return self._ask(lambda reader: reader.restored(shown, lines) if (shown := reader.named(name)) else None)
 
     def last(self, room: str, count: int) -> Page:
         """Give a room's last lines. Raises UserError if history cannot be read."""

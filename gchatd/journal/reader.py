@@ -18,6 +18,7 @@ import msgspec
 
 from ..errors import StoreError, UserError
 from ..events import FOUND, FOUND_END, MadePrivate, Said, TopicSet
+from ..names import compared
 from . import store
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ SEARCH_SECONDS = 0.8
 
 INDEX_SECONDS = 0.04
 """How long a search waits for what was just said to be indexed: a little longer than the journal takes for it."""
+
+_NAMES = """with recursive names(room) as (
+    select min(room) from events where kind = 'said' union all
+    select (select min(room) from events where kind = 'said' and room > names.room) from names where room is not null
+) select room from names where room is not null"""  # of the rooms; one step in the index for each
 
 PIECE = 1000
 """Lines that are read at a time where all are read."""
@@ -158,18 +164,21 @@ class Reader:
                 return
             since = rows[-1][0] + 1
 
-    def rooms(self) -> list[tuple[str, list[Event]]]:
-        """Give the names of all rooms in which something was said, each with the events that say how it is."""
-        rooms: dict[str, list[Event]] = {}
-        for room, event in store.rows(
-            self._db,
-            "with recursive names(room) as (select min(room) from events where kind = 'said' union all "
-            "select (select min(room) from events where kind = 'said' and room > names.room) from names "
-            "where room is not null) "
-            "select names.room, states.event from names left join states using (room) where names.room is not null",
-        ):
-            rooms.setdefault(room, []).extend([_decode_state(event)] if event is not None else [])
-        return list(rooms.items())
+    def rooms(self, most: int) -> list[str]:
+        """Give the names of the rooms in which something was said: so many at most, those where it was last."""
+        last = "(select max(id) from events where kind = 'said' and room = names.room)"
+        found = store.rows(self._db, f"{_NAMES} order by {last} desc limit ?", most)
+        return [name for (name,) in found]
+
+    def named(self, name: str) -> str | None:
+        """Give how a room of a compared name is written, if anything was said in it."""
+        return next((shown for (shown,) in self._db.execute(_NAMES) if compared(shown) == name), None)
+
+    def restored(self, name: str, count: int) -> tuple[str, list[Event]]:
+        """Give a room's name and the events that say how it is, the last of what was said there among them."""
+        states = store.rows(self._db, "select event from states where room = ?", name)
+        lines = self.page(name, count).lines if count else []
+        return name, [*(_decode_state(event) for (event,) in states), *lines]
 
     def _wait_for_index(self) -> None:
         """Wait, a little, until what was said before now can be found."""

@@ -83,6 +83,12 @@ SCHEMA = (
         ) from events said where id = new.event ->> 'line';
         insert into words(rowid, text) select id, text from spoken where id = new.event ->> 'line';
     end;
+    create trigger line_changed_often after insert on events when new.event ->> 'event' = 'edited'
+    begin
+        delete from events where line = new.event ->> 'line' and id < coalesce((
+            select id from events where line = new.event ->> 'line' order by id desc limit 1 offset 9
+        ), 0);
+    end;
     create table states(  -- how the rooms are: the last event of each kind that says so
         room text not null,
         kind text not null,
