@@ -129,8 +129,8 @@ def test_a_person_may_come_in_and_takes_part(tmp_path):
         port = int(show.shows(r"telnet 127\.0\.0\.1 (\d+)")[1])
         show.shows("talking")
         eve = Person(SimpleNamespace(port=port), "eve")
-        eve.says("hello, everybody ~0.0.0.ab12")
-        assert re.fullmatch(r"[a-z]+-\d+ : .*", eve.reads_line())
+        eve.says("hello, everybody #1")
+        assert re.fullmatch(r"[a-z]+-\d+ : [A-Za-z ,.;?]+ #\d+", eve.reads_line())
         facts = show.reports()
         eve.hangs_up()
     assert facts["verdict"] == "nothing lost"

@@ -89,7 +89,8 @@ class Show:
         try:
             if self._stage.fileno() >= 0:
                 self._selector.register(self._stage.fileno(), selectors.EVENT_READ)
-            self._companies = gather(self._plan, self._stage, secrets.token_hex(2), not self._own_server)
+            tag = "" if self._own_server else secrets.token_hex(2)  # another crowd may be there, or have been
+            self._companies = gather(self._plan, self._stage, tag)
             for company in self._companies:
                 self._selector.register(company, selectors.EVENT_READ, company)
             self._began = self._row_at = self._sampled_at = self._row_sampled_at = time.monotonic()
