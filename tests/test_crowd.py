@@ -137,6 +137,19 @@ def test_a_person_may_come_in_and_takes_part(tmp_path):
     assert facts["deliveries"] == facts["lines"] * 29
 
 
+def test_a_visitor_is_not_told_of_everybody_who_leaves(tmp_path):
+    with Crowd("--clients", "40", "--seconds", "1", "--json", home=tmp_path) as show:
+        port = int(show.shows(r"telnet 127\.0\.0\.1 (\d+)")[1])
+        show.shows("talking")
+        eve = Person(SimpleNamespace(port=port), "eve")
+        eve.says("/notices on")
+        assert show.reports()["verdict"] == "nothing lost"
+        seen = eve.reads_to_the_end()
+        eve.hangs_up()
+    assert b"server: Notices are on." in seen
+    assert b" left." not in seen
+
+
 def test_what_one_process_cannot_hold_takes_several(tmp_path):
     """And a server that was there is used, found and measured, and left as it was."""
     server = Server()
@@ -212,8 +225,8 @@ class Forger(threading.Thread):
                 elif not (data := sock.recv(65536)):
                     waiting.remove(sock)
                     sock.close()
-                    self._members.pop(sock, None)
-                    if waiting == [self._listener]:
+                    knocked = self._members.pop(sock, None) is None  # and did not come in
+                    if waiting == [self._listener] and not knocked:
                         waiting.remove(self._listener)
                         self._listener.close()
                 else:

@@ -12,7 +12,6 @@ from gchatd.crowd.facts import verdict
 from gchatd.crowd.lines import AlteredError, Said, Script
 
 
-
 def script(talkers: int, start: int, rate: float = math.inf) -> Script:
     made = Script("ab12", talkers)
     made.begin(start, rate)

@@ -52,7 +52,7 @@ SENTENCES: Final = (
 
 
 class Said(NamedTuple):
-    """A line of ours: who says it, which of theirs it is (from 0), and when it is due (CLOCK_MONOTONIC, nanoseconds)."""
+    """A line of ours: who says it, which of theirs (from 0), and when it is due (CLOCK_MONOTONIC, nanoseconds)."""
 
     talker: int
     number: int
