@@ -72,9 +72,10 @@ class Board:
 
     def show(self, row: Row) -> None:
         """Show how things are now."""
+        new_phase = self._row is None or row.phase != self._row.phase
         self._row = row
         self._progress.update(self._bars["connecting"], completed=min(row.connected, self._plan.clients))
-        if self._lines and time.monotonic() >= self._shown_at + 0.95:
+        if self._lines and (new_phase or time.monotonic() >= self._shown_at + 0.95):
             self._shown_at = time.monotonic()
             self._console.print(_line(row), soft_wrap=True)
         self.tick()

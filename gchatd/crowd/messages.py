@@ -62,7 +62,7 @@ class Sample(msgspec.Struct, tag=True, frozen=True):
     slowest_us: int  # the worst of these, exactly
     hushed: bool  # will say no more: `said` is final
     said: dict[int, int]  # by talker, in all
-    behind: int  # people who have not heard all that they are known to have to hear (see Account); -1: not known
+    behind: int  # people who have not heard everything (see Account); -1: not known, or lines still come in
     errors: dict[str, int]  # in all
 
 
