@@ -181,7 +181,7 @@ class Outbox:
         """Bytes that the kernel has taken and the client has not (tcp(7), SIOCOUTQ)."""
         try:
             return int.from_bytes(fcntl.ioctl(self._sock._sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-        except OSError:  # it is being closed
+        except (OSError, ValueError):  # it is being closed; or it is closed, and has no descriptor any more
             return 0
 
     def flush(self, seconds: float | None = None) -> None:
@@ -214,7 +214,8 @@ class Outbox:
             while self._queue:
                 self._sock.hub.wait(self._sock._write_event)
                 self._write_some(self._sock._sock.send)
-                self._unread = self._in_kernel()
+                if self._queue:
+                    self._unread = self._in_kernel()
         except OSError as error:  # the peer is gone, or our socket was closed
             self.lose(error)
 
