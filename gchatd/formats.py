@@ -42,6 +42,18 @@ class Format(Protocol):
         ...
 
     @property
+    def unstamped(self) -> Format:
+        """The format that renders the same but for the `stamp`: whoever reads it shares the work, and few of them are.
+
+        `format.render(event)` is nothing, or `format.stamp(event.at) + format.unstamped.render(event)`.
+        """
+        ...
+
+    def stamp(self, at: int) -> bytes:
+        """Give what stands before a line that was said then (milliseconds since 1970): the same within a second."""
+        ...
+
+    @property
     def mentions(self) -> bool:
         """Whether what names somebody looks different to them."""
         ...

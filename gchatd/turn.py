@@ -56,7 +56,8 @@ class Share:
         self.current = current
         self.events = events
         self.data = b"".join(segments)
-        self._bounds = list(itertools.accumulate(map(len, segments), initial=0))
+        self._segments = segments
+        self._bounds: list[int] | None = None  # most shares are never cut
 
     def place(self, event: int) -> int | None:
         """Where among the share's events one of the turn's is, if it is."""
@@ -65,6 +66,8 @@ class Share:
 
     def cut(self, first: int, instead: dict[int, bytes], besides: Sequence[tuple[float, bytes]]) -> bytes:
         """Give the data from a place on, with something else in some places, and something more before others."""
+        if self._bounds is None:
+            self._bounds = list(itertools.accumulate(map(len, self._segments), initial=0))
         data, bounds = self.data, self._bounds
         pieces, start = [], bounds[first]
         more = sorted(((bisect_left(self.events, event), event, shown) for event, shown in besides), reverse=True)
@@ -92,6 +95,7 @@ class Turn:
         self._hub = hub
         self._render = render
         self._events: list[Event] = []
+        self._rendered: dict[Format, dict[int, bytes]] = defaultdict(dict)  # by places of events
         self._personal: set[int] = set()  # numbers of sessions that hear something besides what happens in their rooms
         # By the number of a session, places of events:
         self._own: dict[int, list[int]] = defaultdict(list)  # what it caused
@@ -141,13 +145,18 @@ class Turn:
                         part.named.add(session.number)
                         self._named[session.number].append(place)
 
-    def find_special(self) -> list[Session]:
-        """Note who hears something in person, or not; give those of them in whose rooms nothing happened."""
+    def find_special(self, breathe: Callable[[], None]) -> list[Session]:
+        """Note who hears something in person, or not; give those of them in whose rooms nothing happened.
+
+        Calls `breathe` now and then, which may switch: who ignores whom does not change meanwhile.
+        """
         for author, places in self._authors.items():
+            breathe()
             for user in self._hub.ignorers.get(author, ()):
                 for session in user.sessions:
+                    if session.number not in self._hidden:
+                        self._mark(session, user)
                     self._hidden[session.number].append(places)
-                    self._mark(session, user)
         alone = []
         for number in self._personal:
             one = self._hub.sessions.get(number)
@@ -168,12 +177,27 @@ class Turn:
         Without `current` all of it is in the format as it is: so it is for one room, and for none.
         """
         places = self.parts[rooms[0]].events if len(rooms) == 1 else self._merge(rooms)
-        render, events = self._render, self._events
         if current is None:
-            segments = [render(format.render, events[place]) for place in places]
+            segments = self._segments(format, places)
         else:
-            segments = [render(_format_of(events[place], format, current).render, events[place]) for place in places]
+            events = self._events
+            segments = [self._segments(_format_of(events[place], format, current), (place,))[0] for place in places]
         return Share(format, current, places, segments)
+
+    def _segments(self, format: Format, places: Iterable[int]) -> list[bytes]:
+        """Render some events, each but once for all formats that differ in nothing but the time that they show."""
+        unstamped = format.unstamped
+        rendered, events, segments = self._rendered[unstamped], self._events, []
+        second, stamp = -1, b""
+        for place in places:
+            event = events[place]
+            segment = rendered.get(place)
+            if segment is None:
+                segment = rendered[place] = self._render(unstamped.render, event)
+            if event.at // 1000 != second:
+                second, stamp = event.at // 1000, format.stamp(event.at)
+            segments.append(stamp + segment if segment and stamp else segment)
+        return segments
 
     def personal_share(self, session: Session, share: Share, rooms: Sequence[Room]) -> bytes:
         """Cut what one session hears out of what most hear who are in the same rooms."""

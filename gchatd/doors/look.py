@@ -74,6 +74,15 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return _headed(self)
 
     @property
+    def unstamped(self) -> Look:
+        return _unstamped(self.theme, self.notices, self.reader, self.headed)
+
+    def stamp(self, at: int) -> bytes:
+        if self.time == "off" or self.reader:
+            return b""
+        return _stamp(at // 1000 * 1000 + self.offset * 60_000, self.time == "full")
+
+    @property
     def mentions(self) -> bool:
         return not self.reader and (self.rich or self.theme != "mono" or self.bell != "off")
 
@@ -85,12 +94,8 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return f"UTC{'-' if self.offset < 0 else '+'}{hours:02}:{minutes:02}"
 
     def render(self, event: Event) -> bytes:
-        line = self._line(event)
-        if not line or self.time == "off" or self.reader:
-            return line.encode()
-        moment = event.at + self.offset * 60_000
-        shown = times.show_fully(moment) if self.time == "full" else times.show(moment, times.day(moment))
-        return f"{shown} {line}".encode()
+        line = self._line(event).encode()
+        return self.stamp(event.at) + line if line else b""
 
     def render_own(self, event: Event) -> bytes:
         if isinstance(event, Said):
@@ -175,6 +180,16 @@ def _colour(name: str) -> str:
 @functools.lru_cache(256)
 def _headed(look: Look) -> Look:
     return msgspec.structs.replace(look, headed=True)
+
+
+@functools.cache  # there are 24
+def _unstamped(theme: Literal["mono", "colour", "contrast"], notices: bool, reader: bool, headed: bool) -> Look:
+    return Look(theme=theme, notices=notices, reader=reader, headed=headed)
+
+
+@functools.lru_cache(512)  # somebody lives in each of some 40 offsets
+def _stamp(moment: int, fully: bool) -> bytes:
+    return f"{times.show_fully(moment) if fully else times.show(moment, times.day(moment))} ".encode()
 
 
 def _notice(event: Event, notices: bool) -> str:
