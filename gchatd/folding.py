@@ -62,10 +62,6 @@ def fold(hub: Hub, event: Event) -> Heard:
     return _FOLDS[type(event)](hub, event, hub.sessions.get(event.origin))
 
 
-def _to_room(hub: Hub, event: Event, session: Session | None) -> Heard:
-    return Heard(event, hub.room(event.room))
-
-
 def _to_origin(hub: Hub, event: Event, session: Session | None) -> Heard:
     return Heard(event, None, () if session is None else (session,))
 
@@ -80,7 +76,7 @@ def _said(hub: Hub, event: Said, session: Session | None) -> Heard:
     if room is not None:
         room.remember(event)
         if session is not None:
-            session.note(event, room)
+            session.last_said.remember(event)
     return Heard(event, room)
 
 
@@ -88,8 +84,8 @@ def _changed(hub: Hub, event: Edited | Deleted, session: Session | None) -> Hear
     room = hub.room(event.room)
     if room is not None:
         room.remember(event)
-        if session is not None and isinstance(event, Deleted):
-            session.forget(room)
+        if session is not None:
+            session.last_said.remember(event)
     return Heard(event, room)
 
 
@@ -160,8 +156,6 @@ def _leave(hub: Hub, user: User, rooms: Sequence[Room]) -> None:
     user.rooms = tuple(room for room in user.rooms if room not in rooms)
     for room in rooms:
         room.leave(user)
-        for session in user.sessions:
-            session.forget(room)
         if not (room.members or room.spoken or room.name == LOBBY):
             del hub.rooms[compared(room.name)]
             if room.topic or room.private:
@@ -259,7 +253,9 @@ def _ignored(hub: Hub, event: Ignored, session: Session | None) -> Heard:
 
 def _ignore(hub: Hub, user: User, whom: str | User, typed: str) -> None:
     hub.ignorers.setdefault(whom, set()).add(user)
-    user.ignoring = {**user.ignoring, whom: typed}
+    if user.ignoring is NOBODY:
+        user.ignoring = {}
+    user.ignoring[whom] = typed
 
 
 def _ignore_no_more(hub: Hub, user: User, whom: str | User) -> None:
@@ -271,7 +267,9 @@ def _ignore_no_more(hub: Hub, user: User, whom: str | User) -> None:
 
 
 def _forget(user: User, whom: str | User) -> None:
-    user.ignoring = {key: typed for key, typed in user.ignoring.items() if key != whom} or NOBODY
+    if user.ignoring is not NOBODY:
+        user.ignoring.pop(whom, None)
+        user.ignoring = user.ignoring or NOBODY
 
 
 def _went_away(hub: Hub, event: WentAway, session: Session | None) -> Heard:

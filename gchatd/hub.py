@@ -25,7 +25,7 @@ from .pace import Pace
 from .rooms import LOBBY, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from .journal import History, Journal
     from .names import Name
@@ -44,8 +44,8 @@ QUEUE_SECONDS = 10.0
 """How long somebody who talks waits while `history.queue` events are to be committed; then they are told."""
 
 
-NOBODY: Mapping[str | User, str] = {}
-"""Whom most people ignore. What somebody ignores are compared names and people, and how each was typed."""
+NOBODY: dict[str | User, str] = {}
+"""Whom most people ignore; stays empty. What somebody ignores are compared names and people, and how each was typed."""
 
 
 class User:
@@ -99,8 +99,6 @@ class Hub:
         self.history = history
         self.motd = motd
         self.started_at = times.now()
-        self.is_stuck = False
-        """Whether somebody waited in vain for what they did to happen, and nothing has happened since."""
         self.pace = Pace()
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
@@ -206,27 +204,24 @@ class Hub:
             gevent.sleep(SETTLE_SECONDS / 20)
 
     def wait_for(self, session: Session, seconds: float | None = None) -> bool:
-        """Wait until all that a session did so far has happened, at most so long; tell whether it has. Switches."""
-        until = None if seconds is None else time.monotonic() + seconds
-        pause = 0.0002
-        while session.unheard:
-            if until is not None and time.monotonic() >= until:
-                self.is_stuck = True
-                return False
-            if self._closed or session.outbox.failed:
-                return False
-            gevent.sleep(pause)
-            pause = min(2 * pause, 0.05)
-        return True
+        """Wait until all that a session did so far has happened, at most so long; tell whether it has. Switches.
+
+        It has not when time was up, or when the server is closing down; a broken connection changes nothing.
+        """
+        if session.unheard and not self._closed:
+            session.heard = session.heard or gevent.event.Event()
+            session.heard.wait(seconds)
+        return not session.unheard
 
     def delivered(self, events: Sequence[Event]) -> None:
         """Note that events have been delivered."""
         self._undelivered -= len(events)
-        self.is_stuck = False
         for event in events:
             session = self.sessions.get(event.origin)
             if session is not None:
                 session.unheard -= 1
+                if not session.unheard:
+                    session.all_heard()
         if self._undelivered - self._journal.uncommitted <= MOST_UNDELIVERED:
             self._caught_up.set()
 
@@ -234,6 +229,8 @@ class Hub:
         """Take nothing more: what was said before is still delivered."""
         self._closed = True
         self._caught_up.set()
+        for session in self.sessions.values():
+            session.all_heard()
         self._journal.close()
 
     # Coming and going.

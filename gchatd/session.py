@@ -11,16 +11,20 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import commands, times
+from .astray import Astray
 from .completion import complete
 from .errors import UserError
-from .events import Said
-from .names import parse_name
+from .events import Left, Said
+from .lastsaid import LastSaid
+from .names import compared, parse_name
 from .wire.text import TOO_LONG, clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .events import Event
+    import gevent.event
+
+    from .events import Event, Joined, Turned
     from .formats import Format
     from .hub import Hub, User
     from .outbox import Outbox
@@ -34,6 +38,9 @@ FLUSH_SECONDS = 5.0
 
 PAGE_LINES = 22
 """Lines of a long list that are shown at a time where nobody knows how high the window is: few have less than 24."""
+
+SETTLE_SECONDS = 0.1
+"""How long a command waits for what its author did before to have happened."""
 
 _PAGE = 8192  # bytes of answers that are gathered before they are sent and waited for
 
@@ -94,14 +101,17 @@ class Session:
     """One connection. `user` is whom it speaks for, once it has a name; `number` is its own and never used again."""
 
     __slots__ = (
+        "_astray",
         "_ended",
+        "_last_said",
         "_line_limit",
         "_link",
         "_replies",
         "_rest",
-        "_said",
+        "_stuck",
         "_words",
         "format",
+        "heard",
         "hub",
         "number",
         "outbox",
@@ -120,9 +130,13 @@ class Session:
         """Where what it says is heard: the current one of the rooms that its user is in."""
         self.unheard = 0
         """How many of the events that it caused have not happened yet."""
+        self.heard: gevent.event.Event | None = None
+        """Set when the last of them has; made when this session waits for that."""
         self.told_by: tuple[int, str] | None = None
         """Who told it something last, as session number and name: whom it replies to."""
-        self._said: dict[Room, Said] | None = None  # what it said last in each room
+        self._astray: Astray | None = None
+        self._stuck = False  # whether it waited in vain for what it did to happen
+        self._last_said: LastSaid | None = None  # made when it says something
         self._rest: deque[str] | None = None  # of a long list
         self._link = link
         self._line_limit = line_limit
@@ -141,7 +155,7 @@ class Session:
             self._ask_for_name()
             while self._take_lines():  # the first may have come along with the connection
                 self._send_replies()
-                self._link.wait()
+                self._wait()
                 self.hub.pace.pause()  # many may have sent a lot at the same time
         except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
             log.exception("%s failed", self)
@@ -197,15 +211,58 @@ class Session:
         Raises UserError if it cannot be said: see `Hub.wait_to_talk`.
         """
         assert self.user is not None
-        room = self.in_room()
+        self.last_said.says()
+        room = self.meant_room("sent")
         self.hub.wait_to_talk()
         self.does(Said(room=room.name, name=self.user.name.shown, text=text, action=action, origin=self.number))
+
+    @property
+    def last_said(self) -> LastSaid:
+        """What this session said last."""
+        if self._last_said is None:
+            self._last_said = LastSaid()
+        return self._last_said
 
     def in_room(self) -> Room:
         """Give the current room. Raises UserError if there is none."""
         if self.room is None:
             raise UserError("You are in no room: /join lobby, or another one.")
         return self.room
+
+    def meant_room(self, done: str = "done") -> Room:
+        """Give the current room to somebody who does something there.
+
+        Raises UserError if there is none, or if another room was meant: see `go_astray`.
+        """
+        if self._astray is not None:
+            where = f"still in {self.room.name}" if self.room is not None else "in no room"
+            raise UserError(f"Not {done}: you could not enter {self._astray.room}, and are {where}.")
+        return self.in_room()
+
+    def move(self, event: Joined | Turned | Left) -> None:
+        """Let something happen that changes the current room, and wait until it has. Switches."""
+        self.does(event)
+        self.hub.wait_for(self)
+        if isinstance(event, Left) or (self.room is not None and compared(self.room.name) == compared(event.room)):
+            self._astray = None
+        else:
+            self.go_astray(event.room)
+
+    def go_astray(self, room: str) -> None:
+        """Note that this session could not enter a room: what was typed for that one is not for another (astray.py)."""
+        self._astray = Astray(room)
+
+    def settle(self) -> None:
+        """Give what this session did so far a moment to happen; while a disk is stuck, only once. Switches."""
+        if self.unheard and not self._stuck:
+            self._stuck = not self.hub.wait_for(self, SETTLE_SECONDS)
+
+    def all_heard(self) -> None:
+        """Note that all that this session did has happened, or never will."""
+        self._stuck = False
+        if self.heard is not None:
+            self.heard.set()
+            self.heard = None
 
     def turn_to(self, room: Room | None) -> None:
         """Make another room the current one: what is said there is shown without the room's name from here on."""
@@ -215,21 +272,6 @@ class Session:
         for each in (before, room):
             if each is not None:
                 each.audience.regroup(self, each)
-
-    def note(self, said: Said, room: Room) -> None:
-        """Note what was said last in a room."""
-        if self._said is None:
-            self._said = {}
-        self._said[room] = said
-
-    def forget(self, room: Room) -> None:
-        """Forget what was said last in a room."""
-        if self._said is not None:
-            self._said.pop(room, None)
-
-    def last_said(self, room: Room) -> Said | None:
-        """Give what this session said last in a room, unless it took that back."""
-        return self._said.get(room) if self._said is not None else None
 
     def take_name(self, typed: str) -> None:
         """Become somebody, or somebody else. Raises UserError for a name that is taken or that nobody may have."""
@@ -297,6 +339,13 @@ class Session:
             self._send_replies()
             self.outbox.flush()
         self.hub.pace.pause()
+
+    def _wait(self) -> None:
+        """Wait until something was typed."""
+        since = time.monotonic()
+        self._link.wait()
+        if self._astray is not None and self._astray.is_over(since):
+            self._astray = None
 
     def _take_lines(self) -> bool:
         """Handle the lines that have come; tell whether there may be more. Switches now and then."""

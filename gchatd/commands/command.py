@@ -59,6 +59,9 @@ class Command(msgspec.Struct, frozen=True):
     as_typed: bool = False
     """Whether its words are to be judged as they were typed, not cleaned."""
 
+    moves: bool = False
+    """Whether it is to change where what comes next is said: should it fail, that is said nowhere."""
+
     several_lines: bool = False
     """Whether its words may be of several lines; those of others are made one, so that nobody can forge any."""
 

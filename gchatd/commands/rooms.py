@@ -39,15 +39,13 @@ def join(session: Session, words: str) -> None:
         raise UserError(f"You are in {len(user.rooms)} rooms, and nobody can be in more: /leave one first.")
     hub.wait_to_talk()
     shown = room.name if room is not None else parsed.shown
-    session.does(Joined(room=shown, name=str(user), key=key, origin=session.number))
-    hub.wait_for(session)  # so that what comes next is said there
+    session.move(Joined(room=shown, name=str(user), key=key, origin=session.number))
 
 
 def leave(session: Session, words: str) -> None:
     """/leave [ROOM]"""
-    room = _own_room(session, words) if words else session.in_room()
-    session.does(Left(room=room.name, name=str(session.user), origin=session.number))
-    session.hub.wait_for(session)  # so that what comes next is not said there
+    room = _own_room(session, words) if words else session.meant_room()
+    session.move(Left(room=room.name, name=str(session.user), origin=session.number))
     if session.room is None:
         session.reply("You are in no room now: /join one.")
     else:
@@ -62,8 +60,7 @@ def go(session: Session, words: str) -> None:
 
 
 def _go(session: Session, room: Room) -> None:
-    session.does(Turned(room=room.name, name=str(session.user), origin=session.number))
-    session.hub.wait_for(session)  # so that what comes next is said there
+    session.move(Turned(room=room.name, name=str(session.user), origin=session.number))
 
 
 def _own_room(session: Session, name: str) -> Room:
@@ -97,7 +94,7 @@ def _row(room: Room, session: Session, width: int) -> str:
 
 def topic(session: Session, words: str) -> None:
     """/topic [WORDS|-]"""
-    room = session.in_room()
+    room = session.meant_room() if words else session.in_room()
     if not words:
         session.reply(f"The topic of {room.name} is: {room.topic}" if room.topic else f"{room.name} has no topic.")
         return
@@ -119,7 +116,7 @@ def names(session: Session, words: str) -> None:
 
 def private(session: Session, words: str) -> None:
     """/private"""
-    room = session.in_room()
+    room = session.meant_room()
     room.check_may_close(who_asks(session))
     session.hub.wait_to_talk()
     made = MadePrivate(room=room.name, name=str(session.user), key=secrets.token_hex(6), origin=session.number)
@@ -130,7 +127,7 @@ def invite(session: Session, words: str) -> None:
     """/invite NAME"""
     if not words:
         raise MisuseError("Say whom to invite")
-    room, user = session.in_room(), find_user(session, words)
+    room, user = session.meant_room(), find_user(session, words)
     if user in room.members:
         raise UserError(f"{user} is in {room.name} already.")
     session.hub.wait_to_talk()

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..wire.text import clean
 from . import past, people, rooms, server, talking, terminal
 from .command import Command, MisuseError, ignored, one_of, own_rooms
 from .command import people as others
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from ..hub import Hub, User
     from ..session import Session
 
-SETTLE_SECONDS = 0.1
-"""How long a command waits for what its author did before to have happened. Where a disk is stuck only one waits."""
+
+_LONGEST_ECHO = 64  # characters
 
 
 def run(session: Session, text: str, typed: str) -> None:
@@ -41,12 +42,16 @@ def run(session: Session, text: str, typed: str) -> None:
         words = " ".join(re.split(r"\s", typed, maxsplit=1)[1:]).replace("\n", " ")
     if words.strip() and command.usage == f"/{command.name}":
         raise UserError(f"It takes no words: {command.usage}")
-    if session.unheard and not session.hub.is_stuck:
-        session.hub.wait_for(session, SETTLE_SECONDS)
+    session.settle()
+    words = words.strip(" ") if command.as_typed else words.strip()
     try:
-        command.handler(session, words.strip(" ") if command.as_typed else words.strip())
-    except MisuseError as error:
-        raise UserError(f"{error}: {command.usage}") from None
+        command.handler(session, words)
+    except UserError as error:
+        if command.moves:
+            session.go_astray(clean(words.partition(" ")[0])[:_LONGEST_ECHO] or "that room")
+        if isinstance(error, MisuseError):
+            raise UserError(f"{error}: {command.usage}") from None
+        raise
 
 
 def check_is_no_command(text: str) -> None:
@@ -124,13 +129,16 @@ TOPICS: dict[str, tuple[Command, ...]] = {
     "Rooms": (
         Command(
             "join", "/join ROOM [KEY]", "talk in another room; the first to come makes it", "/join dev",
-            rooms.join, (known_rooms,), as_typed=True,
+            rooms.join, (known_rooms,), as_typed=True, moves=True,
         ),
         Command(
             "leave", "/leave [ROOM]", "leave a room, or the current one", "/leave dev",
             rooms.leave, (own_rooms,), ("part",),
         ),
-        Command("go", "/go ROOM", "say what comes next in another of your rooms", "/go lobby", rooms.go, (own_rooms,)),
+        Command(
+            "go", "/go ROOM", "say what comes next in another of your rooms", "/go lobby",
+            rooms.go, (own_rooms,), moves=True,
+        ),
         Command("rooms", "/rooms", "the rooms that there are", "/rooms", rooms.rooms, aliases=("list",)),
         Command(
             "names", "/names [ROOM]", "who is here, or in another room", "/names dev",

@@ -29,6 +29,8 @@ def me(session: Session, words: str) -> None:
 def msg(session: Session, words: str) -> None:
     """/msg NAME WORDS"""
     name, *text = words.split(maxsplit=1) if words else ("",)
+    if name:
+        session.last_said.tells(name)
     if not text:
         raise MisuseError("Say to whom, and what" if not name else f"Say what to tell {name}")
     _tell(session, find_user(session, name), text[0])
@@ -41,6 +43,7 @@ def reply(session: Session, words: str) -> None:
     if session.told_by is None:
         raise UserError("Nobody has told you anything yet. To begin: /msg NAME WORDS")
     number, name = session.told_by
+    session.last_said.tells(name)
     asker = session.hub.sessions.get(number)
     if asker is None or asker.user is None or asker not in asker.user.sessions:
         raise UserError(f"{name} has left.")
@@ -73,14 +76,13 @@ def delete(session: Session, words: str) -> None:
 
 
 def _said_last(session: Session) -> Said:
-    """Give what somebody said last in their room, if it is young enough to be changed. Raises UserError."""
+    """Give what somebody said last, if it is in the current room and young enough to be changed. Raises UserError."""
     session.hub.wait_to_talk()
     if not session.hub.wait_for(session, _PATIENCE):
         raise UserError("What you said last is still on its way. Try again later.")
-    room = session.in_room()
-    said = session.last_said(room)
-    if said is None:
-        raise UserError(f"There is nothing in {room.name} that you said on this connection, or it is deleted.")
+    said, room = session.last_said.changeable(), session.in_room()
+    if said.room != room.name:
+        raise UserError(f"What you said last was in {said.room}. To change it: /join {said.room}")
     if times.now() - said.at > EDIT_SECONDS * 1000:
-        raise UserError(f"What you said last in {room.name} is more than {EDIT_SECONDS // 60} minutes old: it stays.")
+        raise UserError(f"What you said last is more than {EDIT_SECONDS // 60} minutes old, and cannot be changed.")
     return said
