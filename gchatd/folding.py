@@ -121,11 +121,11 @@ def check_may_join(hub: Hub, room: Room | None, name: str, user: User, key: str)
     Asked when they type it, for a quick answer, and again when its turn has come.
     """
     if room is None and key:  # who comes back must not end up in another room of that name
-        raise UserError(f"There is no private room called {name} any more. To make one: /join {name}")
+        raise UserError(f"There is no private room called {name}. To create a room of that name: /join {name}")
     if room is None and hub.is_full:
-        raise UserError(f"There are people in {len(hub.rooms)} rooms already, and no more can be made.")
+        raise UserError(f"There are people in {len(hub.rooms)} rooms, which is as many as this server can have.")
     if room is not None and key and not room.private:
-        raise UserError(f"{room.name} is not private, so it has no key: /join {room.name}")
+        raise UserError(f"{room.name} is not private and has no key. To join it: /join {room.name}")
     if room is not None:
         room.check_admits(user, key)
 
@@ -234,7 +234,7 @@ def _invited(hub: Hub, event: Invited, session: Session | None) -> Heard:
     if user is None or not user.sessions:
         return _refused(event, session, f"{event.to} has left.")
     if room is None:
-        return _refused(event, session, f"{event.room} is no more.")
+        return _refused(event, session, f"{event.room} no longer exists.")
     room.invited.add(user)
     return Heard(event, None, (*user.sessions, session) if session is not None else user.sessions)
 

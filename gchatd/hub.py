@@ -189,7 +189,7 @@ class Hub:
             uncommitted = self._journal.uncommitted
             if uncommitted >= self._queue:
                 if time.monotonic() >= until:
-                    raise UserError("Not sent: the disk does not keep up with what is said. Try again later.")
+                    raise UserError("Not sent: the server's disk cannot keep up. Try again later.")
                 timeout = until - time.monotonic()
             elif self._undelivered - uncommitted > MOST_UNDELIVERED:
                 timeout = None
@@ -197,7 +197,7 @@ class Hub:
                 return
             self._caught_up.clear()
             self._caught_up.wait(timeout)
-        raise UserError("Not sent: the server is closing down.")
+        raise UserError("Not sent: the server is shutting down.")
 
     def settle(self) -> None:
         """Let what was said so far become history, for SETTLE_SECONDS at most: so one who asks finds it. Switches."""

@@ -75,7 +75,7 @@ def _parse(name: str, what: str, longest: int) -> Name:
     if len(shown) > longest:
         raise _too_long(shown, what, longest)
     if unicodedata.category(shown[0]).startswith("M"):
-        raise UserError(f"A {what} cannot begin with an accent: there is no letter before it to carry it.")
+        raise UserError(f"A {what} cannot begin with an accent: it needs a letter to sit on.")
     if clean(shown) != shown:
         raise UserError(f"That {what} has too many accents on one letter.")
     return Name(shown, folded)
@@ -93,11 +93,11 @@ def _check_characters(name: str, what: str, longest: int) -> None:
                 f"A {what} cannot contain {_describe(char)}: use letters, digits and {' '.join(sorted(SYMBOLS))}."
             )
     if name.isdigit():
-        raise UserError(f"A {what} cannot be digits only.")
+        raise UserError(f"A {what} cannot be all digits.")
 
 
 def _too_long(name: str, what: str, longest: int) -> UserError:
-    return UserError(f"A {what} has at most {longest} characters; that one has {len(name)}.")
+    return UserError(f"A {what} can have at most {longest} characters; that one has {len(name)}.")
 
 
 def _describe(char: str) -> str:

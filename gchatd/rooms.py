@@ -120,12 +120,12 @@ class Room:
     def check_admits(self, user: User, key: str) -> None:
         if not self.admits(user, key):
             wrong = "That is not its key: ask" if key else "Ask"
-            raise UserError(f"{self.name} is private. {wrong} somebody in it to /invite you.")
+            raise UserError(f"{self.name} is private. {wrong} someone in it to /invite you.")
 
     def check_may_close(self, user: User) -> None:
         if self.private:
-            raise UserError(f"{self.name} is private already.")
+            raise UserError(f"{self.name} is already private.")
         if self.name == LOBBY:
-            raise UserError(f"{LOBBY} is for everybody: /join a room of your own first.")
+            raise UserError(f"{LOBBY} is open to everyone. Make a room of your own first: /join ROOM")
         if self.founder is not user:
-            raise UserError(f"Only who made {self.name}, and is in it since, may make it private.")
+            raise UserError(f"Only the person who created {self.name}, and has not left it since, can make it private.")

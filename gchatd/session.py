@@ -169,7 +169,7 @@ class Session:
     def reply_with_rest(self) -> None:
         """Show the next page of a list. Raises UserError if there is none."""
         if not self._rest:
-            raise UserError("There is no more to show.")
+            raise UserError("There is nothing more to show.")
         for _ in range(min(self.page, len(self._rest))):
             self.reply(self._rest.popleft())
         if len(self._rest) == 1:  # takes no more room than saying so
@@ -204,7 +204,7 @@ class Session:
     def in_room(self) -> Room:
         """Give the current room. Raises UserError if there is none."""
         if self.room is None:
-            raise UserError("You are in no room: /join lobby, or another one.")
+            raise UserError("You are not in a room. To join one: /join lobby")
         return self.room
 
     def turn_to(self, room: Room | None) -> None:
@@ -321,7 +321,7 @@ class Session:
         if self.user is not None:
             self.user.active_at = time.monotonic()
         if line == TOO_LONG:
-            raise UserError(f"That line was too long and was dropped: a line has at most {self._line_limit} bytes.")
+            raise UserError(f"That line was too long, so it was dropped. The limit is {self._line_limit} bytes.")
         text = "\n".join(map(clean, line.split("\n"))) if "\n" in line else clean(line)
         if text.startswith("/") and not text.startswith("//"):
             commands.run(self, text, line)

@@ -37,16 +37,16 @@ def test_the_classic_session_works_to_the_letter(server, enter):
     ("typed", "answer"),
     [
         ("", "server: A username cannot be empty."),
-        ("a" * 33, "server: A username has at most 32 characters; that one has 33."),
+        ("a" * 33, "server: A username can have at most 32 characters; that one has 33."),
         ("al ice", "server: A username cannot contain a space" + ALLOWED),
         ("\x1b[1mx", "server: A username cannot contain the character U+001B" + ALLOWED),
         ("SERVER", "server: That username is reserved: SERVER."),
         ("aNN", "server: That username is taken: aNN."),
-        ("12345", "server: A username cannot be digits only."),
+        ("12345", "server: A username cannot be all digits."),
         ("/who", "server: Choose a username before you use /names."),
         ("/ann", "server: Unknown command: /ann. /help all lists all commands."),
         ("//hello", "server: A username cannot contain '/'" + ALLOWED),
-        ("b" * 5000, "server: That line was too long and was dropped: a line has at most 4096 bytes."),
+        ("b" * 5000, "server: That line was too long, so it was dropped. The limit is 4096 bytes."),
     ],
 )  # fmt: skip
 def test_a_name_that_cannot_be_had_is_refused_with_a_sentence_and_asked_for_again(server, enter, typed, answer):
@@ -202,7 +202,7 @@ def test_a_line_that_is_too_long_is_dropped_to_its_end_and_its_author_told(start
         ann.sends(b"z" * 10_000)
     ann.says("")
     ann.says("short again")
-    told = "server: That line was too long and was dropped: a line has at most 100 bytes."
+    told = "server: That line was too long, so it was dropped. The limit is 100 bytes."
     ann.sees(told, told)
     bob.sees("Ann : " + "x" * 100, "Ann : short again")
 
@@ -242,10 +242,10 @@ def test_a_command_behind_something_that_nobody_sees_is_heard_by_nobody_and_its_
 def test_what_one_is_told_and_what_comes_of_it_is_shown_in_its_order(server, enter):
     ann = enter(server, "Ann")
     ann.sends(b"/join q\n/leave\n/join r\nhello\n/names\n/topic x\n/go lobby\n/join r\n/names lobby\n/me waves\n")
-    ann.sees("server: You are in q, alone.", "server: You left q.", "server: What you say is heard in lobby.")
+    ann.sees("server: You are in q, alone.", "server: You left q.", "server: You are now talking in lobby.")
     ann.sees("server: You are in r, alone.", "server: 1 in r: Ann", "server: Ann set the topic of r: x")
     ann.sees(
-        "server: What you say is heard in lobby.", "server: What you say is heard in r.", "server: 1 in lobby: Ann"
+        "server: You are now talking in lobby.", "server: You are now talking in r.", "server: 1 in lobby: Ann"
     )
     ann.says("/history")
     ann.sees("server: 2 lines in r, times in UTC:")

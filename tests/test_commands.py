@@ -49,7 +49,7 @@ def test_a_long_list_is_shown_a_page_at_a_time_that_fits_the_window(stage, heigh
     assert len(pages) > 1
     names = " ".join(line.removeprefix("server: ") for page in pages for line in page if "/more" not in line)
     assert names.count("somebody") == 1000
-    assert asks(ann, "/more") == ["server: There is no more to show."]
+    assert asks(ann, "/more") == ["server: There is nothing more to show."]
 
 
 def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):

@@ -29,7 +29,7 @@ def test_whoever_comes_in_sees_what_was_said_lately_with_its_time(server, enter)
     bob.sees(*CAME, "server: The last 2 lines in lobby, times in UTC:")
     assert re.fullmatch(TIME + "Ann : hello", bob.reads_line())
     assert re.fullmatch(TIME + r"\* Ann waves", bob.reads_line())
-    bob.sees("server: From here on it is live.")
+    bob.sees("server: What follows is live.")
     ann.says("hello Bob")
     bob.sees("Ann : hello Bob")
 
@@ -62,7 +62,7 @@ def test_a_line_is_either_in_what_one_is_shown_or_heard_and_never_both(server, e
         lines = reads_until(person, "Ann : the end")
         numbers = [int(line.split()[-1]) for line in lines if "Ann : line" in line]
         assert numbers == list(range(numbers[0], 400))
-        live = lines.index("server: From here on it is live.")
+        live = lines.index("server: What follows is live.")
         assert all(re.match(TIME, line) for line in lines[3:live])
         assert not any(re.match(TIME, line) for line in lines[live:])
 
@@ -75,7 +75,7 @@ def test_a_replay_of_long_lines_does_not_lock_anybody_out(start, enter):
     bob.says("Bob")
     bob.sees(*CAME)
     assert re.fullmatch(r"server: The last 1\d lines in lobby, times in UTC:", bob.reads_line())
-    assert reads_until(bob, "server: From here on it is live.")[-1].endswith(lines[-1])
+    assert reads_until(bob, "server: What follows is live.")[-1].endswith(lines[-1])
 
 
 def test_what_was_said_is_there_after_a_restart(start, enter, tmp_path):
@@ -203,7 +203,7 @@ def test_a_private_room_that_is_not_in_memory_is_as_private_as_before(start, ent
     server = start(data=tmp_path, rooms__most=2)
     bob = enter(server, "Bob")
     assert answer(bob, "/rooms")[1:] == ["server: * lobby  1 person", "server:   b      nobody"]
-    assert answer(bob, "/join den") == ["server: den is private. Ask somebody in it to /invite you."]
+    assert answer(bob, "/join den") == ["server: den is private. Ask someone in it to /invite you."]
     bob.says(f"/join den {key}")
     bob.sees("server: You are in den, alone.", f"server: den is private. To come back: /join den {key}")
     assert answer(bob, "/search secret")[1:] == ["[hh:mm] Ann : a *secret*"]
@@ -268,7 +268,7 @@ def test_past_a_full_queue_each_author_waits_and_is_told_after_a_while(frozen, e
     carl.says("/who")
     carl.sees("server: 3 in lobby: Ann, Bob, Carl")
     for person in (ann, ann, bob):
-        person.sees("server: Not sent: the disk does not keep up with what is said. Try again later.")
+        person.sees("server: Not sent: the server's disk cannot keep up. Try again later.")
     (frozen.data / "frozen").unlink()
     carl.sees(*(f"Ann : line {number}" for number in range(5)))
     ann.says("line 7")

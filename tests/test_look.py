@@ -42,8 +42,8 @@ def said(text: str, action: bool = False) -> Said:
         (Look(), Edited(room="lobby", name="Bob", line=1, text="hi"), "* Bob edited: hi"),
         (Look(), Deleted(room="lobby", name="Bob", line=1), "* Bob deleted their last line."),
         (Look().elsewhere, TopicSet(room="dev", name="Bob", topic="x"), "server: Bob set the topic of dev: x"),
-        (Look(), TopicSet(room="dev", name="Bob", topic=""), "server: Bob took the topic of dev away."),
-        (Look(), Invited(room="dev", name="Bob", to="Ann"), "server: Bob invites you: /join dev"),
+        (Look(), TopicSet(room="dev", name="Bob", topic=""), "server: Bob cleared the topic of dev."),
+        (Look(), Invited(room="dev", name="Bob", to="Ann"), "server: Bob invites you to dev: /join dev"),
     ],
 )
 def test_an_event_looks_as_one_chose(look, event, shown):

@@ -97,7 +97,7 @@ def test_a_room_that_becomes_private_first_lets_nobody_in_who_was_on_the_way(sta
     bob.causes(Joined, room="den")
     ann.says("a secret", "den")
     stage.turn()
-    assert bob.screen() == ["server: den is private. Ask somebody in it to /invite you."]
+    assert bob.screen() == ["server: den is private. Ask someone in it to /invite you."]
     assert list(stage.hub.rooms["den"].members) == [ann.user]
     assert bob.room is stage.hub.lobby
 
@@ -196,7 +196,7 @@ def test_there_are_only_so_many_rooms(stage):
     ann.causes(Joined, room="one")
     ann.causes(Joined, room="two")
     stage.turn()
-    assert ann.screen()[-1] == "server: There are people in 2 rooms already, and no more can be made."
+    assert ann.screen()[-1] == "server: There are people in 2 rooms, which is as many as this server can have."
 
 
 def test_a_room_that_is_empty_makes_way_for_another_and_comes_back_from_history(stage, monkeypatch):

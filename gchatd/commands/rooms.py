@@ -49,9 +49,9 @@ def leave(session: Session, words: str) -> None:
     session.does(Left(room=room.name, name=str(session.user), origin=session.number))
     session.hub.wait_for(session)  # so that what comes next is not said there
     if session.room is None:
-        session.reply("You are in no room now: /join one.")
+        session.reply("You are not in a room now. To join one: /join lobby")
     else:
-        session.reply(f"What you say is heard in {session.room.name}.")
+        session.reply(f"You are now talking in {session.room.name}.")
 
 
 def go(session: Session, words: str) -> None:

@@ -185,11 +185,11 @@ def _notice(event: Event, notices: bool) -> str:
         case Refused(why=why):
             return why
         case TopicSet(name=name, room=room, topic=topic):
-            return f"{name} set the topic of {room}: {topic}" if topic else f"{name} took the topic of {room} away."
+            return f"{name} set the topic of {room}: {topic}" if topic else f"{name} cleared the topic of {room}."
         case MadePrivate(name=name, room=room, key=key):
             return f"{name} made {room} private. To come back: /join {room} {key}"
         case Invited(name=name, room=room):
-            return f"{name} invites you: /join {room}"
+            return f"{name} invites you to {room}: /join {room}"
         case Joined(name=name, room=room) if notices:
             return f"{name} joined." if room == LOBBY else f"{name} joined {room}."
         case Left(name=name, room=room) if notices:
@@ -209,13 +209,13 @@ def _confirmation(event: Event) -> str | None:
         case Left(room=room):
             return f"You left {room}."
         case Turned(room=room):
-            return f"What you say is heard in {room}."
+            return f"You are now talking in {room}."
         case Invited(to=to, room=room):
-            return f"{to} is invited to {room}."
+            return f"You invited {to} to {room}."
         case Ignored(whom=whom, on=True):
-            return f"You hear nothing of {whom} from here on. /unignore {whom} goes back."
+            return f"You are now ignoring {whom}. To stop: /unignore {whom}"
         case Ignored(whom=whom):
-            return f"You hear {whom} again."
+            return f"You are no longer ignoring {whom}."
         case WentAway(words=words):
             return f"You are away{': ' if words else '.'}{words}"
         case CameBack():
