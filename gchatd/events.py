@@ -93,7 +93,7 @@ class MadePrivate(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Vanished(Event, frozen=True, kw_only=True, gc=False):
-    """The room that `name` was the last to leave is gone, with its topic: nothing was ever said in it."""
+    """A room where nothing was ever said is gone, with its topic and key. `name` was the last to leave it, if known."""
 
     kept: ClassVar[bool] = True
 

@@ -156,15 +156,15 @@ def _departed(hub: Hub, event: Departed, session: Session | None) -> Heard:
 
 
 def _leave(hub: Hub, user: User, rooms: Sequence[Room]) -> None:
-    """Take somebody out of rooms, and those away that are empty and where nothing was ever said."""
+    """Take somebody out of rooms; a room that is empty now vanishes unless it is private, or was ever spoken in."""
     user.rooms = tuple(room for room in user.rooms if room not in rooms)
     for room in rooms:
         room.leave(user)
         for session in user.sessions:
             session.forget(room)
-        if not (room.members or room.spoken or room.name == LOBBY):
+        if not (room.members or room.spoken or room.private or room.name == LOBBY):
             del hub.rooms[compared(room.name)]
-            if room.topic or room.private:
+            if room.topic:
                 hub.broadcast(Vanished(room=room.name, name=user.name.shown))
     for session in user.sessions:
         if session.room in rooms:

@@ -19,7 +19,7 @@ import gevent.event
 
 from . import times
 from .errors import UserError
-from .events import Departed, Event, Joined, Renamed
+from .events import Departed, Event, Joined, Renamed, Vanished
 from .names import compared
 from .pace import Pace
 from .rooms import LOBBY, Room
@@ -142,10 +142,12 @@ class Hub:
         return len(self.rooms) >= self._most_rooms and self._empty_room() is None
 
     def forget_if_crowded(self) -> None:
-        """Make room for another room: one that is empty goes from memory. History still has it."""
+        """Make room for another room: one that is empty goes from memory. History still has it, if it was spoken in."""
         room = self._empty_room() if len(self.rooms) >= self._most_rooms else None
         if room is not None:
             del self.rooms[compared(room.name)]
+            if not room.spoken:  # a private one: the next room of that name must not inherit its key
+                self.broadcast(Vanished(room=room.name, name=""))
 
     def _empty_room(self) -> Room | None:
         empty = (room for room in self.rooms.values() if not room.members and room is not self.lobby)

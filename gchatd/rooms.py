@@ -53,7 +53,7 @@ class Room:
         """Who may enter a private room without its key, while they are here: they were let in, or are in it."""
         self.members: dict[User, None] = {}
         self.spoken = False
-        """Whether anything was ever said in it: then it stays when everybody has left."""
+        """Whether anything was ever said in it. Then it stays when everybody has left, as a private room does."""
         self.recent: deque[Said] = deque(maxlen=replay)
         self.changes = 0
         """Grows whenever `recent` changes."""

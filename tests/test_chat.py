@@ -244,9 +244,7 @@ def test_what_one_is_told_and_what_comes_of_it_is_shown_in_its_order(server, ent
     ann.sends(b"/join q\n/leave\n/join r\nhello\n/names\n/topic x\n/go lobby\n/join r\n/names lobby\n/me waves\n")
     ann.sees("server: You are in q, alone.", "server: You left q.", "server: You are now talking in lobby.")
     ann.sees("server: You are in r, alone.", "server: 1 in r: Ann", "server: Ann set the topic of r: x")
-    ann.sees(
-        "server: You are now talking in lobby.", "server: You are now talking in r.", "server: 1 in lobby: Ann"
-    )
+    ann.sees("server: You are now talking in lobby.", "server: You are now talking in r.", "server: 1 in lobby: Ann")
     ann.says("/history")
     ann.sees("server: 2 lines in r, times in UTC:")
 

@@ -179,6 +179,23 @@ def test_a_room_is_gone_when_it_is_empty_and_the_journal_forgets_its_topic(stage
     assert [type(event) for event in stage.journal.take()] == [Vanished]
 
 
+def test_an_empty_private_room_stays_until_another_needs_its_place(stage):
+    stage.hub._most_rooms = 2
+    ann = stage.enters("Ann")
+    ann.causes(Joined, room="Den")
+    ann.causes(MadePrivate, room="Den", key="k")
+    ann.causes(Left, room="Den")
+    turn_and_forget(stage, ann)
+    ann.causes(Joined, room="Den", key="k")
+    ann.causes(Left, room="Den")
+    stage.turn()
+    assert ann.screen()[0] == "server: You are in Den, alone."
+    ann.causes(Joined, room="dev")
+    stage.turn()
+    assert set(stage.hub.rooms) == {LOBBY, "dev"}
+    assert [(type(event), event.room) for event in stage.journal.take()] == [(Vanished, "Den")]
+
+
 def test_a_room_is_known_by_the_name_that_its_first_member_gave_it(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     ann.causes(Joined, room="Dev")
