@@ -1,8 +1,13 @@
-"""Pieces of sentences that the server says. Knows text only."""
+"""Pieces of what the server says: sentences, lists and tables. Knows text only."""
 
 from __future__ import annotations
 
+import itertools
+import re
+import textwrap
 from typing import TYPE_CHECKING
+
+from .wire.cells import length, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,3 +22,41 @@ def listed(words: Iterable[str], last: str = "and") -> str:
 def counted(count: int, what: str) -> str:
     """Give how many there are of something: `1 line`, `2,000 lines`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def columns(head: str, words: list[str], most: int) -> Iterable[str]:
+    """Lay out a headline and words in lines of at most so many columns."""
+    line = head
+    for at, one in enumerate(words):
+        word = one if at == len(words) - 1 else f"{one},"
+        if length(line) + 1 + length(word) > most:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}"
+    yield line
+
+
+def wrapped(line: str, most: int) -> list[str]:
+    """Break a line between words, into lines of so many columns; a row of a table goes on below its last column."""
+    cells = re.split(r"(?<=\S) {2,}(?=\S)", line)
+    indent = len(line) - len(cells[-1]) if len(cells) > 1 else 0
+    return textwrap.wrap(line, most, subsequent_indent=" " * min(indent, most // 2))
+
+
+def widest(texts: Iterable[str]) -> int:
+    """Give how many columns the widest of some texts takes."""
+    return max(map(length, texts), default=0)
+
+
+def padded(text: str, columns: int) -> str:
+    """Give a text that takes so many columns at least."""
+    return text + " " * (columns - length(text))
+
+
+def shortened(text: str, most: int) -> str:
+    """Give a text, or its beginning and three dots if it takes more than so many columns."""
+    if length(text) <= most:
+        return text
+    taken = itertools.accumulate(map(width, text))
+    return f"{text[: sum(column <= most - 3 for column in taken)]}..."

@@ -15,6 +15,7 @@ from .completion import complete
 from .errors import UserError
 from .events import Said
 from .names import parse_name
+from .wire.cells import rows_of
 from .wire.text import TOO_LONG, clean
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ FLUSH_SECONDS = 5.0
 PAGE_LINES = 22
 """Lines of a long list that are shown at a time where nobody knows how high the window is: few have less than 24."""
 
+LIST_COLUMNS = 70
+"""Columns of a line of a list, at most: what a window of 80 has beside the server's name."""
+
 _PAGE = 8192  # bytes of answers that are gathered before they are sent and waited for
 
 
@@ -50,7 +54,12 @@ class Link(Protocol):
 
     @property
     def height(self) -> int:
-        """How many lines the client's window shows, 0 if that is not known."""
+        """How many rows the client's window shows, 0 if that is not known."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """How many columns the client's window shows, 0 if that is not known."""
         ...
 
     def wait(self) -> None:
@@ -101,6 +110,7 @@ class Session:
         "_rest",
         "_said",
         "_words",
+        "doubted",
         "format",
         "hub",
         "number",
@@ -122,8 +132,10 @@ class Session:
         """How many of the events that it caused have not happened yet."""
         self.told_by: tuple[int, str] | None = None
         """Who told it something last, as session number and name: whom it replies to."""
+        self.doubted = ""
+        """What was typed just now that may have been meant as a command."""
         self._said: dict[Room, Said] | None = None  # what it said last in each room
-        self._rest: deque[str] | None = None  # of a long list
+        self._rest: deque[bytes] | None = None  # of a long list
         self._link = link
         self._line_limit = line_limit
         self._replies = b""  # what this client is told, gathered until it is waited for
@@ -163,33 +175,48 @@ class Session:
 
     def reply_in_pages(self, lines: Iterable[str]) -> None:
         """Tell this client a list, as much as its window shows; `reply_with_rest` goes on."""
-        self._rest = deque(lines)
+        self._rest = deque(map(self.format.notice, lines))
         self.reply_with_rest()
 
     def reply_with_rest(self) -> None:
         """Show the next page of a list. Raises UserError if there is none."""
-        if not self._rest:
+        rest, left = self._rest, self.page
+        if not rest:
             raise UserError("There is nothing more to show.")
-        for _ in range(min(self.page, len(self._rest))):
-            self.reply(self._rest.popleft())
-        if len(self._rest) == 1:  # takes no more room than saying so
-            self.reply(self._rest.popleft())
-        if self._rest:
-            self.reply(f"{len(self._rest)} more lines: /more")
+        while rest:
+            taken = rows_of(rest[0].decode(), self._link.width)
+            if taken > left + (len(rest) == 1) and left < self.page:  # the last may have the place of saying so
+                self.reply(f"{len(rest)} more lines: /more")
+                return
+            left -= taken
+            self._replies += rest.popleft()
+        self._rest = None
 
     @property
     def page(self) -> int:
-        """How many lines of a list are shown at a time, beside the question and what follows the list."""
+        """How many rows of a list are shown at a time, beside the question and what follows the list."""
         return max(4, self._link.height - 3) if self._link.height else PAGE_LINES
 
-    def reply_with_events(self, events: Iterable[Event]) -> None:
-        """Show this client something of the past, at the speed at which it reads. Switches."""
+    @property
+    def columns(self) -> int:
+        """How many columns a line of a list may have."""
+        return min(LIST_COLUMNS, max(20, self._link.width - 9)) if self._link.width else LIST_COLUMNS
+
+    def reply_with_events(self, head: str, events: Iterable[Event], notes: Iterable[str] = ()) -> None:
+        """Show this client something of the past, a page at a time if the size of its window is known. Switches."""
         now = times.now()
+        lines = deque([self.format.notice(head)])
         for event in events:
-            self._replies += self.format.recall(event, now)
+            lines.append(self.format.recall(event, now))
+            self.hub.pace.pause()
+        lines.extend(map(self.format.notice, notes))
+        if self._link.height:
+            self._rest = lines
+            self.reply_with_rest()
+            return
+        while lines and not self.outbox.failed:
+            self._replies += lines.popleft()
             self._take_turns()
-            if self.outbox.failed:
-                return
 
     def say(self, text: str, action: bool = False) -> None:
         """Say something in the current room. Waits while others' words have not been delivered. Switches, then.
@@ -308,7 +335,7 @@ class Session:
             try:
                 self._handle(line)
             except UserError as error:
-                self.reply(str(error))
+                self.reply(clean(str(error)))  # it may quote what was typed
             if self._ended:
                 return False
             if self.user is None:
@@ -326,9 +353,10 @@ class Session:
         if text.startswith("/") and not text.startswith("//"):
             commands.run(self, text, line)
         elif self.user is None:
+            commands.check_is_no_command(self, text)
             self.take_name(line)
         elif text.strip():
-            commands.check_is_no_command(text)
+            commands.check_is_no_command(self, text)
             self.say(text.removeprefix("/") if text.startswith("//") else text)
 
     def _say_goodbye(self) -> None:

@@ -36,7 +36,7 @@ class FakeLink:
     def __init__(self, look: Look) -> None:
         self.format = look
         self.outbox = Screen()
-        self.height = 0
+        self.height = self.width = 0
 
     def take_held(self) -> bytes:
         return b""

@@ -165,10 +165,10 @@ def test_commands_do_what_help_says(server, enter):
         ("/hepl", "server: Unknown command: /hepl. Did you mean /help? /help all lists all commands."),
         ("/xyzzy", "server: Unknown command: /xyzzy. /help all lists all commands."),
         ("/", "server: Unknown command: /. /help all lists all commands."),
-        ("/me", "server: Say what you do: /me WORDS"),
-        ("/nick", "server: Say which name: /nick NAME"),
+        ("/me", "server: Say what you are doing: /me WORDS"),
+        ("/nick", "server: Say which username you want: /nick NAME"),
         ("/nick R\x1b[1mob", "server: A username cannot contain the character U+001B" + ALLOWED),
-        ("/notices loudly", "server: It can be on or off, not loudly: /notices [on|off]"),
+        ("/notices loudly", "server: Choose on or off, not loudly: /notices [on|off]"),
         ("/notices", "server: Notices are off."),
     ],
 )

@@ -58,7 +58,7 @@ def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
     while answer[-1].endswith("/more"):
         answer = answer[:-1] + asks(ann, "/more")
     assert answer[0] == "server: 4000 in lobby: somebody00000, somebody00001, somebody00002,"
-    assert (len(answer), answer[-1]) == (MOST_LINES + 1, "server: ... and more: 4,000 in all.")
+    assert (len(answer), answer[-1]) == (MOST_LINES + 1, "server: ... and more (4,000 in all).")
 
 
 def words_after(session: FakeSession, typed: str) -> list[str]:
@@ -128,16 +128,16 @@ def test_nobody_is_in_more_rooms_than_anybody_can_follow(stage):
     stage.turn()
     ann.screen()
     assert asks(ann, "/join onemore") == [
-        f"server: You are in {MOST_JOINED} rooms, and nobody can be in more: /leave one first."
+        f"server: You are in {MOST_JOINED} rooms, and that is the limit. Leave one first: /leave ROOM"
     ]
 
 
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        (f"/topic {'x' * (LONGEST_TOPIC + 1)}", "A topic has at most 300 characters; that one has 301."),
-        (f"/away {'x' * 201}", "Say it in 200 characters at most; those are 201."),
-        (f"/msg {'x' * 101} hello", "No name is as long as that."),
+        (f"/topic {'x' * (LONGEST_TOPIC + 1)}", "A topic can have at most 300 characters; that one has 301."),
+        (f"/away {'x' * 201}", "A reason can have at most 200 characters; that one has 201."),
+        (f"/msg {'x' * 101} hello", "That is too long to be a name."),
     ],
 )
 def test_what_is_too_long_is_told(stage, typed, told):

@@ -202,7 +202,7 @@ def test_a_private_room_that_is_not_in_memory_is_as_private_as_before(start, ent
     server.close()
     server = start(data=tmp_path, rooms__most=2)
     bob = enter(server, "Bob")
-    assert answer(bob, "/rooms")[1:] == ["server: * lobby  1 person", "server:   b      nobody"]
+    assert answer(bob, "/rooms")[1:] == ["server: > lobby  1 person", "server:   b      nobody"]
     assert answer(bob, "/join den") == ["server: den is private. Ask someone in it to /invite you."]
     bob.says(f"/join den {key}")
     bob.sees("server: You are in den, alone.", f"server: den is private. To come back: /join den {key}")

@@ -205,10 +205,10 @@ def test_theme_and_time_are_as_one_chooses(server, enter, terminal):
     stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
     alice.sees(lambda one: any(re.fullmatch(stamp + " Bob : again", row) for row in one.rows()))
     alice.types("/time noon\r/time off noon\r/theme pink\r")
-    alice.sees("server: It can be off, hh:mm or full, not noon: /time [off|hh:mm|full] [+HH:MM]")
+    alice.sees("server: Choose off, hh:mm or full, not noon: /time [off|hh:mm|full] [+HH:MM]")
     alice.sees("server: That is not how far a clock is from UTC: noon. Try +02:00.")
     alice.sees(
-        lambda one: any(row.startswith("server: It can be colour, mono or contrast, not pink") for row in one.rows())
+        lambda one: any(row.startswith("server: Choose colour, mono or contrast, not pink") for row in one.rows())
     )
 
 

@@ -30,7 +30,7 @@ def history(session: Session, words: str) -> None:
     past, room = _history_kept(session), session.in_room().name
     if match[1] and not int(match[1]):
         raise MisuseError("That is no line at all")
-    count = min(int(match[1]), MOST_LINES) if match[1] else min(PAGE, session.page)
+    count = min(int(match[1]), MOST_LINES) if match[1] else min(PAGE, session.page - 2)
     if match[2]:
         page = past.before_line(room, count, int(match[2]))
     elif match[3]:
@@ -40,11 +40,9 @@ def history(session: Session, words: str) -> None:
     if not page.lines:
         session.reply(f"Nothing was said in {room}{' before that' if match[2] or match[3] else ' yet'}.")
         return
-    _show(session, page, f"in {room}, times")
     first = page.lines[0].id
-    session.reply(
-        f"For what was said before: /history {count} before #{first}" if page.more else "That is where it began."
-    )
+    before = f"For what was said before: /history {count} before #{first}" if page.more else "That is where it began."
+    _show(session, page, f"in {room}, times", before)
 
 
 def search(session: Session, words: str) -> None:
@@ -52,13 +50,12 @@ def search(session: Session, words: str) -> None:
     if not words:
         raise MisuseError("Say what to look for")
     past, room = _history_kept(session), session.in_room().name
-    page = past.search(room, words, min(PAGE, session.page))
+    page = past.search(room, words, min(PAGE, session.page - 2))
     if not page.lines:
         session.reply(f"Nothing in {room} has: {words}")
         return
-    _show(session, page, f"in {room}, newest first, times")
-    if page.more:
-        session.reply("There are older ones: add a word to find fewer.")
+    older = ["There are older ones: add a word to find fewer."] if page.more else []
+    _show(session, page, f"in {room}, newest first, times", *older)
 
 
 def _history_kept(session: Session) -> History:
@@ -68,13 +65,12 @@ def _history_kept(session: Session) -> History:
     return session.hub.history
 
 
-def _show(session: Session, page: Page, what: str) -> None:
+def _show(session: Session, page: Page, what: str, *notes: str) -> None:
     shown = _heard(session, page)
-    session.reply(f"{counted(len(page.lines), 'line')} {what} in {session.format.zone}:")
-    session.reply_with_events(shown)
+    head = f"{counted(len(page.lines), 'line')} {what} in {session.format.zone}:"
     left_out = len(page.lines) - len(shown)
-    if left_out:
-        session.reply(f"{counted(left_out, 'line')} of people whom you ignore left out.")
+    ignored = [f"{counted(left_out, 'line')} of people whom you ignore left out."] if left_out else []
+    session.reply_with_events(head, shown, (*ignored, *notes))
 
 
 def _heard(session: Session, page: Page) -> list[Said]:

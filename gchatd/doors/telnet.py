@@ -61,6 +61,11 @@ class TelnetLink:
         negotiation = self._wire.negotiation
         return negotiation.height if negotiation is not None else 0
 
+    @property
+    def width(self) -> int:
+        negotiation = self._wire.negotiation
+        return negotiation.columns if negotiation is not None else 0
+
     def wait(self) -> None:
         self._sock.hub.wait(self._sock._read_event)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from wcwidth import wcwidth
@@ -36,6 +37,20 @@ def following(text: str, at: int) -> int:
 def columns_of(columns: int) -> int:
     """Give the width of a window that says that it has so many columns (0: it does not say)."""
     return min(max(columns or 80, 8), 1000)
+
+
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def length(text: str) -> int:
+    """How many columns a text takes."""
+    return len(text) if text.isascii() and text.isprintable() else sum(map(width, text))
+
+
+def rows_of(text: str, columns: int) -> int:
+    """How many rows lines take in a window of so many columns (0: unknown), their colours not counted."""
+    lines = _STYLE.sub("", text).removesuffix("\r\n").split("\r\n")
+    return sum(max(1, -(-length(line) // columns)) for line in lines) if columns else len(lines)
 
 
 class Layout(NamedTuple):
