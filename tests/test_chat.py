@@ -365,3 +365,11 @@ def test_the_log_tells_who_came_and_left_and_not_what_was_said(server, enter):
     server.logs(r"INFO \[telnet 127.0.0.1:\d+ Ann\] came")
     server.logs(r"INFO \[telnet 127.0.0.1:\d+ Ann\] left: quit")
     assert "secret" not in server.log()
+
+
+def test_what_is_echoed_has_nothing_that_a_terminal_obeys(server, enter):
+    ann = enter(server, "Ann")
+    ann.says("/join #\x1b[2Jroom")
+    ann.sees("server: Room names have no # here. Try /join room")
+    ann.says("/join my \x1b]0;title\x07room")
+    ann.sees("server: A room name cannot contain spaces. Try /join my-room (only a room's key goes after its name).")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 from room import FakeSession, Stage
 
 from gchatd import times
-from gchatd.commands import run
+from gchatd.commands import COMMANDS, run
 from gchatd.commands.command import MOST_LINES
+from gchatd.commands.details import DETAILS
 from gchatd.commands.rooms import LONGEST_TOPIC, MOST_JOINED
 from gchatd.completion import complete
 from gchatd.errors import UserError
 from gchatd.events import Joined, MadePrivate, Said
 from gchatd.rooms import LOBBY
 from gchatd.session import PAGE_LINES
+from gchatd.wire.cells import rows_of
 
 
 @pytest.fixture
@@ -50,6 +54,36 @@ def test_a_long_list_is_shown_a_page_at_a_time_that_fits_the_window(stage, heigh
     names = " ".join(line.removeprefix("server: ") for page in pages for line in page if "/more" not in line)
     assert names.count("somebody") == 1000
     assert asks(ann, "/more") == ["server: There is nothing more to show."]
+
+
+@pytest.mark.parametrize("width", [20, 40, 200])
+@pytest.mark.parametrize("height", [8, 10, 24])
+@pytest.mark.parametrize("asked", ["/names", "/help all", "/help keys", "/rooms", "/history 500", "/search x"])
+def test_no_page_of_a_list_takes_more_rows_than_the_window_has(stage, width, height, asked):
+    ann = crowd(stage, 60)
+    for number in range(60):
+        ann.causes(Joined, room=f"room{number}")
+    said = [Said(room=LOBBY, name="Bob", text=f"{number} " + "漢 word" * number, id=number) for number in range(1, 30)]
+    page = types.SimpleNamespace(lines=said, more=True)
+    stage.hub.history = types.SimpleNamespace(last=lambda *args: page, search=lambda *args: page)
+    stage.turn()
+    ann.screen()
+    ann._link.width, ann._link.height = width, height
+    pages = [asks(ann, asked)]
+    while pages[-1][-1].endswith("more lines: /more"):
+        pages.append(asks(ann, "/more"))
+    for shown in pages:
+        rows = [rows_of(line, width) for line in shown]
+        assert sum(rows) <= max(height - 1, rows[0] + rows[-1])  # beside the line being typed; one may be too long
+    if asked in ("/history 500", "/search x"):
+        assert sum("Bob : " in line for shown in pages for line in shown) == 29
+
+
+def test_a_list_is_laid_out_for_a_narrow_window(stage):
+    ann = crowd(stage, 60)
+    ann._link.width, ann._link.height = 40, 10
+    for line in ("/names", "/rooms", "/help", "/help join", "/help all", "/help keys"):
+        assert max(map(len, asks(ann, line))) < 40, line
 
 
 def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
@@ -173,6 +207,14 @@ def test_what_help_says_fits_a_window_of_80_columns(stage):
     stage.turn()
     ann._link.height = 1000
     assert max(map(len, [*asks(ann, "/help"), *asks(ann, "/help all")])) <= 79
+
+
+def test_each_command_is_explained_beyond_its_row_in_the_table():
+    assert list(DETAILS) == list(COMMANDS)
+    for name, detail in DETAILS.items():
+        assert detail.endswith("."), name
+        assert len(detail) > len(COMMANDS[name].help), name
+        assert COMMANDS[name].help.lower() not in detail.lower(), name
 
 
 def test_a_room_with_a_long_topic_takes_one_line_of_a_list(stage):
