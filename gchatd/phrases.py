@@ -24,6 +24,11 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def plainly(number: float) -> str:
+    """Write a number as people do: without an exponent, and without zeros at its end."""
+    return f"{number:f}".rstrip("0").rstrip(".")
+
+
 def columns(head: str, words: list[str], most: int) -> Iterable[str]:
     """Lay out a headline and words in lines of at most so many columns."""
     line = head

@@ -43,7 +43,7 @@ def test_the_classic_session_works_to_the_letter(server, enter):
         ("SERVER", "server: That username is reserved: SERVER."),
         ("aNN", "server: That username is taken: aNN."),
         ("12345", "server: A username cannot be all digits."),
-        ("/who", "server: Choose a username before you use /names."),
+        ("/who", "server: Choose a username first. Then you can use /names."),
         ("/ann", "server: Unknown command: /ann. /help all lists all commands."),
         ("//hello", "server: A username cannot contain '/'" + ALLOWED),
         ("b" * 5000, "server: That line was too long, so it was dropped. The limit is 4096 bytes."),
@@ -234,7 +234,7 @@ def test_a_command_behind_a_stray_key_is_a_command_and_heard_by_nobody(server, e
 def test_a_command_behind_something_that_nobody_sees_is_heard_by_nobody_and_its_author_told(server, enter, before):
     ann, bob = enter(server, "Ann"), enter(server, "Bob")
     ann.says(f"{before}/msg Bob my secret")
-    ann.sees("server: Not sent: there is something before /msg, and all would have heard it.")
+    ann.sees("server: Not sent: /msg is not at the start of the line, so everyone would have seen it.")
     ann.says(f"{before}/usr/bin is where it is")
     bob.sees(f"Ann : {before}/usr/bin is where it is".replace("\t", " "))
 
@@ -260,7 +260,7 @@ def test_a_tab_parts_words_like_a_blank(server, enter):
 def test_help_is_there_for_those_who_have_no_name_yet(server, enter):
     stranger = enter(server)
     stranger.says("/help")
-    stranger.sees(GREETING, "server: Everybody in your room hears what you type. The first commands to know:")
+    stranger.sees(GREETING, "server: What you type goes to everyone in your current room. Start with these:")
 
 
 def test_telnet_commands_are_answered_and_never_shown(server, enter):

@@ -15,6 +15,7 @@ from gchatd.commands.rooms import LONGEST_TOPIC, MOST_JOINED
 from gchatd.completion import complete
 from gchatd.errors import UserError
 from gchatd.events import Joined, MadePrivate, Said
+from gchatd.phrases import plainly
 from gchatd.rooms import LOBBY
 from gchatd.session import PAGE_LINES
 from gchatd.wire.cells import rows_of
@@ -224,3 +225,10 @@ def test_a_room_with_a_long_topic_takes_one_line_of_a_list(stage):
     stage.turn()
     ann.screen()
     assert len(asks(ann, "/rooms")[1]) == 78
+
+
+@pytest.mark.parametrize(
+    ("number", "written"), [(0.0, "0"), (10.0, "10"), (0.25, "0.25"), (1e8, "100000000"), (1e9, "1000000000")]
+)
+def test_numbers_are_written_without_an_exponent(number, written):
+    assert plainly(number) == written

@@ -62,9 +62,11 @@ def check_is_no_command(session: Session, text: str) -> None:
         anyway = "say" if session.user is not None else "take the username"
         raise UserError(f'Not sent. To {meant}. To {anyway} "{word}", type it again.')
     session.doubted = ""
-    begun = None if text[0].isalnum() else re.match(r"[\s\ufeff\u200b-\u200f\u2060]+/(\w+)", text)
+    begun = (
+        None if session.user is None or text[0].isalnum() else re.match(r"[\s\ufeff\u200b-\u200f\u2060]+/(\w+)", text)
+    )
     if begun is not None and find(begun[1]) is not None:
-        raise UserError(f"Not sent: there is a space before /{begun[1]}, so everyone would have seen it.")
+        raise UserError(f"Not sent: /{begun[1]} is not at the start of the line, so everyone would have seen it.")
 
 
 def find(name: str) -> Command | None:
@@ -93,7 +95,7 @@ def _help(session: Session, words: str) -> None:
 
 def _first(session: Session) -> Iterator[str]:
     where = session.room.name if session.room is not None else "your current room"
-    yield f"What you type goes to everyone in {where}. Commands to start with:"
+    yield f"What you type goes to everyone in {where}. Start with these:"
     yield from _table([(COMMANDS[name].usage, COMMANDS[name].help) for name in FIRST])
     yield f"/help all lists all {len(COMMANDS)} commands, and /help COMMAND explains one."
 
