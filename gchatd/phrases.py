@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def listed(words: Iterable[str], last: str = "and") -> str:
-    """Give words, one at least, as one says them: Ann, Bob and Carl."""
+    """Join one or more words as people do: Ann, Bob and Carl."""
     *most, end = words
     return f"{', '.join(most)} {last} {end}" if most else end
 
 
 def counted(count: int, what: str) -> str:
-    """Give how many there are of something: `1 line`, `2,000 lines`."""
+    """Say how many there are of something: `1 line`, `2,000 lines`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 

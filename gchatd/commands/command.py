@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
     Words = Callable[[Hub, User, str], Iterable[str]]
-    """Gives the words that somebody may mean who typed the beginning of one; its third argument, as it is compared."""
+    """Gives the words that start with what a user typed, which is in its compared form."""
 
     Choice = TypeVar("Choice", bound=str)
 
@@ -37,7 +37,7 @@ class MisuseError(UserError):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """One command: how it is used, what it does, and who may use it."""
+    """A command: how to use it, what it does, and who can use it."""
 
     name: str
     usage: str
@@ -103,7 +103,7 @@ def who_asks(session: Session) -> User:
 
 def find_user(session: Session, name: str) -> User:
     """Find a user by name. Raises UserError if nobody here has it."""
-    name = name.lstrip("@").rstrip(":,")  # as one addresses somebody
+    name = name.lstrip("@").rstrip(":,")  # as people type it: @Ann or Ann:
     if " " in name:
         raise MisuseError("A username has no spaces")
     user = session.hub.users.get(as_compared(name))

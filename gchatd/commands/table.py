@@ -62,9 +62,9 @@ def check_is_no_command(session: Session, text: str) -> None:
         anyway = "say" if session.user is not None else "take the username"
         raise UserError(f'Not sent. To {meant}. To {anyway} "{word}", type it again.')
     session.doubted = ""
-    begun = (
-        None if session.user is None or text[0].isalnum() else re.match(r"[\s\ufeff\u200b-\u200f\u2060]+/(\w+)", text)
-    )
+    if session.user is None or text[0].isalnum():
+        return
+    begun = re.match(r"[\s\ufeff\u200b-\u200f\u2060]+/(\w+)", text)
     if begun is not None and find(begun[1]) is not None:
         raise UserError(f"Not sent: /{begun[1]} is not at the start of the line, so everyone would have seen it.")
 
@@ -98,6 +98,7 @@ def _first(session: Session) -> Iterator[str]:
     yield f"What you type goes to everyone in {where}. Start with these:"
     yield from _table([(COMMANDS[name].usage, COMMANDS[name].help) for name in FIRST])
     yield f"/help all lists all {len(COMMANDS)} commands, and /help COMMAND explains one."
+    yield "/help keys lists the keys that edit a line, if you have a > prompt."
 
 
 def _overview() -> Iterator[str]:
@@ -108,11 +109,8 @@ def _overview() -> Iterator[str]:
 
 
 def _keys(session: Session) -> Iterator[str]:
-    yield (
-        "Keys that edit the line you are typing:"
-        if session.format.echo
-        else ("Keys that edit the line you are typing, if you have a > prompt (see /help rich):")
-    )
+    where = "" if session.format.echo else ", if you have a > prompt (/help rich)"
+    yield f"Keys that edit the line you are typing{where}:"
     yield from _table([(keys, what) for keys, what, *_ in KEYS_HELP])
 
 
