@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored import DAY, NOW, said, says, texts
 
 from gchatd.events import Deleted, Edited, MadePrivate, TopicSet, Vanished
-from gchatd.journal import store
+from gchatd.journal import schema
+from gchatd.journal.folder import FILE
 from gchatd.journal.reader import Reader, copy
 from gchatd.journal.store import Writer
 
@@ -61,7 +63,7 @@ def test_of_many_edits_of_a_line_the_last_few_are_kept(writer, look):
     says(writer, "hello", "again")
     for number in range(50):
         writer.append([edited(1, f"version {number}"), edited(2, f"wording {number}")], NOW)
-    assert store.value(writer._db, "select count(*) from events where line = 1") == 10
+    assert schema.value(writer._db, "select count(*) from events where line = 1") == 10
     assert texts(look.page("lobby", 5)) == ["version 49", "wording 49"]
     writer.index(1000)
     check_index(writer)
@@ -124,7 +126,7 @@ def test_what_happened_to_lines_takes_none_of_their_places_and_goes_with_them(wr
     assert len(look.page("lobby", 100).lines) == 10
     trim(writer, 1000, 2)
     assert texts(look.page("lobby", 100)) == ["line 8", "version 49"]
-    assert store.value(writer._db, "select count(*) from events where line = 1") == 0
+    assert schema.value(writer._db, "select count(*) from events where line = 1") == 0
     writer.index(1000)
     check_index(writer)
 
@@ -132,7 +134,7 @@ def test_what_happened_to_lines_takes_none_of_their_places_and_goes_with_them(wr
 def test_events_that_only_say_how_a_room_is_are_not_kept_for_long(writer, look):
     writer.append([*said("hello"), topic("lobby", "one"), topic("lobby", "two")], NOW - DAY)
     trim(writer, 1000, 1000)
-    assert store.value(writer._db, "select count(*) from events") == 1
+    assert schema.value(writer._db, "select count(*) from events") == 1
     assert [event.topic for event in known(look)["lobby"]] == ["two"]
 
 
@@ -150,7 +152,7 @@ def test_rooms_are_known_with_their_topics_as_long_as_something_is_kept_that_was
     assert [reader.named(name) for name in ("dev", "den", "silent")] == ["dev", "den", None]
     assert states["den"] == [private]
     assert [event.topic for event in states["dev"]] == ["new"]
-    assert store.value(writer._db, "select count(*) from states where room = 'silent'") == 0
+    assert schema.value(writer._db, "select count(*) from states where room = 'silent'") == 0
     reader.close()
     writer.close()
 
@@ -201,10 +203,10 @@ def test_rooms_whose_lines_are_trimmed_while_they_are_asked_for_are_no_trouble(w
 
 
 def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "SCHEMA", store.SCHEMA[:1])
-    db = store.apsw.Connection(str(tmp_path / store.FILE))
+    monkeypatch.setattr(schema, "SCHEMA", schema.SCHEMA[:1])
+    db = apsw.Connection(str(tmp_path / FILE))
     db.pragma("journal_mode", "wal")
-    store.bring_up_to_date(db, 0)
+    schema.bring_up_to_date(db, 0)
     db.execute(
         """insert into events(at, event) values(1, '{"event":"said","room":"lobby","name":"Ann","text":"hello"}')"""
     )

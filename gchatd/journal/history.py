@@ -12,8 +12,8 @@ import apsw
 from gevent.threadpool import ThreadPool
 
 from ..errors import StoreError, UserError
+from .folder import reason
 from .reader import Reader
-from .store import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

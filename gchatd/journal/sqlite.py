@@ -31,7 +31,8 @@ import msgspec
 from .. import times
 from ..errors import StoreError
 from ..events import NotSent
-from .store import PAGE_BYTES, TRIM_STEP, Lock, Writer, reason
+from .folder import Lock, reason
+from .store import PAGE_BYTES, TRIM_STEP, Writer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,7 +28,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.par
 
 from people import PATIENCE, Person, Server, eventually
 
-from gchatd.journal.store import FILE
+from gchatd.journal.folder import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
