@@ -28,7 +28,7 @@ from gevent.server import StreamServer
 
 from gchatd import __version__, archive, crowd, log, settings, sweeper
 from gchatd.doors.telnet import TelnetDoor
-from gchatd.errors import ConfigError, StoreError
+from gchatd.errors import ConfigError, StoreError, UserError
 from gchatd.fanout import Fanout
 from gchatd.hub import Hub
 from gchatd.journal import History, MemoryJournal, SqliteJournal
@@ -98,7 +98,7 @@ def serve(config: Settings) -> None:
         server.close()
     until = time.monotonic() + config.server.drain_seconds
     if hub.history is not None:
-        hub.history.close(config.server.drain_seconds / 5)
+        hub.history.let_go(config.server.drain_seconds / 5)
     hub.close()
     delivering.join(config.server.drain_seconds)
     fanout.take_leave(list(hub.sessions.values()), "Closing down.")
@@ -119,8 +119,12 @@ def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
         raise config.complain("server", "data", directory, str(error)) from None
     history = History(directory)
     hub = Hub(journal, announce_up_to, config.history.queue, config.history.replay, history, most, motd)
-    rooms = dict(reversed(history.rooms(most, config.history.replay)))  # the first are the first to make way
-    lobby = history.room(LOBBY, config.history.replay)
+    journal.on_loss = history.let_go
+    try:
+        rooms = dict(reversed(history.rooms(most, config.history.replay)))  # the first are the first to make way
+        lobby = history.room(LOBBY, config.history.replay)
+    except UserError as error:
+        raise config.complain("server", "data", directory, str(error)) from None
     for name, events in {**rooms, **dict([lobby] if lobby is not None else [])}.items():
         hub.restore_room(name, events)
     return hub, journal

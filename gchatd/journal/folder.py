@@ -119,6 +119,8 @@ def reason(error: Exception) -> str:
         return "the disk is full"
     if isinstance(error, apsw.IOError):
         return "the disk has failed (I/O error)"
+    if isinstance(error, apsw.BusyError):
+        return "another program has locked the database"
     if isinstance(error, OSError):
         return (error.strerror or str(error)).lower()
     return str(error) or type(error).__name__

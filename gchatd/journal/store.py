@@ -151,8 +151,12 @@ class Writer:
         """
         self._checkpointed = min(self._checkpointed, self.wal_pages)  # it has begun anew
         if self.wal_pages - self._checkpointed >= CHECKPOINT_PAGES:
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._checkpointed = self.wal_pages
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Copy the write-ahead log into the database, as far as nobody reads older pages. Raises apsw.Error."""
+        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._checkpointed = self.wal_pages
 
     def check(self) -> None:
         """Raise StoreError unless the database is sound."""
