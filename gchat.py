@@ -214,13 +214,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--version", action="version", version=f"gchat {__version__}")
     serve.add_argument("--listen", metavar="ADDRESS:PORT", action="append", help="listen here; may be repeated")
     serve.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
-    history = commands.add_parser("history", parents=[common], help="print what was said, also while the server runs")
-    history.add_argument("--room", help="only what was said there")
-    history.add_argument(
-        "--since", metavar="TIME", help="only from then on: 18:30, 2026-11-22, '2026-11-22 18:30' (UTC)"
-    )
-    history.add_argument("--format", choices=archive.FORMATS, default="text", help="text, or JSON, one line each")
-    backup = commands.add_parser("backup", parents=[common], help="copy the history, also while the server runs")
+    history = commands.add_parser("history", parents=[common], help="print what was said, even while the server runs")
+    history.add_argument("--room", help="only what was said in this room")
+    since = "only from then on: 30m, 1h or 2d ago, or 18:30, 2026-11-22, '2026-11-22 18:30' (UTC)"
+    history.add_argument("--since", metavar="TIME", help=since)
+    formats = "text, or jsonl: a JSON object a line, see docs/history.md (default: text)"
+    history.add_argument("--format", choices=archive.FORMATS, default="text", help=formats)
+    backup = commands.add_parser("backup", parents=[common], help="copy the history, even while the server runs")
     backup.add_argument("file", metavar="FILE", type=Path, help="the copy; it must not exist yet")
     crowd.add_parser(commands)
     return parser

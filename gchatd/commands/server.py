@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from .. import __version__, times
@@ -22,7 +23,7 @@ def motd(session: Session, words: str) -> None:
 
 def uptime(session: Session, words: str) -> None:
     """/uptime"""
-    up = times.duration((times.now() - session.hub.started_at) // 1000)
+    up = times.duration(time.monotonic() - session.hub.started_at)
     session.reply(f"The server has been up for {up}. People who are here: {len(session.hub.users):,}.")
 
 

@@ -163,7 +163,8 @@ TOPICS: dict[str, tuple[Command, ...]] = {
     ),
     "The past": (
         Command(
-            "history", "/history [N] [before TIME]", "what was said here lately, or before some time",
+            "history", "/history [N] [before TIME|#LINE]",
+            "what was said here last, or before a time, or before a line (each answer names the #LINE to go on from)",
             "/history 50 before 18:30", past.history,
         ),
         Command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from ..errors import StoreError
 from ..names import compared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -171,7 +173,7 @@ def bring_up_to_date(db: apsw.Connection, version: int) -> None:
     if 0 < version < len(SCHEMA):
         log.info("bringing the history up to date (schema %d to %d): a million lines take 10 s", version, len(SCHEMA))
     db.create_scalar_function("compared", compared, 1, deterministic=True)
-    with db:
+    with transaction(db):
         for step in SCHEMA[version:]:
             db.execute(step)
         db.pragma("application_id", APPLICATION_ID)
@@ -208,3 +210,16 @@ def value(db: apsw.Connection, statement: str, *values: Any) -> Any:
     """Give the first column of the first row, or None."""
     row: Any = db.execute(statement, values).fetchone()
     return row[0] if row else None
+
+
+@contextlib.contextmanager
+def transaction(db: apsw.Connection) -> Iterator[None]:
+    """Commit all that is done in here, or nothing. (apsw's own hides that a disk is full behind what happens next.)"""
+    db.execute("begin immediate")
+    try:
+        yield
+        db.execute("commit")
+    except BaseException:
+        if db.in_transaction:  # SQLite ends it by itself after most failures of a disk
+            db.execute("rollback")
+        raise

@@ -84,8 +84,8 @@ class LostError(StoreError):
 
     def __init__(self, file: Path) -> None:
         super().__init__(
-            f"{file} was deleted or replaced. What was said before is lost, unless the {FILE} that is there now has it; "
-            "if there is none, a new one is made"
+            f"{file} was deleted or replaced. What was said before is lost, unless the {FILE} that is there now "
+            "has it; if there is none, a new one is made"
         )
 
 

@@ -16,7 +16,7 @@ from ..events import Said
 from ..names import compared
 from . import schema
 from .folder import FILE, Files, complaining
-from .schema import rows, value
+from .schema import rows, transaction, value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ class Writer:
             self._counts = self._count()
             self._files = Files(directory)
             # A room in which nothing was said did not outlive the server that it was in.
-            with self._db:
+            with transaction(self._db):
                 self._db.execute(
                     "delete from states where not exists"
                     "(select 1 from events where events.room = states.room and kind = 'said')"
@@ -97,7 +97,7 @@ class Writer:
 
         Raises apsw.Error.
         """
-        with self._db:
+        with transaction(self._db):
             self._db.executemany("insert or replace into states values(?, ?, ?, ?)", states)
             if id > self.last_id:
                 self._db.execute("delete from sqlite_sequence where name = 'events'")
@@ -117,7 +117,7 @@ class Writer:
         adding = "insert into events(id, at, event) select ? + key, ?, value from json_each(?)"
         new = {event.room for event in events if isinstance(event, Said) and event.room not in self._counts}
         if new:
-            with self._db:
+            with transaction(self._db):
                 self._db.execute(adding, (first_id, at, batch))
                 rooms = msgspec.json.encode([(compared(room), room) for room in new]).decode()
                 self._db.execute(
@@ -166,7 +166,7 @@ class Writer:
 
     def take_back_after(self, id: int) -> None:
         """Delete what got into the database though its commit had failed. Ids are not used again. Raises apsw.Error."""
-        with self._db:
+        with transaction(self._db):
             vanished = rows(self._db, "select distinct room from events where id > ? and kind = 'vanished'", id)
             self._db.execute("delete from events where id > ?", (id,))
             self._db.execute(_FORGET_ROOMS)
@@ -199,7 +199,7 @@ class Writer:
             doomed = rows(self._db, of_room, full, most)
         if doomed:
             ids = msgspec.json.encode([id for id, _ in doomed]).decode()
-            with self._db:  # an edit or a deletion goes with its line, which else would read as it did before
+            with transaction(self._db):  # changes go with their line, which else would read as it did before them
                 for what in ("id", "line"):
                     self._db.execute(f"delete from events where {what} in (select value from json_each(?))", (ids,))  # noqa: S608
                 counts = collections.Counter(room for _, room in doomed)
