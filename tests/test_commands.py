@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from room import FakeSession, Stage
 
@@ -182,3 +184,13 @@ def test_a_room_with_a_long_topic_takes_one_line_of_a_list(stage):
     stage.turn()
     ann.screen()
     assert len(asks(ann, "/rooms")[1]) == 78
+
+
+def test_a_clock_that_is_set_changes_neither_uptime_nor_how_long_somebody_has_been_here(stage, monkeypatch):
+    ann = stage.enters("Ann")
+    stage.turn()
+    ann.screen()
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000 * 86400 * 365)  # the year 1971
+    (told,) = asks(ann, "/uptime")
+    assert told == "server: The server has been up for 0 s. People who are here: 1."
+    assert asks(ann, "/whois Ann")[0] == "server: Ann has been here since 00:00 UTC, for 0 s."

@@ -164,7 +164,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
     "The past": (
         Command(
             "history", "/history [N] [before TIME|#LINE]",
-            "what was said here last, or before a time, or before a line (each answer names the #LINE to go on from)",
+            "the last lines here, or those before a time or line #45",
             "/history 50 before 18:30", past.history,
         ),
         Command(
