@@ -28,7 +28,7 @@ from gevent.server import StreamServer
 
 from gchatd import __version__, archive, crowd, log, settings, sweeper
 from gchatd.doors.telnet import TelnetDoor
-from gchatd.errors import ConfigError, StoreError, UserError
+from gchatd.errors import ConfigError, StoreError
 from gchatd.fanout import Fanout
 from gchatd.hub import Hub
 from gchatd.journal import History, MemoryJournal, SqliteJournal
@@ -113,19 +113,15 @@ def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
         memory = MemoryJournal()
         return Hub(memory, announce_up_to, most_rooms=most, motd=motd), memory
     directory = Path(config.server.data)
+    history = History(directory)
     try:
         journal = SqliteJournal(directory, config.history)
+        rooms = history.rooms(most, config.history.replay, LOBBY)
     except StoreError as error:
         raise config.complain("server", "data", directory, str(error)) from None
-    history = History(directory)
-    hub = Hub(journal, announce_up_to, config.history.queue, config.history.replay, history, most, motd)
     journal.on_loss = history.let_go
-    try:
-        rooms = dict(reversed(history.rooms(most, config.history.replay)))  # the first are the first to make way
-        lobby = history.room(LOBBY, config.history.replay)
-    except UserError as error:
-        raise config.complain("server", "data", directory, str(error)) from None
-    for name, events in {**rooms, **dict([lobby] if lobby is not None else [])}.items():
+    hub = Hub(journal, announce_up_to, config.history.queue, config.history.replay, history, most, motd)
+    for name, events in reversed(rooms):  # the first are the first to make way
         hub.restore_room(name, events)
     return hub, journal
 

@@ -6,6 +6,7 @@ Nor does anybody who pages back, or enters a room: searches, which may take long
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +15,7 @@ import apsw
 from gevent.threadpool import ThreadPool
 
 from ..errors import StoreError, UserError
-from .folder import FILE, reason
+from .folder import FILE, complaining, reason
 from .reader import Reader
 
 if TYPE_CHECKING:
@@ -40,12 +41,20 @@ class History:
 
     def __init__(self, directory: Path) -> None:
         """Read from the database of a data directory, which exists by the time of the first question."""
+        self._directory = directory
         self._pages = _Asker(directory)
         self._searches = _Asker(directory)
 
-    def rooms(self, most: int, lines: int) -> list[tuple[str, list[Event]]]:
-        """Give the rooms in which something was said: see `Reader.restored`. Raises UserError if it cannot be read."""
-        return self._pages.ask(lambda reader: [reader.restored(name, lines) for name in reader.rooms(most)])
+    def rooms(self, most: int, lines: int, always: str) -> list[tuple[str, list[Event]]]:
+        """Give the rooms in which something was said last, newest first, and `always`: see `Reader.restored`.
+
+        Raises StoreError if history cannot be read.
+        Blocks: for the start, when nobody is kept waiting. (Threads that stand back made it wait for other programs.)
+        """
+        with complaining(self._directory / FILE), contextlib.closing(Reader(self._directory)) as reader:
+            shown = reader.named(always)
+            names = dict.fromkeys([*reader.rooms(most), *([shown] if shown is not None else [])])
+            return [reader.restored(name, lines) for name in names]
 
     def room(self, name: str, lines: int) -> tuple[str, list[Event]] | None:
         """Give a room of a compared name: see `Reader.restored`. Raises UserError if history cannot be read."""

@@ -37,11 +37,18 @@ FILL_ROOMS = """
 """Makes the table of rooms from what was said."""
 
 
+def _text(without: str = "0") -> str:
+    """Give SQL for the last text of the line `said`, leaving out the event with one id."""
+    changes = f"from events change where change.line = said.id and change.id is not {without}"
+    return f"coalesce((select event ->> 'text' {changes} order by change.id desc limit 1), said.event ->> 'text')"
+
+
 def _reads(without: str = "0") -> str:
     """Give SQL for how the line `said` reads, leaving out the event with one id. Nothing, once it is deleted."""
-    changes = f"from events change where change.line = said.id and change.id is not {without}"
-    return f"""case when said.kind = 'said' and not exists(select 1 {changes} and change.kind = 'deleted')
-        then coalesce((select event ->> 'text' {changes} order by change.id desc limit 1), said.event ->> 'text') end"""
+    deleted = (
+        f"from events change where change.line = said.id and change.kind = 'deleted' and change.id is not {without}"
+    )
+    return f"case when said.kind = 'said' and not exists(select 1 {deleted}) then {_text(without)} end"
 
 
 SCHEMA = (
@@ -127,7 +134,7 @@ SCHEMA = (
     drop view lines;
     create view spoken(id, text) as select id, {_reads()} from events said;
     create view lines(id, at, room, event, text, edited) as
-        select id, at, room, event, {_reads()}, exists(select 1 from events change where change.line = said.id)
+        select id, at, room, event, {_text()}, exists(select 1 from events change where change.line = said.id)
         from events said where kind = 'said'
         and not exists(select 1 from events change where change.line = said.id and change.kind = 'deleted');
     create trigger line_changed after insert on events
