@@ -37,12 +37,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
 
 
 class Said(Event, frozen=True, kw_only=True, gc=False):
-    """`name` said `text`; with `action`, did it (`/me waves`)."""
+    """`name` said `text`; with `action`, did it (`/me waves`). Looking back, `edited` tells that it read otherwise."""
 
     kept: ClassVar[bool] = True
 
     text: str
     action: bool = False
+    edited: bool = False
 
 
 class Edited(Event, frozen=True, kw_only=True, gc=False):

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import gevent
 import gevent.event
 
-from . import times
 from .errors import UserError
 from .events import Departed, Event, Joined, Renamed, Vanished
 from .names import compared
@@ -57,7 +56,7 @@ class User:
         self.name = name
         self.rooms: tuple[Room, ...] = ()
         self.sessions: tuple[Session, ...] = (session,)
-        self.since = times.now()
+        self.since = time.monotonic()
         self.active_at = time.monotonic()  # when they last typed something
         self.away: str | None = None  # why they are away, or that they are not
         self.ignoring = NOBODY
@@ -98,7 +97,7 @@ class Hub:
         self.announce_up_to = announce_up_to
         self.history = history
         self.motd = motd
-        self.started_at = times.now()
+        self.started_at = time.monotonic()
         self.is_stuck = False
         """Whether somebody waited in vain for what they did to happen, and nothing has happened since."""
         self.pace = Pace()

@@ -73,7 +73,7 @@ class Room:
         for place, said in enumerate(self.recent):
             if said.id == event.line:
                 if isinstance(event, Edited):
-                    self.recent[place] = msgspec.structs.replace(said, text=event.text)
+                    self.recent[place] = msgspec.structs.replace(said, text=event.text, edited=True)
                 else:
                     del self.recent[place]
                 return

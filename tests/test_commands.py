@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import types
 
 import pytest
@@ -232,3 +233,13 @@ def test_a_room_with_a_long_topic_takes_one_line_of_a_list(stage):
 )
 def test_numbers_are_written_without_an_exponent(number, written):
     assert plainly(number) == written
+
+
+def test_a_clock_that_is_set_changes_neither_uptime_nor_how_long_somebody_has_been_here(stage, monkeypatch):
+    ann = stage.enters("Ann")
+    stage.turn()
+    ann.screen()
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000 * 86400 * 365)  # the year 1971
+    (told,) = asks(ann, "/uptime")
+    assert told == "server: The server has been up for 0 s. 1 person is here."
+    assert asks(ann, "/whois Ann")[0] == "server: Ann has been here since 00:00 UTC (0 s)."

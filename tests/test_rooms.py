@@ -262,7 +262,7 @@ def test_what_was_edited_or_deleted_is_so_for_those_who_come_in_later():
     assert bob.screen()[-2:] == ["* Ann edited: uno", "* Ann deleted their last line."]
     carl = stage.enters("Carl")
     stage.turn()
-    assert [line[8:] for line in carl.screen()[1:-1]] == ["Ann : uno", "Ann : three"]
+    assert [line[8:] for line in carl.screen()[1:-1]] == ["Ann : uno (edited)", "Ann : three"]
 
 
 def test_comings_and_goings_are_told_once_to_those_who_share_several_rooms(stage):

@@ -46,7 +46,7 @@ DETAILS: Final[dict[str, str]] = {
     "unignore": "You see what NAME says again, from now on. /ignore lists the people you ignore.",
     # The past
     "history": "N is how many lines you want, at most 500. TIME is a time such as 18:30, a date such as 2026-01-31, or "
-    "both. It can also be the number of a line, such as #45, which /history gives you for the lines before.",
+    "both. #LINE is the number of a line, such as #45: /history ends with the one to type for earlier lines.",
     "search": "You are shown lines of the current room, newest first, that have all of WORDS. Put words in quotes to "
     "find them next to each other. A * after the beginning of a word finds every word that begins like that.",
     # Your terminal

@@ -34,9 +34,9 @@ def whois(session: Session, words: str) -> None:
     if not words:
         raise MisuseError("Say who")
     asker, user = who_asks(session), find_user(session, words)
-    now = times.now()
-    here = times.duration((now - user.since) // 1000)
-    session.reply(f"{user} has been here since {session.format.moment(user.since, now)} ({here}).")
+    now, here = times.now(), time.monotonic() - user.since
+    since = session.format.moment(now - int(here * 1000), now)
+    session.reply(f"{user} has been here since {since} ({times.duration(here)}).")
     session.reply(f"{user} last typed something {times.duration(time.monotonic() - user.active_at)} ago.")
     if user.away is not None:
         session.reply(f"{user} is away{': ' if user.away else '.'}{user.away}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from .. import __version__, times
@@ -22,7 +23,7 @@ def motd(session: Session, words: str) -> None:
 
 def uptime(session: Session, words: str) -> None:
     """/uptime: Say how long the server has been up, and how many people are here."""
-    up = times.duration((times.now() - session.hub.started_at) // 1000)
+    up = times.duration(time.monotonic() - session.hub.started_at)
     here = len(session.hub.users)
     session.reply(f"The server has been up for {up}. {here:,} {'person is' if here == 1 else 'people are'} here.")
 

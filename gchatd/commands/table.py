@@ -205,7 +205,8 @@ TOPICS: dict[str, tuple[Command, ...]] = {
     ),
     "The past": (
         Command(
-            "history", "/history [N] [before TIME]", "what was said here lately, or before some time",
+            "history", "/history [N] [before TIME|#LINE]",
+            "the last lines here, or those before a time or line #45",
             "/history 50 before 18:30", past.history,
         ),
         Command(

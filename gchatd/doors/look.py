@@ -110,6 +110,8 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 
     def recall(self, event: Event, now: int) -> bytes:
         line = self._line(event)
+        if isinstance(event, Said) and event.edited:
+            line = line.removesuffix("\r\n") + " (edited)\r\n"
         if self.theme == "mono" or self.reader:
             line = line.replace(FOUND, "*").replace(FOUND_END, "*")
         else:
