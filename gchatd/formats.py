@@ -42,6 +42,15 @@ class Format(Protocol):
         ...
 
     @property
+    def wide(self) -> Format:
+        """The same format for a window so wide that every line fits; often this one."""
+        ...
+
+    def fits(self, width: int) -> bool:
+        """Whether a line of so many columns looks as it does in the `wide` format, being no wider than the window."""
+        ...
+
+    @property
     def mentions(self) -> bool:
         """Whether what names somebody looks different to them."""
         ...
@@ -59,8 +68,8 @@ class Format(Protocol):
         """Give an event as the one sees it who caused it, or nothing if they do not."""
         ...
 
-    def render_mention(self, event: Event) -> bytes:
-        """Give an event as somebody sees it whom it names, or is for."""
+    def render_mention(self, event: Event, name: str) -> bytes:
+        """Give an event as somebody sees it whom it names, or is for: by this name, as names are compared."""
         ...
 
     def recall(self, event: Event, now: int) -> bytes:

@@ -15,6 +15,7 @@ from .completion import complete
 from .errors import UserError
 from .events import Said
 from .names import parse_name
+from .rooms import LOBBY
 from .wire.text import TOO_LONG, clean
 
 if TYPE_CHECKING:
@@ -67,6 +68,19 @@ class Link(Protocol):
 
     def take_held(self) -> bytes:
         """Give what is to be sent along with the next answer."""
+        ...
+
+    @property
+    def refused(self) -> str:
+        """Why the client is not served, for the log: it has had its answer, and is gone. Empty for most."""
+        ...
+
+    def name_room(self, room: str) -> None:
+        """Show where what is typed will be heard, where there is a prompt; with an empty name, do not. Never waits."""
+        ...
+
+    def clear(self) -> bool:
+        """Clear the client's screen; tell whether that can be done."""
         ...
 
     def restyle(self, **changes: Any) -> None:
@@ -152,8 +166,11 @@ class Session:
     # What commands use.
 
     def reply(self, text: str) -> None:
-        """Tell this client something, as the server. It goes out with whatever else it is told in the same turn."""
-        self._replies += self.format.notice(text)
+        """Tell this client something, as the server. It goes out with whatever else it is told in the same turn.
+
+        The text may have something in it as it was typed: what a terminal obeys is taken out here.
+        """
+        self._replies += self.format.notice(clean(text))
 
     def does(self, event: Event) -> None:
         """Let something happen. What this client has been told before, it is shown before what comes of it."""
@@ -215,6 +232,13 @@ class Session:
         for each in (before, room):
             if each is not None:
                 each.audience.regroup(self, each)
+        self.show_room()
+
+    def show_room(self) -> None:
+        """Let the prompt name the current room, unless its user is in the lobby alone, or in no room."""
+        rooms = self.user.rooms if self.user is not None else ()
+        talks_in = self.room.name if self.room is not None and self.room in rooms else ""
+        self._link.name_room("" if talks_in == LOBBY and len(rooms) == 1 else talks_in)
 
     def note(self, said: Said, room: Room) -> None:
         """Note what was said last in a room."""
@@ -260,6 +284,12 @@ class Session:
         (self._link.be_rich if rich else self._link.be_plain)()
         self._take_format()
 
+    def clear_screen(self) -> None:
+        """Clear the client's screen. Raises UserError if the client cannot do that for us."""
+        self._send_replies()
+        if not self._link.clear():
+            raise UserError("Only a terminal with line editing can be cleared. To turn that on: /rich")
+
     def quit(self, words: str) -> None:
         """End this session after what is being handled, with some last words for the others."""
         self._ended = "quit"
@@ -287,6 +317,7 @@ class Session:
             if self.user is not None:
                 for room in self.user.rooms:
                     room.audience.restyled(self)
+                self.show_room()
 
     def _complete(self, before: str) -> Completions:
         return complete(self.hub, self.user, before)
@@ -335,8 +366,9 @@ class Session:
         """Leave, and let the client read what is still its own."""
         try:
             self.hub.depart(self, self._words)
-            log.info("%s left: %s", self, self.outbox.failed or self._ended or "hung up")
-            self._send_replies()
+            log.info("%s left: %s", self, self.outbox.failed or self._ended or self._link.refused or "hung up")
+            if not self._link.refused:
+                self._send_replies()
             self._link.close()
             self.outbox.flush(FLUSH_SECONDS)
         except BaseException:  # as in run: what is raised here would reach the main greenlet

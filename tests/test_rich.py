@@ -163,7 +163,7 @@ def test_what_is_pasted_is_heard_as_one_message_with_its_lines_indented(server, 
     bob.sees("Alice : one", "    two")
     alice.sees("    two")
     alice.types("\x1b[200~1\n2\n3\n4\x1b[201~\r")
-    alice.sees("server: This message has 4 lines: Enter sends it, Ctrl-C drops it.")
+    alice.sees("server: This message has 4 lines. Enter sends it, Ctrl-C drops it.")
     alice.types("\r")
     bob.sees("Alice : 1", "    2", "    3", "    4")
     bob.sends(b"one\ntwo\n")
