@@ -32,6 +32,11 @@ class Format(Protocol):
     def bell(self) -> str: ...
 
     @property
+    def reader(self) -> bool:
+        """Whether it is for a screen reader, with none of theme, time and bell."""
+        ...
+
+    @property
     def echo(self) -> bool:
         """Whether one sees one's own words like those of others."""
         ...

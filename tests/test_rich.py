@@ -215,7 +215,7 @@ def test_theme_and_time_are_as_one_chooses(server, enter, terminal):
 def test_one_can_go_to_plain_lines_and_back(server, enter, terminal):
     alice, bob = terminal(server), enter(server, "Bob")
     alice.types("/plain\r")
-    alice.sees(lambda one: any(row.startswith("server: Your terminal shows") for row in one.rows()))
+    alice.sees(lambda one: any(row.startswith("server: Line editing is off") for row in one.rows()))
     assert alice.raw.count(b"\x1b[?2004l") == 1
     alice.types("plain line\r")
     bob.sees("Alice : plain line")
@@ -240,7 +240,7 @@ def test_one_can_go_to_plain_lines_and_back(server, enter, terminal):
 def test_a_screen_reader_gets_one_line_an_event_and_nothing_else(server, enter, terminal):
     alice, bob = terminal(server), terminal(server, "Bob")
     alice.types("/reader\r")
-    alice.sees("server: One line an event, and nothing else. /reader off goes back.")
+    alice.sees(lambda one: any(row.startswith("server: Reader mode is on") for row in one.rows()))
     before = len(alice.raw)
     bob.types("\x1b[200~one\ntwo\x1b[201~\r")
     alice.sees("Bob : one two")

@@ -193,6 +193,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
             terminal.rich,
         ),
         Command("plain", "/plain", "lines, as your terminal itself sends them", "/plain", terminal.plain),
+        Command("clear", "/clear", "clear the screen", "/clear", terminal.clear, aliases=("cls",)),
         Command(
             "reader", "/reader [on|off]", "for a screen reader: one line an event, no decoration", "/reader on",
             terminal.reader, (one_of("on", "off"),),
