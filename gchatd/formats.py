@@ -51,6 +51,10 @@ class Format(Protocol):
         """The same format for a window so wide that every line fits; often this one."""
         ...
 
+    def width(self, data: bytes) -> int:
+        """How many columns the widest of some lines takes."""
+        ...
+
     def fits(self, width: int) -> bool:
         """Whether a line of so many columns looks as it does in the `wide` format, being no wider than the window."""
         ...

@@ -19,10 +19,9 @@ import gevent.event
 from . import times
 from .errors import UserError
 from .events import Departed, Event, Joined, Renamed
-from .names import compared
+from .names import WORD, compared
 from .pace import Pace
 from .rooms import LOBBY, Room
-from .wire.text import WORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from .events import Edited, Invited, MadePrivate, Said, Told
 from .names import compared
-from .wire.cells import cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -63,9 +62,9 @@ class Share:
 
     @property
     def width(self) -> int:
-        """How many columns the widest line takes, or a little more."""
+        """How many columns the widest line takes."""
         if self._width is None:
-            self._width = max(map(_columns, self.data.split(b"\r\n")))
+            self._width = self.format.width(self.data)
         return self._width
 
     @property
@@ -289,8 +288,3 @@ def _own_way(format: Format) -> How:
 def _mention_way(session: Session) -> Callable[[Format], How]:
     name = session.user.name.compared if session.user is not None else ""
     return lambda one: lambda event: one.render_mention(event, name)
-
-
-def _columns(line: bytes) -> int:
-    """How many columns a line takes; its bytes, where it is plain."""
-    return len(line) if line.isascii() and b"\x1b" not in line else cells(line.decode())

@@ -14,6 +14,7 @@ from gchatd.errors import UserError
 from gchatd.events import Joined, MadePrivate, Said
 from gchatd.rooms import LOBBY
 from gchatd.session import PAGE_LINES
+from gchatd.wire.text import clean
 
 
 @pytest.fixture
@@ -61,8 +62,46 @@ def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
     assert (len(answer), answer[-1]) == (MOST_LINES + 1, "server: ... and more: 4,000 in all.")
 
 
+ESCAPED = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202e"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "/join #",
+        "/join ",
+        "/go ",
+        "/nick ",
+        "/msg ",
+        "/names ",
+        "/whois ",
+        "/invite ",
+        "/ignore ",
+        "/theme ",
+        "/help ",
+        "/",
+    ],
+)
+def test_what_is_echoed_back_has_nothing_that_a_terminal_obeys(stage, typed):
+    ann = stage.enters("Ann")
+    stage.turn()
+    answer = "".join(asks(ann, typed + ESCAPED))
+    assert answer
+    assert clean(answer) == answer
+
+
 def words_after(session: FakeSession, typed: str) -> list[str]:
     return complete(session.hub, session.user, typed).words
+
+
+def test_tab_lists_people_where_a_command_wants_one_unless_they_are_many(stage):
+    ann, _ = stage.enters("Ann"), stage.enters("Bob")
+    stage.enters("Carl")
+    assert words_after(ann, "/msg ") == ["Bob ", "Carl "]
+    assert words_after(ann, "/msg Bob ") == words_after(ann, "") == words_after(ann, "hello ") == []
+    crowd(stage, 60)
+    assert words_after(ann, "/msg ") == []
+    assert words_after(ann, "/msg b") == ["Bob "]
 
 
 def test_tab_knows_the_words_of_each_command_and_nothing_of_rooms_one_may_not_enter(stage):

@@ -101,6 +101,7 @@ def test_utf8_is_agreed_on_where_it_is_offered():
 
 
 TERMINAL = IAC + WILL + NAWS + IAC + WILL + TTYPE
+OFFERED = TERMINAL + name(b"XTERM") * 2
 REQUEST = IAC + SB + CHARSET + b"\x01;UTF-8" + IAC + SE
 
 

@@ -250,6 +250,77 @@ def test_a_screen_reader_gets_one_line_an_event_and_nothing_else(server, enter, 
 
 
 @inetutils
+def test_the_prompt_says_where_one_is_heard(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    alice.types("/join dev\r")
+    alice.sees_line("", prompt="dev> ")
+    alice.types("half a li")
+    bob.says("hello")
+    alice.sees("[lobby] Bob : hello")
+    alice.sees_line("half a li", prompt="dev> ")
+    alice.types("\x15/go lobby\r")
+    alice.sees_line("", prompt="lobby> ")
+    assert "dev> /go lobby" in alice.rows()
+    alice.types("/plain\r")
+    alice.sees("server: Line editing is off. To turn it on: /rich")
+    alice.types("/rich\r")
+    alice.sees_line("", prompt="lobby> ")
+    alice.types("/leave dev\r")
+    alice.sees_line("")
+
+
+@inetutils
+def test_long_lines_are_wrapped_at_words_in_a_window_of_any_width(server, enter, terminal):
+    narrow, wide, bob = terminal(server, columns=40), terminal(server, "Wendy", columns=120), enter(server, "Bob")
+    bob.says("a line of words that has more than forty columns but less than a hundred")
+    wide.sees("Bob : a line of words that has more than forty columns but less than a hundred")
+    narrow.sees("Bob : a line of words that has more")
+    narrow.sees("  than forty columns but less than a")
+    narrow.sees("  hundred")
+    narrow.resize(80, 24)
+    narrow.types("what is typed is wrapped at words too, in a window of any width")
+    narrow.sees_line("what is typed is wrapped at words too, in a window of any width")
+    bob.says("a line of words that has more than forty columns")
+    narrow.sees("Bob : a line of words that has more than forty columns")
+
+
+@inetutils
+def test_ctrl_c_on_an_empty_line_says_how_to_leave_and_clear_clears(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    alice.types("x\x03")
+    alice.sees_line("")
+    alice.types("\x03")
+    alice.sees("server: To leave, type /quit or press Ctrl-D.")
+    alice.types("/clear\r")
+    alice.sees(lambda one: one.rows()[0] == ">" and not any(one.rows()[1:]))
+    bob.says("/clear")
+    bob.sees("server: Only a terminal with line editing can be cleared. To turn that on: /rich")
+
+
+@inetutils
+def test_themes_have_other_names_and_a_screen_reader_is_told_that_it_has_none(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    for typed, theme in (("color", "colour"), ("none", "mono"), ("high", "contrast"), ("Colours", "colour")):
+        bob.says(f"/theme {typed}")
+        bob.sees(f"server: The theme is {theme}.")
+    alice.types("/reader\r")
+    alice.sees("server: Reader mode is on: plain lines only. To turn it off: /reader off")
+    for typed in ("/theme colour", "/bell all", "/rich"):
+        alice.types(f"{typed}\r")
+    alice.sees("server: The theme is colour.")
+    alice.sees("server: In reader mode you will not notice. To turn that off: /reader off")
+    alice.sees("server: Line editing does not work in reader mode. To turn that off: /reader off")
+
+
+@inetutils
+def test_a_piece_of_the_worst_keys_is_handled_to_its_end(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    alice.types("\x1b[200~" + "w" * 2000 + "\x1b[201~")
+    alice.types("\x1bb\x05" * 1000 + "\x15done\r")
+    bob.sees("Alice : done")
+
+
+@inetutils
 def test_nobody_can_forge_lines_by_a_command_of_several(server, enter, terminal):
     eve, bob = terminal(server, "Eve"), enter(server, "Bob")
     bob.says("/notices on")
@@ -277,6 +348,8 @@ def test_the_terminal_is_left_as_it_was(server, terminal):
     bob.sees_line("half a li")
     assert server.stop() == 0
     bob.sees("server: Closing down.")
+    bob.sees("Connection closed by foreign host.")
+    assert not any("half a li" in row for row in bob.rows())
     for one in (alice, bob):
         one.sees(lambda one: one.raw.count(b"\x1b[?2004l") == 1)
 

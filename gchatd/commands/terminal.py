@@ -63,7 +63,7 @@ def _tell(session: Session, what: str) -> None:
     """Say how something is, and why that may make no difference."""
     session.reply(f"{what}.")
     if session.format.reader:
-        session.reply("You will not notice that in reader mode. To turn reader mode off: /reader off")
+        session.reply("In reader mode you will not notice. To turn that off: /reader off")
 
 
 def clear(session: Session, words: str) -> None:

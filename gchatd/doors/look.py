@@ -30,10 +30,10 @@ from ..events import (
     Turned,
     WentAway,
 )
+from ..names import WORD
 from ..rooms import LOBBY
-from ..wire.cells import shortened, wrap
+from ..wire.cells import cells, shortened, wrap
 from ..wire.lineedit import BELL, END, ERASE, PROMPT
-from ..wire.text import WORD
 
 if TYPE_CHECKING:
     from ..events import Event
@@ -83,6 +83,9 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     @property
     def wide(self) -> Look:
         return _wide(self) if self.columns else self
+
+    def width(self, data: bytes) -> int:
+        return max(map(_columns_of, data.split(b"\r\n")))
 
     def fits(self, width: int) -> bool:
         return width < self.columns  # the last column stays free: terminals do not agree on what happens there
@@ -210,6 +213,10 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         if self.theme == "mono" or self.reader:
             return name
         return f"{_colour(name) if self.theme == 'colour' else _BOLD}{name}{_RESET}"
+
+
+def _columns_of(line: bytes) -> int:
+    return len(line) if line.isascii() and b"\x1b" not in line else cells(line.decode())
 
 
 @functools.lru_cache(4096)

@@ -14,9 +14,6 @@ TOO_LONG = "\n"
 MARKS_IN_A_ROW = 5
 """How many combining marks one letter may carry. Burmese needs 4, pointed Hebrew 5; "zalgo" text has dozens."""
 
-WORD = re.compile(r"[^\s,:;.!?()<>\"'/\\]+")
-"""A word of a text that may be somebody's name."""
-
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters that show nothing
 
 # Escape sequences go whole, parameters and all: ECMA-48 sections 5.4 and 5.6, in their 7-bit and 8-bit forms.
