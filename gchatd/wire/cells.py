@@ -13,7 +13,7 @@ MOST_JOINED = 32
 WRAP_INDENT = 2
 """Columns before the rows of a wrapped line, but the first: so none of them looks like a line of its own."""
 
-_WORDS = re.compile(r"[^ ]+ *")
+_WORDS = re.compile(r"([^ ]+)( *)")
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -66,16 +66,17 @@ def wrap(line: str, columns: int) -> str:
     """
     start = len(line) - len(line.lstrip(" "))
     indent = " " * min(start + WRAP_INDENT, columns // 2)
+    most = columns - len(indent)
     rows: list[str] = []
-    row, column = line[:start], start
-    for word in _WORDS.findall(line, start):
-        wide = cells(word.rstrip(" "))
-        if column + wide > columns and (len(indent) + wide <= columns or column > columns) and row.strip(" "):
-            rows.append(row.rstrip(" "))
-            row, column = indent, len(indent)
-        row += word
-        column += wide + len(word) - len(word.rstrip(" "))
-    return "\r\n".join([*rows, row])
+    row, column = [line[:start]], start
+    for word, spaces in _WORDS.findall(line, start):
+        wide = len(word) if word.isascii() and "\x1b" not in word else cells(word)
+        if column + wide > columns and (wide <= most or column > columns) and column > start:
+            rows.append("".join(row).rstrip(" "))
+            row, column, start = [indent], len(indent), len(indent)
+        row += word, spaces
+        column += wide + len(spaces)
+    return "\r\n".join([*rows, "".join(row)])
 
 
 def cells(text: str) -> int:
