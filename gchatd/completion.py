@@ -26,14 +26,13 @@ def complete(hub: Hub, user: User | None, before: str) -> Completions:
     start = max(before.rfind(" "), before.rfind("\n")) + 1
     word = before[start:].lower()
     if start == 0 and word.startswith("/"):
-        return Completions.of(0, (f"/{name} " for name in COMMANDS if name.startswith(word[1:])))
+        return Completions.of(0, (f"/{name}" for name in COMMANDS if name.startswith(word[1:])), " ")
     if user is None:
         return Completions.of(start, ())
     words = _words_wanted(before) or (people if word else None)
     if words is None or (words is people and not word and len(hub.users) > MOST_LISTED):
         return Completions.of(start, ())
-    after = ": " if start == 0 else " "
-    return Completions.of(start, (found + after for found in words(hub, user, word)))
+    return Completions.of(start, words(hub, user, word), ": " if start == 0 else " ")
 
 
 def _words_wanted(before: str) -> Words | None:

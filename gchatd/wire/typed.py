@@ -28,18 +28,19 @@ class Completions(NamedTuple):
     """How many there are."""
 
     @classmethod
-    def of(cls, start: int, words: Iterable[str]) -> Completions:
-        """Take any number of words, and look at each once."""
+    def of(cls, start: int, words: Iterable[str], after: str = "") -> Completions:
+        """Take any number of words, and what follows each; look at each once."""
         kept: list[str] = []
-        common, total = "", 0
+        common = shown = ""  # in lower case, and as the first word has it
+        total = 0
         for total, word in enumerate(words, 1):
-            folded = word.casefold()
-            if total == 1:
-                common = folded
-            elif not folded.startswith(common):
-                common = os.path.commonprefix((common, folded))  # noqa: RUF071  # that is what is wanted
             if total <= MOST_WORDS:
-                kept.append(word)
+                kept.append(word + after)
+            if total == 1:
+                common, shown = word.casefold(), word
+            elif not word.startswith(shown):
+                common = os.path.commonprefix((common, word.casefold()))  # noqa: RUF071  # that is what is wanted
+                shown = shown[: len(common)]
         return cls(start, sorted(kept, key=str.casefold), common, total)
 
 
