@@ -9,8 +9,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from gchatd.commands.details import DETAILS
-from gchatd.commands.keys import KEYS_HELP
 from gchatd.commands.table import FIRST, TOPICS
+from gchatd.wire.lineedit import KEYS_HELP
 
 PAGE = ROOT / "docs/commands.md"
 _FIRST = ", ".join(f"`/{name}`" for name in FIRST)
@@ -37,7 +37,7 @@ def page() -> str:
             cells = (f"`{command.usage}`{also}", what, f"`{command.example}`")
             parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
     parts += ["\n## Keys\n\nIf you have a `>` prompt, these keys edit the line you are typing (`/help keys`):\n"]
-    parts += ["\n| keys | what they do |\n|---|---|\n", *(f"| {keys} | {what} |\n" for keys, what, *_ in KEYS_HELP)]
+    parts += ["\n| keys | what they do |\n|---|---|\n", *(f"| {keys} | {what} |\n" for keys, what in KEYS_HELP)]
     return "".join(parts)
 
 

@@ -47,12 +47,16 @@ class Said(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Edited(Event, frozen=True, kw_only=True, gc=False):
-    """`name` put it differently: what they said under the id `line` reads `text` from here on."""
+    """`name` put it differently: what they said under the id `line` reads `text` from here on.
+
+    `was` is how it read before, or the beginning of that, for those who are told of it.
+    """
 
     kept: ClassVar[bool] = True
 
     line: int
     text: str
+    was: str = ""
 
 
 class Deleted(Event, frozen=True, kw_only=True, gc=False):

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from .errors import UserError
 from .events import (
     CameBack,
@@ -90,6 +92,8 @@ def _changed(hub: Hub, event: Edited | Deleted, session: Session | None) -> Hear
         room.remember(event)
         if session is not None and isinstance(event, Deleted):
             session.forget(room)
+        elif session is not None and (said := session.last_said(room)) is not None and isinstance(event, Edited):
+            session.note(msgspec.structs.replace(said, text=event.text), room)
     return Heard(event, room)
 
 
@@ -169,6 +173,7 @@ def _leave(hub: Hub, user: User, rooms: Sequence[Room]) -> None:
     for session in user.sessions:
         if session.room in rooms:
             session.turn_to(user.rooms[-1] if user.rooms else None)
+        session.show_room()
 
 
 def _turned(hub: Hub, event: Turned, session: Session | None) -> Heard:

@@ -10,7 +10,6 @@ in them (fanout.py).
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ import gevent.event
 
 from .errors import UserError
 from .events import Departed, Event, Joined, Renamed, Vanished
-from .names import compared
+from .names import WORD, compared
 from .pace import Pace
 from .rooms import LOBBY, Room
 
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from .names import Name
     from .session import Session
 
-
-_WORDS = re.compile(r"[^\s,:;.!?()<>\"'/\\]+")
 
 MOST_UNDELIVERED = 2000
 """Committed events on their way to their listeners; past them, those who talk wait for their turn."""
@@ -174,7 +171,7 @@ class Hub:
 
     def named_in(self, text: str) -> Sequence[User]:
         """Give the users whose name is among the words of a text (2 us for ten words)."""
-        words = _WORDS.findall(text.lower())  # as names are compared (names.py)
+        words = WORD.findall(text.lower())  # as names are compared (names.py)
         return [self.users[word] for word in self.users.keys() & words]
 
     # Waiting.

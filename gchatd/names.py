@@ -7,6 +7,7 @@ section 3.3); which characters are allowed at all is narrower than PRECIS and sa
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 
 import msgspec
@@ -26,6 +27,9 @@ SYMBOLS = frozenset("_-[]{}|^`")
 
 RESERVED = frozenset({"server"})
 """Compared forms that nobody can have: the server uses them."""
+
+WORD = re.compile(r"[^\s,:;.!?()<>\"'/\\]+")
+"""A word of a text that may be somebody's name."""
 
 # RFC 8264 section 9.1: the letters and digits of any script, vowel signs and accents among them.
 _LETTER_DIGITS = frozenset({"Ll", "Lu", "Lo", "Nd", "Lm", "Mn", "Mc"})

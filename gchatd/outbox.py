@@ -39,6 +39,10 @@ class Socket(Protocol):
     _read_event: Any
     _write_event: Any
 
+    def settimeout(self, seconds: float, /) -> None: ...
+
+    def recv(self, size: int, /) -> bytes: ...
+
 
 CHANGES_KEPT = 4096
 """How many of the last changes of outboxes are known one by one."""

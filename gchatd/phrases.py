@@ -7,7 +7,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from .wire.cells import length, width
+from .wire.cells import cells, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ def columns(head: str, words: list[str], most: int) -> Iterable[str]:
     line = head
     for at, one in enumerate(words):
         word = one if at == len(words) - 1 else f"{one},"
-        if length(line) + 1 + length(word) > most:
+        if cells(line) + 1 + cells(word) > most:
             yield line
             line = word
         else:
@@ -44,24 +44,24 @@ def columns(head: str, words: list[str], most: int) -> Iterable[str]:
 
 def wrapped(line: str, most: int) -> list[str]:
     """Break a line between words, into lines of so many columns; a row of a table goes on below its last column."""
-    cells = re.split(r"(?<=\S) {2,}(?=\S)", line)
-    indent = len(line) - len(cells[-1]) if len(cells) > 1 else 0
+    parts = re.split(r"(?<=\S) {2,}(?=\S)", line)
+    indent = len(line) - len(parts[-1]) if len(parts) > 1 else 0
     return textwrap.wrap(line, most, subsequent_indent=" " * min(indent, most // 2))
 
 
 def widest(texts: Iterable[str]) -> int:
     """Give how many columns the widest of some texts takes."""
-    return max(map(length, texts), default=0)
+    return max(map(cells, texts), default=0)
 
 
 def padded(text: str, columns: int) -> str:
     """Give a text that takes so many columns at least."""
-    return text + " " * (columns - length(text))
+    return text + " " * (columns - cells(text))
 
 
 def shortened(text: str, most: int) -> str:
     """Give a text, or its beginning and three dots if it takes more than so many columns."""
-    if length(text) <= most:
+    if cells(text) <= most:
         return text
     taken = itertools.accumulate(map(width, text))
     return f"{text[: sum(column <= most - 3 for column in taken)]}..."

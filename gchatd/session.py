@@ -8,14 +8,16 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from . import commands, times
 from .completion import complete
 from .errors import UserError
 from .events import Said
 from .names import parse_name
-from .wire.cells import rows_of
+from .pages import columns_for, rows_for, take_page
+from .rooms import LOBBY
+from .wire.lineedit import KEYS_HELP
 from .wire.text import TOO_LONG, clean
 
 if TYPE_CHECKING:
@@ -32,12 +34,6 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 5.0
 """How long a client that has left may take to read what is still its own."""
-
-PAGE_LINES = 22
-"""Lines of a long list that are shown at a time where nobody knows how high the window is: few have less than 24."""
-
-LIST_COLUMNS = 70
-"""Columns of a line of a list, at most: what a window of 80 has beside the server's name."""
 
 _PAGE = 8192  # bytes of answers that are gathered before they are sent and waited for
 
@@ -76,6 +72,19 @@ class Link(Protocol):
 
     def take_held(self) -> bytes:
         """Give what is to be sent along with the next answer."""
+        ...
+
+    @property
+    def refused(self) -> str:
+        """Why the client is not served, for the log: it has had its answer, and is gone. Empty for most."""
+        ...
+
+    def name_room(self, room: str) -> None:
+        """Show where what is typed will be heard, where there is a prompt; with an empty name, do not. Never waits."""
+        ...
+
+    def clear(self) -> bool:
+        """Clear the client's screen; tell whether that can be done."""
         ...
 
     def restyle(self, **changes: Any) -> None:
@@ -121,6 +130,9 @@ class Session:
         "user",
     )
 
+    keys: ClassVar = KEYS_HELP
+    """The keys that edit a line, and what they do, for `/help keys`."""
+
     def __init__(self, hub: Hub, link: Link, line_limit: int) -> None:
         self.hub = hub
         self.format = link.format
@@ -164,8 +176,11 @@ class Session:
     # What commands use.
 
     def reply(self, text: str) -> None:
-        """Tell this client something, as the server. It goes out with whatever else it is told in the same turn."""
-        self._replies += self.format.notice(text)
+        """Tell this client something, as the server. It goes out with whatever else it is told in the same turn.
+
+        The text may have something in it as it was typed: what a terminal obeys is taken out here.
+        """
+        self._replies += self.format.notice(clean(text))
 
     def does(self, event: Event) -> None:
         """Let something happen. What this client has been told before, it is shown before what comes of it."""
@@ -180,27 +195,21 @@ class Session:
 
     def reply_with_rest(self) -> None:
         """Show the next page of a list. Raises UserError if there is none."""
-        rest, left = self._rest, self.page
-        if not rest:
+        if not self._rest:
             raise UserError("There is nothing more to show.")
-        while rest:
-            taken = rows_of(rest[0].decode(), self._link.width)
-            if taken > left + (len(rest) == 1) and left < self.page:  # the last may have the place of saying so
-                self.reply(f"{len(rest)} more lines: /more")
-                return
-            left -= taken
-            self._replies += rest.popleft()
-        self._rest = None
+        self._replies += take_page(self._rest, self._link.height, self._link.width)
+        if self._rest:
+            self.reply(f"{len(self._rest)} more line{'s' if len(self._rest) > 1 else ''}: /more")
 
     @property
     def page(self) -> int:
-        """How many rows of a list are shown at a time, beside the question and what follows the list."""
-        return max(4, self._link.height - 3) if self._link.height else PAGE_LINES
+        """How many rows of a list are shown at a time."""
+        return rows_for(self._link.height)
 
     @property
     def columns(self) -> int:
         """How many columns a line of a list may have."""
-        return min(LIST_COLUMNS, max(20, self._link.width - 9)) if self._link.width else LIST_COLUMNS
+        return columns_for(self._link.width)
 
     def reply_with_events(self, head: str, events: Iterable[Event], notes: Iterable[str] = ()) -> None:
         """Show this client something of the past, a page at a time if the size of its window is known. Switches."""
@@ -242,6 +251,13 @@ class Session:
         for each in (before, room):
             if each is not None:
                 each.audience.regroup(self, each)
+        self.show_room()
+
+    def show_room(self) -> None:
+        """Let the prompt name the current room, unless its user is in the lobby alone, or in no room."""
+        rooms = self.user.rooms if self.user is not None else ()
+        talks_in = self.room.name if self.room is not None and self.room in rooms else ""
+        self._link.name_room("" if talks_in == LOBBY and len(rooms) == 1 else talks_in)
 
     def note(self, said: Said, room: Room) -> None:
         """Note what was said last in a room."""
@@ -287,6 +303,12 @@ class Session:
         (self._link.be_rich if rich else self._link.be_plain)()
         self._take_format()
 
+    def clear_screen(self) -> None:
+        """Clear the client's screen. Raises UserError if the client cannot do that for us."""
+        self._send_replies()
+        if not self._link.clear():
+            raise UserError("Only a terminal with line editing can be cleared. To turn that on: /rich")
+
     def quit(self, words: str) -> None:
         """End this session after what is being handled, with some last words for the others."""
         self._ended = "quit"
@@ -314,6 +336,7 @@ class Session:
             if self.user is not None:
                 for room in self.user.rooms:
                     room.audience.restyled(self)
+                self.show_room()
 
     def _complete(self, before: str) -> Completions:
         return complete(self.hub, self.user, before)
@@ -363,8 +386,9 @@ class Session:
         """Leave, and let the client read what is still its own."""
         try:
             self.hub.depart(self, self._words)
-            log.info("%s left: %s", self, self.outbox.failed or self._ended or "hung up")
-            self._send_replies()
+            log.info("%s left: %s", self, self.outbox.failed or self._ended or self._link.refused or "hung up")
+            if not self._link.refused:
+                self._send_replies()
             self._link.close()
             self.outbox.flush(FLUSH_SECONDS)
         except BaseException:  # as in run: what is raised here would reach the main greenlet

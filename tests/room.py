@@ -37,9 +37,13 @@ class FakeLink:
         self.format = look
         self.outbox = Screen()
         self.height = self.width = 0
+        self.prompt = ""
 
     def take_held(self) -> bytes:
         return b""
+
+    def name_room(self, room: str) -> None:
+        self.prompt = room
 
 
 class FakeSession(Session):

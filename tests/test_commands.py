@@ -16,10 +16,11 @@ from gchatd.commands.rooms import LONGEST_TOPIC, MOST_JOINED
 from gchatd.completion import complete
 from gchatd.errors import UserError
 from gchatd.events import Joined, MadePrivate, Said
+from gchatd.pages import PAGE_LINES
 from gchatd.phrases import plainly
 from gchatd.rooms import LOBBY
-from gchatd.session import PAGE_LINES
 from gchatd.wire.cells import rows_of
+from gchatd.wire.text import clean
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_long_list_is_shown_a_page_at_a_time_that_fits_the_window(stage, heigh
     ann = crowd(stage, 1000)
     ann._link.height = height
     pages = [asks(ann, "/names")]
-    while pages[-1][-1].endswith("more lines: /more"):
+    while pages[-1][-1].endswith(": /more"):
         pages.append(asks(ann, "/more"))
     assert all(len(page) <= (height - 2 if height >= 6 else 5 if height else PAGE_LINES + 1) for page in pages)
     assert len(pages) > 1
@@ -72,7 +73,7 @@ def test_no_page_of_a_list_takes_more_rows_than_the_window_has(stage, width, hei
     ann.screen()
     ann._link.width, ann._link.height = width, height
     pages = [asks(ann, asked)]
-    while pages[-1][-1].endswith("more lines: /more"):
+    while pages[-1][-1].endswith(": /more"):
         pages.append(asks(ann, "/more"))
     for shown in pages:
         rows = [rows_of(line, width) for line in shown]
@@ -97,8 +98,46 @@ def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
     assert (len(answer), answer[-1]) == (MOST_LINES + 1, "server: ... and more (4,000 in all).")
 
 
+ESCAPED = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202e"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "/join #",
+        "/join ",
+        "/go ",
+        "/nick ",
+        "/msg ",
+        "/names ",
+        "/whois ",
+        "/invite ",
+        "/ignore ",
+        "/theme ",
+        "/help ",
+        "/",
+    ],
+)
+def test_what_is_echoed_back_has_nothing_that_a_terminal_obeys(stage, typed):
+    ann = stage.enters("Ann")
+    stage.turn()
+    answer = "".join(asks(ann, typed + ESCAPED))
+    assert answer
+    assert clean(answer) == answer
+
+
 def words_after(session: FakeSession, typed: str) -> list[str]:
     return complete(session.hub, session.user, typed).words
+
+
+def test_tab_lists_people_where_a_command_wants_one_unless_they_are_many(stage):
+    ann, _ = stage.enters("Ann"), stage.enters("Bob")
+    stage.enters("Carl")
+    assert words_after(ann, "/msg ") == ["Bob ", "Carl "]
+    assert words_after(ann, "/msg Bob ") == words_after(ann, "") == words_after(ann, "hello ") == []
+    crowd(stage, 60)
+    assert words_after(ann, "/msg ") == []
+    assert words_after(ann, "/msg b") == ["Bob "]
 
 
 def test_tab_knows_the_words_of_each_command_and_nothing_of_rooms_one_may_not_enter(stage):

@@ -227,7 +227,7 @@ def test_a_line_that_was_edited_is_marked_as_such_in_history_search_and_replay(s
     assert answer(ann, "/history")[1:-1] == ["[hh:mm] Ann : hello al", edited, "[hh:mm] Bob : hello all"]
     eventually(lambda: answer(ann, "/search then")[1:] == ["[hh:mm] Ann : goodbye, *then* (edited)"])
     carl = enter(server, "Carl")
-    replayed = [re.sub(TIME, "", line) for line in reads_until(carl, "server: From here on it is live.")]
+    replayed = [re.sub(TIME, "", line) for line in reads_until(carl, "server: What follows is live.")]
     assert "Ann : goodbye, then (edited)" in replayed
     assert "Ann : goodbye, then (edited)" in history(server.data)[1]
     assert json.loads(history(server.data, "--format", "jsonl")[1].splitlines()[1])["edited"] is True

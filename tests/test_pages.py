@@ -36,7 +36,7 @@ def test_a_list_stops_when_the_window_is_full(server, enter, window, question):
         assert f"> {question}" in rows, rows
         page = rows[rows.index(f"> {question}") + 1 :]
         seen += page
-        if not any(row.endswith("more lines: /more") for row in page):
+        if not any(row.endswith(": /more") for row in page):
             break
         question = "/more"
     if "Bob : " in " ".join(seen):

@@ -11,7 +11,7 @@ from room import FakeSession, Stage
 
 from gchatd import folding
 from gchatd.doors.look import Look
-from gchatd.events import Deleted, Edited, Ignored, Invited, Joined, Left, MadePrivate, Told, TopicSet, Vanished
+from gchatd.events import Deleted, Edited, Ignored, Invited, Joined, Left, MadePrivate, Told, TopicSet, Turned, Vanished
 from gchatd.rooms import LOBBY
 
 
@@ -335,3 +335,21 @@ def test_wherever_people_go_each_hears_what_was_said_where_they_were_once_and_in
         assert {room.name for room in session.user.rooms} == model.where[name]
         assert session.unheard == 0
     assert model.stage.hub.sessions == {session.number: session for session in model.present.values()}
+
+
+def test_the_prompt_names_the_room_where_one_is_heard_unless_that_is_the_lobby_alone(stage):
+    ann = stage.enters("Ann")
+    stage.turn()
+    seen = [ann._link.prompt]
+    for event, room in (
+        (Joined, "dev"),
+        (Joined, "docs"),
+        (Turned, LOBBY),
+        (Left, "dev"),
+        (Left, "docs"),
+        (Left, LOBBY),
+    ):
+        ann.causes(event, room=room)
+        stage.turn()
+        seen.append(ann._link.prompt)
+    assert seen == ["", "dev", "docs", "lobby", "lobby", "", ""]

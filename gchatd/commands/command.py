@@ -7,6 +7,7 @@ session did before has happened.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable  # noqa: TC003  msgspec reads the types of a struct
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 MOST_LINES = 500
 """The most lines of a list that are shown."""
+
+MOST_SEEN = 20_000
+"""Names that Tab looks at: some 10 ms, where all of them begin as what was typed."""
 
 
 class MisuseError(UserError):
@@ -64,13 +68,15 @@ class Command(msgspec.Struct, frozen=True):
 
 
 def people(hub: Hub, user: User, begun: str) -> Iterable[str]:
-    """Everyone else who is here. Looks at every name there is: 5 ms for 18,000."""
-    return (other.name.shown for key, other in hub.users.items() if key.startswith(begun) and other is not user)
+    """Everyone else who is here, of the first MOST_SEEN."""
+    seen = itertools.islice(hub.users.items(), MOST_SEEN)
+    return (other.name.shown for key, other in seen if key.startswith(begun) and other is not user)
 
 
 def rooms(hub: Hub, user: User, begun: str) -> Iterable[str]:
-    """The rooms that a user may enter."""
-    return (room.name for key, room in hub.rooms.items() if key.startswith(begun) and room.admits(user))
+    """The rooms that a user may enter, of the first MOST_SEEN."""
+    seen = itertools.islice(hub.rooms.items(), MOST_SEEN)
+    return (room.name for key, room in seen if key.startswith(begun) and room.admits(user))
 
 
 def own_rooms(hub: Hub, user: User, begun: str) -> Iterable[str]:

@@ -60,6 +60,7 @@ DETAILS: Final[dict[str, str]] = {
     "rich": "You get a > prompt, where you can edit what you type with the arrow keys and many others (/help keys), "
     "and what others say appears above it. Your terminal has to be able to send every key at once.",
     "plain": "There is no prompt, and what others say may appear in the middle of what you type. /rich goes back.",
+    "clear": "Only your own screen is cleared. Ctrl-L does the same. /history shows the last lines again.",
     "reader": "Each event is one line, without colours, times or bells. off goes back to how it was.",
     # The server
     "help": "/help shows the commands to start with, /help all shows all of them, /help keys lists the keys that edit"

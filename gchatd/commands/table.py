@@ -14,7 +14,6 @@ from .command import Command, MisuseError, ignored, one_of, own_rooms
 from .command import people as others
 from .command import rooms as known_rooms
 from .details import DETAILS
-from .keys import KEYS_HELP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +110,7 @@ def _overview() -> Iterator[str]:
 def _keys(session: Session) -> Iterator[str]:
     where = "" if session.format.echo else ", if you have a > prompt (/help rich)"
     yield f"Keys that edit the line you are typing{where}:"
-    yield from _table([(keys, what) for keys, what, *_ in KEYS_HELP])
+    yield from _table([(keys, what) for keys, what in session.keys])
 
 
 def _one(name: str) -> Iterator[str]:
@@ -206,7 +205,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
     "The past": (
         Command(
             "history", "/history [N] [before TIME|#LINE]",
-            "the last lines here, or those before a time or line #45",
+            "see the last lines, or those before a time or line #45",
             "/history 50 before 18:30", past.history,
         ),
         Command(
@@ -220,7 +219,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
             terminal.notices, (one_of("on", "off"),),
         ),
         Command(
-            "theme", "/theme [colour|mono|contrast]", "how names look", "/theme contrast",
+            "theme", "/theme [colour|mono|contrast]", "choose how names look", "/theme contrast",
             terminal.theme, (one_of("colour", "mono", "contrast"),),
         ),
         Command(
@@ -232,12 +231,13 @@ TOPICS: dict[str, tuple[Command, ...]] = {
             terminal.bell, (one_of("off", "mentions", "all"),),
         ),
         Command(
-            "rich", "/rich", "a line to type in that others' words do not break up", "/rich",
+            "rich", "/rich", "turn line editing on", "/rich",
             terminal.rich,
         ),
-        Command("plain", "/plain", "lines, as your terminal itself sends them", "/plain", terminal.plain),
+        Command("plain", "/plain", "turn line editing off", "/plain", terminal.plain),
+        Command("clear", "/clear", "clear the screen", "/clear", terminal.clear, aliases=("cls",)),
         Command(
-            "reader", "/reader [on|off]", "for a screen reader: one line an event, no decoration", "/reader on",
+            "reader", "/reader [on|off]", "suit a screen reader: one line for each event", "/reader on",
             terminal.reader, (one_of("on", "off"),),
         ),
     ),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EDIT_SECONDS = 600
 """How long someone can change what they said."""
 
+_WAS = 60  # characters of how a line read that was edited, for those who are told of it
 _PATIENCE = 5.0  # seconds, for what one said last to be kept
 
 
@@ -62,7 +63,11 @@ def edit(session: Session, words: str) -> None:
     if not words:
         raise MisuseError("Say how it should read")
     said = _said_last(session)
-    edited = Edited(room=said.room, name=str(session.user), line=said.id, text=words, origin=session.number)
+    if words == said.text:
+        raise UserError("It already reads like that.")
+    edited = Edited(
+        room=said.room, name=str(session.user), line=said.id, text=words, was=said.text[:_WAS], origin=session.number
+    )
     session.does(edited)
 
 
