@@ -136,8 +136,8 @@ FIRST = ["names", "msg", "join", "nick", "quit"]
 """What a newcomer is shown."""
 
 _LEAVE, _HELP = "leave, type /quit", "see what you can do, type /help"
-_MEANT = {**dict.fromkeys(["exit", "quit", "bye", "logout"], _LEAVE), **dict.fromkeys(["help", "?"], _HELP)}
-"""What people type who want a command: alone on a line, they are asked about it."""
+_MEANT = {**dict.fromkeys(["exit", "quit", "logout"], _LEAVE), **dict.fromkeys(["help", "?"], _HELP)}
+"""What people type alone on a line who want a command: they are asked about it. (A `bye` is meant for the others.)"""
 
 TOPICS: dict[str, tuple[Command, ...]] = {
     "Talking": (
