@@ -99,7 +99,7 @@ def serve(config: Settings) -> None:
         server.close()
     until = time.monotonic() + config.server.drain_seconds
     if hub.history is not None:
-        hub.history.close(config.server.drain_seconds / 5)
+        hub.history.let_go(config.server.drain_seconds / 5)
     hub.close()
     delivering.join(config.server.drain_seconds)
     fanout.take_leave(list(hub.sessions.values()), "Closing down.")
@@ -114,15 +114,15 @@ def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
         memory = MemoryJournal()
         return Hub(memory, announce_up_to, most_rooms=most, motd=motd), memory
     directory = Path(config.server.data)
+    history = History(directory)
     try:
         journal = SqliteJournal(directory, config.history)
+        rooms = history.rooms(most, config.history.replay, LOBBY)
     except StoreError as error:
         raise config.complain("server", "data", directory, str(error)) from None
-    history = History(directory)
+    journal.on_loss = history.let_go
     hub = Hub(journal, announce_up_to, config.history.queue, config.history.replay, history, most, motd)
-    rooms = dict(reversed(history.rooms(most, config.history.replay)))  # the first are the first to make way
-    lobby = history.room(LOBBY, config.history.replay)
-    for name, events in {**rooms, **dict([lobby] if lobby is not None else [])}.items():
+    for name, events in reversed(rooms):  # the first are the first to make way
         hub.restore_room(name, events)
     return hub, journal
 
@@ -211,13 +211,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--version", action="version", version=f"gchat {__version__}")
     serve.add_argument("--listen", metavar="ADDRESS:PORT", action="append", help="listen here; may be repeated")
     serve.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
-    history = commands.add_parser("history", parents=[common], help="print what was said, also while the server runs")
-    history.add_argument("--room", help="only what was said there")
-    history.add_argument(
-        "--since", metavar="TIME", help="only from then on: 18:30, 2026-11-22, '2026-11-22 18:30' (UTC)"
-    )
-    history.add_argument("--format", choices=archive.FORMATS, default="text", help="text, or JSON, one line each")
-    backup = commands.add_parser("backup", parents=[common], help="copy the history, also while the server runs")
+    history = commands.add_parser("history", parents=[common], help="print what was said, even while the server runs")
+    history.add_argument("--room", help="only what was said in this room")
+    since = "only from then on: 30m, 1h or 2d ago, or 18:30, 2026-11-22, '2026-11-22 18:30' (UTC)"
+    history.add_argument("--since", metavar="TIME", help=since)
+    formats = "text, or jsonl: a JSON object a line, see docs/history.md (default: text)"
+    history.add_argument("--format", choices=archive.FORMATS, default="text", help=formats)
+    backup = commands.add_parser("backup", parents=[common], help="copy the history, even while the server runs")
     backup.add_argument("file", metavar="FILE", type=Path, help="the copy; it must not exist yet")
     crowd.add_parser(commands)
     return parser

@@ -158,7 +158,7 @@ class Fanout:
         for place in personal:
             self._send_share(turn, listeners.sessions[place], share, rooms)
         if share.data:
-            self._send_to_listeners(listeners, share.format.frame(share.data, alert=True), personal)
+            self._send_to_listeners(listeners, share.framed, personal)
 
     def _send_share(self, turn: Turn, session: Session, share: Share, rooms: Sequence[Room]) -> None:
         """Send one session its own share. Switches now and then."""

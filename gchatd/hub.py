@@ -10,17 +10,15 @@ in them (fanout.py).
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING
 
 import gevent
 import gevent.event
 
-from . import times
 from .errors import UserError
-from .events import Departed, Event, Joined, Renamed
-from .names import compared
+from .events import Departed, Event, Joined, Renamed, Vanished
+from .names import WORD, compared
 from .pace import Pace
 from .rooms import LOBBY, Room
 
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from .names import Name
     from .session import Session
 
-
-_WORDS = re.compile(r"[^\s,:;.!?()<>\"'/\\]+")
 
 MOST_UNDELIVERED = 2000
 """Committed events on their way to their listeners; past them, those who talk wait for their turn."""
@@ -57,7 +53,7 @@ class User:
         self.name = name
         self.rooms: tuple[Room, ...] = ()
         self.sessions: tuple[Session, ...] = (session,)
-        self.since = times.now()
+        self.since = time.monotonic()
         self.active_at = time.monotonic()  # when they last typed something
         self.away: str | None = None  # why they are away, or that they are not
         self.ignoring = NOBODY
@@ -98,7 +94,7 @@ class Hub:
         self.announce_up_to = announce_up_to
         self.history = history
         self.motd = motd
-        self.started_at = times.now()
+        self.started_at = time.monotonic()
         self.pace = Pace()
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
@@ -140,10 +136,12 @@ class Hub:
         return len(self.rooms) >= self._most_rooms and self._empty_room() is None
 
     def forget_if_crowded(self) -> None:
-        """Make room for another room: one that is empty goes from memory. History still has it."""
+        """Make room for another room: one that is empty goes from memory. History still has it, if it was spoken in."""
         room = self._empty_room() if len(self.rooms) >= self._most_rooms else None
         if room is not None:
             del self.rooms[compared(room.name)]
+            if not room.spoken:  # a private one: the next room of that name must not inherit its key
+                self.broadcast(Vanished(room=room.name, name=""))
 
     def _empty_room(self) -> Room | None:
         empty = (room for room in self.rooms.values() if not room.members and room is not self.lobby)
@@ -171,7 +169,7 @@ class Hub:
 
     def named_in(self, text: str) -> Sequence[User]:
         """Give the users whose name is among the words of a text (2 us for ten words)."""
-        words = _WORDS.findall(text.lower())  # as names are compared (names.py)
+        words = WORD.findall(text.lower())  # as names are compared (names.py)
         return [self.users[word] for word in self.users.keys() & words]
 
     # Waiting.
@@ -187,7 +185,7 @@ class Hub:
             uncommitted = self._journal.uncommitted
             if uncommitted >= self._queue:
                 if time.monotonic() >= until:
-                    raise UserError("Not sent: the disk does not keep up with what is said. Try again later.")
+                    raise UserError("Not sent: the server's disk cannot keep up. Try again later.")
                 timeout = until - time.monotonic()
             elif self._undelivered - uncommitted > MOST_UNDELIVERED:
                 timeout = None
@@ -195,7 +193,7 @@ class Hub:
                 return
             self._caught_up.clear()
             self._caught_up.wait(timeout)
-        raise UserError("Not sent: the server is closing down.")
+        raise UserError("Not sent: the server is shutting down.")
 
     def settle(self) -> None:
         """Let what was said so far become history, for SETTLE_SECONDS at most: so one who asks finds it. Switches."""

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import gevent
 import gevent.event
 
+from .phrases import plainly
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
@@ -36,6 +38,10 @@ class Socket(Protocol):
     _sock: socket.socket
     _read_event: Any
     _write_event: Any
+
+    def settimeout(self, seconds: float, /) -> None: ...
+
+    def recv(self, size: int, /) -> bytes: ...
 
 
 CHANGES_KEPT = 4096
@@ -76,7 +82,7 @@ class SlowReaders:
         long_ago = time.monotonic() - self.stalled_seconds
         for outbox in list(self.behind):
             if outbox.progress_at < long_ago and not outbox.has_progressed():
-                self.close(outbox, f"read nothing for {self.stalled_seconds:g} s (limits.stalled_seconds)")
+                self.close(outbox, f"read nothing for {plainly(self.stalled_seconds)} s (limits.stalled_seconds)")
 
     def close(self, outbox: Outbox, why: str) -> None:
         """Close one client that does not read."""

@@ -58,7 +58,7 @@ class Room:
         """Who may enter a private room without its key, while they are here: they were let in, or are in it."""
         self.members: dict[User, None] = {}
         self.spoken = False
-        """Whether anything was ever said in it: then it stays when everybody has left."""
+        """Whether anything was ever said in it. Then it stays when everybody has left, as a private room does."""
         self.recent: deque[Said] = deque(maxlen=replay)
         self.version = 0
         """A number of what `recent` is now, which no room ever had before it changed."""
@@ -120,23 +120,23 @@ class Room:
     def check_admits(self, user: User, key: str) -> None:
         if not self.admits(user, key):
             wrong = "That is not its key: ask" if key else "Ask"
-            raise UserError(f"{self.name} is private. {wrong} somebody in it to /invite you.")
+            raise UserError(f"{self.name} is private. {wrong} someone in it to /invite you.")
 
     def check_may_close(self, user: User) -> None:
         if self.private:
-            raise UserError(f"{self.name} is private already.")
+            raise UserError(f"{self.name} is already private.")
         if self.name == LOBBY:
-            raise UserError(f"{LOBBY} is for everybody: /join a room of your own first.")
+            raise UserError(f"{LOBBY} is open to everyone. Make a room of your own first: /join ROOM")
         if self.founder is not user:
-            raise UserError(f"Only who made {self.name}, and is in it since, may make it private.")
+            raise UserError(f"Only the person who created {self.name}, and has not left it since, can make it private.")
 
 
 def revise(lines: MutableSequence[Said], event: Edited | Deleted) -> None:
-    """Let lines read as they do after an edit or a deletion; one that is not among them changes nothing."""
+    """Apply an edit or a deletion to lines; one that is not among them changes nothing."""
     for place, said in enumerate(lines):
         if said.id == event.line:
             if isinstance(event, Edited):
-                lines[place] = msgspec.structs.replace(said, text=event.text)
+                lines[place] = msgspec.structs.replace(said, text=event.text, edited=True)
             else:
                 del lines[place]
             return

@@ -58,6 +58,22 @@ class Share:
         self.data = b"".join(segments)
         self._segments = segments
         self._bounds: list[int] | None = None  # most shares are never cut
+        self._width: int | None = None
+        self._framed: bytes | None = None
+
+    @property
+    def width(self) -> int:
+        """How many columns the widest line takes."""
+        if self._width is None:
+            self._width = self.format.width(self.data)
+        return self._width
+
+    @property
+    def framed(self) -> bytes:
+        """The data as most are sent it; the same object whenever one asks."""
+        if self._framed is None:
+            self._framed = self.format.frame(self.data, alert=True)
+        return self._framed
 
     def place(self, event: int) -> int | None:
         """Where among the share's events one of the turn's is, if it is."""
@@ -95,6 +111,7 @@ class Turn:
         self._hub = hub
         self._render = render
         self._events: list[Event] = []
+        self._wide: dict[tuple[Format, tuple[Room, ...], str | None], Share] = {}
         self._rendered: dict[Format, dict[int, bytes]] = defaultdict(dict)  # by places of events
         self._personal: set[int] = set()  # numbers of sessions that hear something besides what happens in their rooms
         # By the number of a session, places of events:
@@ -174,8 +191,19 @@ class Turn:
     def share(self, format: Format, rooms: Sequence[Room], current: str | None = None) -> Share:
         """Give what those hear who read a format and are in these rooms, of which one may be current.
 
-        Without `current` all of it is in the format as it is: so it is for one room, and for none.
+        Without `current` all of it is in the format as it is: so it is for one room, and for none. Those whose windows
+        are wide enough for all of it get the same share, whatever the width.
         """
+        wide = format.wide
+        if wide is format:
+            return self._share(format, rooms, current)
+        key = wide, tuple(rooms), current
+        share = self._wide.get(key)
+        if share is None:
+            share = self._wide[key] = self._share(wide, rooms, current)
+        return share if format.fits(share.width) else self._share(format, rooms, current)
+
+    def _share(self, format: Format, rooms: Sequence[Room], current: str | None) -> Share:
         places = self.parts[rooms[0]].events if len(rooms) == 1 else self._merge(rooms)
         if current is None:
             segments = self._segments(format, places)
@@ -204,7 +232,7 @@ class Turn:
         number, first = session.number, 0
         instead: dict[int, bytes] = {}
         if self._named and share.format.mentions:
-            self._show(instead, share, self._named.get(number, ()), _mention_way)
+            self._show(instead, share, self._named.get(number, ()), _mention_way(session))
         if number in self._own:
             self._show(instead, share, self._own[number], _own_way)
         if self._hidden:
@@ -251,7 +279,7 @@ class Turn:
         if session.number == event.origin:
             return self._render(format.render_own, event)
         if isinstance(event, (Told, Invited)):
-            return self._render(format.render_mention, event)
+            return self._render(_mention_way(session)(format), event)
         current = session.room.name if session.room is not None else ""
         return self._render(_format_of(event, format, current).render, event)
 
@@ -281,5 +309,6 @@ def _own_way(format: Format) -> How:
     return format.render_own
 
 
-def _mention_way(format: Format) -> How:
-    return format.render_mention
+def _mention_way(session: Session) -> Callable[[Format], How]:
+    name = session.user.name.compared if session.user is not None else ""
+    return lambda one: lambda event: one.render_mention(event, name)

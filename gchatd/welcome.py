@@ -81,4 +81,4 @@ def _render(events: Sequence[Said], room: Room, format: Format, now: int) -> byt
     lines.reverse()
     which = f"last {len(lines)} lines" if len(lines) > 1 else "last line"
     head = format.notice(f"The {which} in {room.name}, times in {format.zone}:")
-    return b"".join([head, *lines, format.notice("From here on it is live.")])
+    return b"".join([head, *lines, format.notice("What follows is live.")])
