@@ -12,6 +12,7 @@ journal, and from there to everybody in the room (gchatd/fanout.py).
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import resource
 import signal
@@ -91,6 +92,7 @@ def serve(config: Settings) -> None:
     servers = [StreamServer(listener, door, spawn=gevent.spawn_raw) for listener in _listeners(config)]  # type: ignore[call-overload]
     for server in servers:
         server.start()
+    _say_what_to_type(servers[0].address)
 
     stop.wait()
     diary.info("closing down: %d slow readers were closed in all", slow_readers.closed)
@@ -172,6 +174,15 @@ def _listen(address: Address) -> Iterator[gevent.socket.socket]:
         listener.listen(BACKLOG)
         print("Socket is listening.", flush=True)
         yield listener
+
+
+def _say_what_to_type(address: tuple[str, int]) -> None:
+    """Print, on standard error, how a person on this machine gets to the first address that we listen on."""
+    host, port, *_ = address
+    if host in ("127.0.0.1", "0.0.0.0", "::1", "::"):  # noqa: S104 - only looked at
+        host = "localhost"
+    with contextlib.suppress(OSError):  # whoever read it has gone (`| head -3`): no reason not to serve
+        print(f"In another terminal: telnet {host} {port}", file=sys.stderr, flush=True)
 
 
 def _allow_many_files() -> None:
