@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""A chat server for anyone with a terminal:
+"""A chat server for everyone with a terminal:
 
     python gchat.py
     telnet localhost 1337
 
-This is what you run, and the best place to begin to read. Every client that connects gets a greenlet, which reads its
-lines in blocking style (gchatd/session.py). What somebody says goes through `Hub.broadcast` (gchatd/hub.py) into a
-journal, and from there to everybody in the room (gchatd/fanout.py).
+This is the program you run, and the best place to start reading. Every client gets a greenlet, which reads its lines in
+blocking style (gchatd/session.py). What somebody says goes through `Hub.broadcast` (gchatd/hub.py) into a journal, and
+from there to everybody in the room (gchatd/fanout.py).
 """
 
 from __future__ import annotations
@@ -207,28 +207,26 @@ def _stop_on_signals() -> gevent.event.Event:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gchat", description="A chat server for anyone with a terminal.")
-    parser.epilog = "gchat COMMAND --help tells more; the options of serve may be given without naming it."
+    parser = argparse.ArgumentParser(prog="gchat", description="A chat server for everyone with a terminal.")
+    parser.epilog = "gchat COMMAND --help says more about a command. Without a command, gchat runs serve."
     parser.add_argument("--version", action="version", version=f"gchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--config", metavar="FILE", type=Path, help="settings (default: config.ini, if there is one)")
-    common.add_argument("--data", metavar="DIR", help="where data are kept")
+    common.add_argument("--config", metavar="FILE", type=Path, help="settings (default: config.ini, if it exists)")
+    common.add_argument("--data", metavar="DIR", help="folder for the history (default: data)")
     common.add_argument("--set", metavar="SECTION.OPTION=VALUE", action="append", default=[], help="override a setting")
-    serve = commands.add_parser(
-        "serve", parents=[common], help="run the server; this is what happens without a command"
-    )
+    serve = commands.add_parser("serve", parents=[common], help="run the server; the default if you name no command")
     serve.add_argument("--version", action="version", version=f"gchat {__version__}")
-    serve.add_argument("--listen", metavar="ADDRESS:PORT", action="append", help="listen here; may be repeated")
-    serve.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
-    history = commands.add_parser("history", parents=[common], help="print what was said, also while the server runs")
-    history.add_argument("--room", help="only what was said there")
+    serve.add_argument("--listen", metavar="ADDRESS:PORT", action="append", help="where to listen; repeatable")
+    serve.add_argument("--log-level", metavar="LEVEL", help="debug, info (default), warning or error")
+    history = commands.add_parser("history", parents=[common], help="print what people said, even while they talk")
+    history.add_argument("--room", metavar="ROOM", help="only this room")
     history.add_argument(
-        "--since", metavar="TIME", help="only from then on: 18:30, 2026-11-22, '2026-11-22 18:30' (UTC)"
+        "--since", metavar="TIME", help="only from this time on: 18:30, 2026-11-22 or '2026-11-22 18:30' (UTC)"
     )
     history.add_argument("--format", choices=archive.FORMATS, default="text", help="text, or JSON, one line each")
-    backup = commands.add_parser("backup", parents=[common], help="copy the history, also while the server runs")
-    backup.add_argument("file", metavar="FILE", type=Path, help="the copy; it must not exist yet")
+    backup = commands.add_parser("backup", parents=[common], help="copy the history, even while people talk")
+    backup.add_argument("file", metavar="FILE", type=Path, help="where to put the copy; must not exist yet")
     crowd.add_parser(commands)
     return parser
 
