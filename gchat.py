@@ -46,13 +46,13 @@ if TYPE_CHECKING:
 diary = logging.getLogger("gchatd")
 
 BACKLOG = 4096
-"""Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn)."""
+"""How many connections may wait to be accepted. The kernel has a limit, too (net.core.somaxconn)."""
 
 KEEPALIVE_SECONDS = 120
-"""Silence after which the kernel asks a client's machine whether it is still there."""
+"""After this much silence the kernel asks a client's machine whether it is still there."""
 
 SEND_BUFFER = 65536
-"""Bytes that the kernel may hold for a client that does not read. What waits here costs less: it is shared."""
+"""Bytes that the kernel may hold for a client that does not read. What waits in the server costs less: it is shared."""
 
 MOST_MOTD_LINES = 50
 
@@ -109,7 +109,7 @@ def serve(config: Settings) -> None:
 
 
 def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
-    """Make a hub that knows what was said before, and in which rooms, if history is kept."""
+    """Make a hub and its journal. If history is kept, the hub knows the rooms and what was said in them."""
     announce_up_to, most, motd = config.rooms.announce_up_to, config.rooms.most, _motd(config)
     if not config.history.keep:
         memory = MemoryJournal()
@@ -146,7 +146,7 @@ def _motd(config: Settings) -> list[str]:
 
 
 def _listeners(config: Settings) -> Iterator[gevent.socket.socket]:
-    """Give a listening socket for each address, announced on standard output in the words of the original."""
+    """Yield a listening socket for each address, and announce it on standard output in the original's words."""
     for address in config.server.listen:
         try:
             yield from _listen(address)
@@ -157,7 +157,7 @@ def _listeners(config: Settings) -> Iterator[gevent.socket.socket]:
 
 
 def _listen(address: Address) -> Iterator[gevent.socket.socket]:
-    """Listen on an address (or on all that a name stands for). What is set here, accepted sockets inherit."""
+    """Listen on an address, or on all that a name stands for. Accepted sockets inherit the options set here."""
     for family, kind, _, _, where in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
         listener = gevent.socket.socket(family, kind)
         print("Socket successfully created", flush=True)
@@ -192,7 +192,7 @@ def _allow_many_files() -> None:
 
 
 def _stop_on_signals() -> gevent.event.Event:
-    """Give an event that SIGINT and SIGTERM set. From the first of them on, another one ends the process at once."""
+    """Return an event that SIGINT and SIGTERM set. After the first of them, another one ends the process at once."""
     stop = gevent.event.Event()
 
     def on_signal() -> None:
@@ -232,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _with_command(argv: Sequence[str]) -> list[str]:
-    """`serve` is what a command line without a command means."""
+    """Add `serve` to a command line without a command."""
     help_or_command = argv and (argv[0] in ("-h", "--help") or not argv[0].startswith("-"))
     return list(argv) if help_or_command else ["serve", *argv]
 
@@ -243,7 +243,7 @@ def _config_file(given: Path | None) -> Path | None:
 
 
 def _overrides(options: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
-    """The settings that the command line overrides, as (section, option, value)."""
+    """Yield the settings that the command line overrides, as (section, option, value)."""
     for text in options.set:
         name, equals, value = text.partition("=")
         section, dot, option = name.strip().partition(".")
