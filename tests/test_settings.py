@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -336,6 +337,38 @@ def test_serve_is_what_a_command_line_without_a_command_means(tmp_path, command)
                 assert person.recv(100) == b"server: Input username.\r\n"
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("listen", "host"),
+    [
+        (["127.0.0.1:0"], "localhost"),
+        (["0.0.0.0:0"], "localhost"),
+        (["127.0.0.2:0"], "127.0.0.2"),
+        (["localhost:0", "127.0.0.1:0"], "localhost"),
+    ],
+)
+def test_once_it_listens_standard_error_says_in_one_line_what_to_type(start, listen, host):
+    server = start(listen=listen)
+    told = server.logs("In another terminal")
+    assert told == f"In another terminal: telnet {host} {server.port}"
+    assert server.stop() == 0
+    assert server.log().count("In another terminal") == 1
+
+
+def test_the_server_serves_even_if_nobody_can_read_what_to_type(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, str(ROOT / "gchat.py"), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=writing, text=True) as process:
+        os.close(writing)
+        try:
+            greeting = [process.stdout.readline() for _ in range(3)]
+            port = int(greeting[1].rstrip(".\n").split()[-1])
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as person:
+                assert person.recv(100) == b"server: Input username.\r\n"
         finally:
             process.kill()
 
