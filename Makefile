@@ -1,21 +1,23 @@
-# make run, make test, make check: each makes .venv first if it is not there yet. PYTHON chooses the Python that makes it.
+# Every target creates .venv first if it is missing. PYTHON=python3.12 chooses the Python for it.
 PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run test check format bench crowd torture fuzz docs picture clean
+.PHONY: help run test check format bench crowd torture fuzz docs figures picture clean
 
 help:
-	@echo 'make run    start the server (make run ARGS="--listen 0.0.0.0:1337")'
-	@echo 'make test   run every test'
-	@echo 'make check  ruff and mypy'
-	@echo 'make format lay out the code as check wants it'
-	@echo 'make bench  measure (make bench ONLY=fanout for a part of it; ROUNDS=5)'
-	@echo 'make crowd   fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
-	@echo 'make torture  kill -9 200 times under load, and real trouble with the disk (SEED=n to repeat)'
-	@echo 'make fuzz    type random commands for a minute, then throw bytes at what reads them for ten (SECONDS=600)'
-	@echo 'make docs    make docs/commands.md anew from the table of commands'
-	@echo 'make picture  make the picture in README.md anew'
+	@echo 'make run      start the server (make run ARGS="--listen 0.0.0.0:1337")'
+	@echo 'make test     run every test'
+	@echo 'make check    check the code with ruff and mypy'
+	@echo 'make format   format the code the way check wants it'
+	@echo 'make bench    measure how fast it is (make bench ONLY=fanout for one part; ROUNDS=5)'
+	@echo 'make crowd    fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
+	@echo 'make torture  kill the server 200 times under load, and make the disk fail (SEED=n to repeat a run)'
+	@echo 'make fuzz     type random commands for a minute, then send random bytes for ten (SECONDS=600)'
+	@echo 'make docs     rewrite docs/commands.md from the table of commands'
+	@echo 'make figures  put the results of the last full make bench into docs/performance.md'
+	@echo 'make picture  redraw the picture in README.md'
+	@echo 'make clean    remove everything that make creates, but not your data'
 
 run: $(VENV)/run
 	$(BIN)/python gchat.py $(ARGS)
@@ -50,10 +52,13 @@ fuzz: $(VENV)/dev
 docs: $(VENV)/dev
 	$(BIN)/python docs/commands_page.py
 
+figures: $(VENV)/dev
+	$(BIN)/python docs/performance_table.py
+
 picture: $(VENV)/dev
 	$(BIN)/python docs/session_picture.py
 
-# What is installed is marked by a file, so that a changed requirements file is installed anew and nothing else is.
+# Each of these files marks what is installed, so that make installs again only when a requirements file changes.
 $(VENV)/run: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt

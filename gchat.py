@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""A chat server for anyone with a terminal:
+"""A chat server for everyone with a terminal:
 
     python gchat.py
     telnet localhost 1337
 
-This is what you run, and the best place to begin to read. Every client that connects gets a greenlet, which reads its
-lines in blocking style (gchatd/session.py). What somebody says goes through `Hub.broadcast` (gchatd/hub.py) into a
-journal, and from there to everybody in the room (gchatd/fanout.py).
+This is the program you run, and the best place to start reading. Every client gets a greenlet, which reads its lines in
+blocking style (gchatd/session.py). What somebody says goes through `Hub.broadcast` (gchatd/hub.py) into a journal, and
+from there to everybody in the room (gchatd/fanout.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import resource
 import signal
@@ -24,9 +25,9 @@ from typing import TYPE_CHECKING
 import gevent
 import gevent.event
 import gevent.socket
-from gevent.server import StreamServer
 
 from gchatd import __version__, archive, crowd, log, settings, sweeper
+from gchatd.doors.server import PatientServer
 from gchatd.doors.telnet import TelnetDoor
 from gchatd.errors import ConfigError, StoreError
 from gchatd.fanout import Fanout
@@ -45,13 +46,13 @@ if TYPE_CHECKING:
 diary = logging.getLogger("gchatd")
 
 BACKLOG = 4096
-"""Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn)."""
+"""How many connections may wait to be accepted. The kernel has a limit, too (net.core.somaxconn)."""
 
 KEEPALIVE_SECONDS = 120
-"""Silence after which the kernel asks a client's machine whether it is still there."""
+"""After this much silence the kernel asks a client's machine whether it is still there."""
 
 SEND_BUFFER = 65536
-"""Bytes that the kernel may hold for a client that does not read. What waits here costs less: it is shared."""
+"""Bytes that the kernel may hold for a client that does not read. What waits in the server costs less: it is shared."""
 
 MOST_MOTD_LINES = 50
 
@@ -87,10 +88,12 @@ def serve(config: Settings) -> None:
     stop = _stop_on_signals()
     delivering = gevent.spawn(fanout.run)  # ends when the journal has been closed and is empty
     gevent.spawn(sweeper.run, slow_readers, door)  # ends with the process
-    # A raw greenlet costs 0.9 KB less than a Greenlet. (gevent's stubs do not know that it is allowed here.)
-    servers = [StreamServer(listener, door, spawn=gevent.spawn_raw) for listener in _listeners(config)]  # type: ignore[call-overload]
+    # Each is a gevent.server.StreamServer, which spawns a greenlet for every client; a raw one costs 0.9 KB less than a
+    # Greenlet. (gevent's stubs do not know that it is allowed here.)
+    servers = [PatientServer(listener, door, spawn=gevent.spawn_raw) for listener in _listeners(config)]  # type: ignore[call-overload]
     for server in servers:
         server.start()
+    _say_what_to_type(servers[0].address)
 
     stop.wait()
     diary.info("closing down: %d slow readers were closed in all", slow_readers.closed)
@@ -98,7 +101,7 @@ def serve(config: Settings) -> None:
         server.close()
     until = time.monotonic() + config.server.drain_seconds
     if hub.history is not None:
-        hub.history.close(config.server.drain_seconds / 5)
+        hub.history.let_go(config.server.drain_seconds / 5)
     hub.close()
     delivering.join(config.server.drain_seconds)
     fanout.take_leave(list(hub.sessions.values()), "Closing down.")
@@ -107,21 +110,21 @@ def serve(config: Settings) -> None:
 
 
 def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
-    """Make a hub that knows what was said before, and in which rooms, if history is kept."""
+    """Make a hub and its journal. If history is kept, the hub knows the rooms and what was said in them."""
     announce_up_to, most, motd = config.rooms.announce_up_to, config.rooms.most, _motd(config)
     if not config.history.keep:
         memory = MemoryJournal()
         return Hub(memory, announce_up_to, most_rooms=most, motd=motd), memory
     directory = Path(config.server.data)
+    history = History(directory)
     try:
         journal = SqliteJournal(directory, config.history)
+        rooms = history.rooms(most, config.history.replay, LOBBY)
     except StoreError as error:
         raise config.complain("server", "data", directory, str(error)) from None
-    history = History(directory)
+    journal.on_loss = history.let_go
     hub = Hub(journal, announce_up_to, config.history.queue, config.history.replay, history, most, motd)
-    rooms = dict(reversed(history.rooms(most, config.history.replay)))  # the first are the first to make way
-    lobby = history.room(LOBBY, config.history.replay)
-    for name, events in {**rooms, **dict([lobby] if lobby is not None else [])}.items():
+    for name, events in reversed(rooms):  # the first are the first to make way
         hub.restore_room(name, events)
     return hub, journal
 
@@ -144,7 +147,7 @@ def _motd(config: Settings) -> list[str]:
 
 
 def _listeners(config: Settings) -> Iterator[gevent.socket.socket]:
-    """Give a listening socket for each address, announced on standard output in the words of the original."""
+    """Yield a listening socket for each address, and announce it on standard output in the original's words."""
     for address in config.server.listen:
         try:
             yield from _listen(address)
@@ -155,7 +158,7 @@ def _listeners(config: Settings) -> Iterator[gevent.socket.socket]:
 
 
 def _listen(address: Address) -> Iterator[gevent.socket.socket]:
-    """Listen on an address (or on all that a name stands for). What is set here, accepted sockets inherit."""
+    """Listen on an address, or on all that a name stands for. Accepted sockets inherit the options set here."""
     for family, kind, _, _, where in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
         listener = gevent.socket.socket(family, kind)
         print("Socket successfully created", flush=True)
@@ -174,6 +177,15 @@ def _listen(address: Address) -> Iterator[gevent.socket.socket]:
         yield listener
 
 
+def _say_what_to_type(address: tuple[str, int]) -> None:
+    """Print, on standard error, how a person on this machine gets to the first address that we listen on."""
+    host, port, *_ = address
+    if host in ("127.0.0.1", "0.0.0.0", "::1", "::"):  # noqa: S104 - only looked at
+        host = "localhost"
+    with contextlib.suppress(OSError):  # whoever read it has gone (`| head -3`): no reason not to serve
+        print(f"In another terminal: telnet {host} {port}", file=sys.stderr, flush=True)
+
+
 def _allow_many_files() -> None:
     """Raise the soft limit of open files, one for each client, to the hard one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -181,7 +193,7 @@ def _allow_many_files() -> None:
 
 
 def _stop_on_signals() -> gevent.event.Event:
-    """Give an event that SIGINT and SIGTERM set. From the first of them on, another one ends the process at once."""
+    """Return an event that SIGINT and SIGTERM set. After the first of them, another one ends the process at once."""
     stop = gevent.event.Event()
 
     def on_signal() -> None:
@@ -196,34 +208,32 @@ def _stop_on_signals() -> gevent.event.Event:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gchat", description="A chat server for anyone with a terminal.")
-    parser.epilog = "gchat COMMAND --help tells more; the options of serve may be given without naming it."
+    parser = argparse.ArgumentParser(prog="gchat", description="A chat server for everyone with a terminal.")
+    parser.epilog = "gchat COMMAND --help says more about a command. Without a command, gchat runs serve."
     parser.add_argument("--version", action="version", version=f"gchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--config", metavar="FILE", type=Path, help="settings (default: config.ini, if there is one)")
-    common.add_argument("--data", metavar="DIR", help="where data are kept")
+    common.add_argument("--config", metavar="FILE", type=Path, help="settings (default: config.ini, if it exists)")
+    common.add_argument("--data", metavar="DIR", help="folder for the history (default: data)")
     common.add_argument("--set", metavar="SECTION.OPTION=VALUE", action="append", default=[], help="override a setting")
-    serve = commands.add_parser(
-        "serve", parents=[common], help="run the server; this is what happens without a command"
-    )
+    serve = commands.add_parser("serve", parents=[common], help="run the server; the default if you name no command")
     serve.add_argument("--version", action="version", version=f"gchat {__version__}")
-    serve.add_argument("--listen", metavar="ADDRESS:PORT", action="append", help="listen here; may be repeated")
-    serve.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error")
-    history = commands.add_parser("history", parents=[common], help="print what was said, also while the server runs")
-    history.add_argument("--room", help="only what was said there")
-    history.add_argument(
-        "--since", metavar="TIME", help="only from then on: 18:30, 2026-11-22, '2026-11-22 18:30' (UTC)"
-    )
-    history.add_argument("--format", choices=archive.FORMATS, default="text", help="text, or JSON, one line each")
-    backup = commands.add_parser("backup", parents=[common], help="copy the history, also while the server runs")
-    backup.add_argument("file", metavar="FILE", type=Path, help="the copy; it must not exist yet")
+    serve.add_argument("--listen", metavar="ADDRESS:PORT", action="append", help="where to listen; repeatable")
+    serve.add_argument("--log-level", metavar="LEVEL", help="debug, info (default), warning or error")
+    history = commands.add_parser("history", parents=[common], help="print what people said, even while they talk")
+    history.add_argument("--room", metavar="ROOM", help="only this room")
+    since = "only from this time on: 30m, 1h or 2d ago, or 18:30, 2026-11-22 or '2026-11-22 18:30' (UTC)"
+    history.add_argument("--since", metavar="TIME", help=since)
+    formats = "text, or jsonl: a JSON object a line, see docs/history.md (default: text)"
+    history.add_argument("--format", choices=archive.FORMATS, default="text", help=formats)
+    backup = commands.add_parser("backup", parents=[common], help="copy the history, even while people talk")
+    backup.add_argument("file", metavar="FILE", type=Path, help="where to put the copy; must not exist yet")
     crowd.add_parser(commands)
     return parser
 
 
 def _with_command(argv: Sequence[str]) -> list[str]:
-    """`serve` is what a command line without a command means."""
+    """Add `serve` to a command line without a command."""
     help_or_command = argv and (argv[0] in ("-h", "--help") or not argv[0].startswith("-"))
     return list(argv) if help_or_command else ["serve", *argv]
 
@@ -234,7 +244,7 @@ def _config_file(given: Path | None) -> Path | None:
 
 
 def _overrides(options: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
-    """The settings that the command line overrides, as (section, option, value)."""
+    """Yield the settings that the command line overrides, as (section, option, value)."""
     for text in options.set:
         name, equals, value = text.partition("=")
         section, dot, option = name.strip().partition(".")

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import apsw
 
 from gchatd.events import Said
-from gchatd.journal.store import FILE, Lock, Writer
+from gchatd.journal.folder import FILE, Lock
+from gchatd.journal.store import Writer
 
 from .load import Load, RunFailedError
 from .servers import LOAD_CORE, SERVER_CORE, Gchat

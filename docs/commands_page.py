@@ -8,32 +8,36 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from gchatd.commands.details import DETAILS
 from gchatd.commands.table import FIRST, TOPICS
+from gchatd.wire.lineedit import KEYS_HELP
 
 PAGE = ROOT / "docs/commands.md"
 _FIRST = ", ".join(f"`/{name}`" for name in FIRST)
 _INTRODUCTION = f"""\
 # Commands
 
-What is typed is said to everybody in the current room, unless it begins with a slash; a line that shall begin with one
-is typed with two. The five that matter first: {_FIRST}.
-`/help COMMAND` tells the same as this page, and Tab completes commands, names and rooms in a terminal that sends every
-key.
+What you type goes to everyone in your current room, unless it starts with a slash: then it is a command. To start a
+message with a slash, type two. The five commands to start with are {_FIRST}. `/help COMMAND`
+tells you the same as this page. If you have a `>` prompt, the Tab key completes commands, names and rooms.
 
-In the grammar, WORDS in capitals stand for something, `[what is in brackets]` may be left out, `a|b` is a choice. A
-list that is longer than one's window is shown a page at a time: `/more` goes on.
+In the first column, replace WORDS in capitals with your own, leave out `[what is in brackets]` if you like, and choose
+one of `a|b`. A list that is longer than your window stops when the window is full: `/more` shows the next page.
 """
 
 
 def page() -> str:
-    """Give the page as it should be."""
+    """Give the text of the page."""
     parts = [_INTRODUCTION]
     for topic, commands in TOPICS.items():
         parts += [f"\n## {topic}\n", "\n| command | what it does | for example |\n|---|---|---|\n"]
         for command in commands:
-            also = "".join(f", also `/{alias}`" for alias in command.aliases)
-            cells = (f"`{command.usage}`{also}", command.help, f"`{command.example}`")
+            also = f", also {', '.join(f'`/{alias}`' for alias in command.aliases)}" if command.aliases else ""
+            what = f"{command.help[0].upper()}{command.help[1:]}. {DETAILS[command.name]}"
+            cells = (f"`{command.usage}`{also}", what, f"`{command.example}`")
             parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
+    parts += ["\n## Keys\n\nIf you have a `>` prompt, these keys edit the line you are typing (`/help keys`):\n"]
+    parts += ["\n| keys | what they do |\n|---|---|\n", *(f"| {keys} | {what} |\n" for keys, what in KEYS_HELP)]
     return "".join(parts)
 
 

@@ -1,7 +1,4 @@
-"""Makes docs/session.svg: two people talking, each through a real telnet, as their terminals show it.
-
-make picture
-"""
+"""Draws docs/session.svg: two people talk, each through a real telnet, as their terminals show it. `make picture`."""
 
 from __future__ import annotations
 
@@ -20,9 +17,9 @@ import pyte
 
 COLUMNS, ROWS = 52, 14
 CELL_WIDTH, LINE_HEIGHT = 8.43, 18  # pixels of a 14 px monospace font
-MARGIN, TITLE = 14, 34
+MARGIN, GAP, TITLE = 16, 16, 36
 PATIENCE = 10.0
-FOREGROUND, BACKGROUND = "#e6edf3", "#1b1f24"
+FOREGROUND, BACKGROUND, BAR, EDGE, DIM = "#e6edf3", "#0d1117", "#161b22", "#30363d", "#8b949e"
 ROOT = Path(__file__).parent.parent
 
 
@@ -55,7 +52,7 @@ class Terminal:
 def drawn_row(screen: pyte.Screen, row: int, left: float) -> list[str]:
     """Draw a row of a screen: text in its colours, and the cursor if it is there."""
     parts = []
-    y = TITLE + (row + 1) * LINE_HEIGHT - 4
+    y = TITLE + MARGIN // 2 + (row + 1) * LINE_HEIGHT - 4
     cells = [screen.buffer[row][column] for column in range(screen.columns)]
     runs = itertools.groupby(enumerate(cells), key=lambda cell: (cell[1].fg, cell[1].reverse, cell[1].bold))
     for (colour, reverse, bold), run in runs:
@@ -69,30 +66,37 @@ def drawn_row(screen: pyte.Screen, row: int, left: float) -> list[str]:
             parts.append(f'<rect x="{x:.1f}" y="{y - 14}" {size} fill="{fill}"/>')
             fill = BACKGROUND
         weight = ' font-weight="bold"' if bold else ""
-        words = escape("".join(text).rstrip())
-        parts.append(f'<text x="{x:.1f}" y="{y}" fill="{fill}"{weight} xml:space="preserve">{words}</text>')
+        words = "".join(text).rstrip()
+        x += (len(words) - len(words.lstrip())) * CELL_WIDTH
+        words = words.lstrip()
+        # Whatever font there is, a run of text is as wide as its cells.
+        length = f'textLength="{len(words) * CELL_WIDTH:.1f}" lengthAdjust="spacingAndGlyphs"'
+        parts.append(f'<text x="{x:.1f}" y="{y}" fill="{fill}"{weight} {length}>{escape(words)}</text>')
     if screen.cursor.y == row:
         x = left + MARGIN + screen.cursor.x * CELL_WIDTH
-        parts.append(f'<rect x="{x:.1f}" y="{y - 14}" width="{CELL_WIDTH}" height="{LINE_HEIGHT}" fill="#8b949e"/>')
+        parts.append(f'<rect x="{x:.1f}" y="{y - 14}" width="{CELL_WIDTH}" height="{LINE_HEIGHT}" fill="{DIM}"/>')
     return parts
 
 
 def picture(windows: list[tuple[str, pyte.Screen]]) -> str:
     """Draw terminals side by side, as SVG."""
     width = COLUMNS * CELL_WIDTH + 2 * MARGIN
-    height = TITLE + ROWS * LINE_HEIGHT + MARGIN
+    height = TITLE + ROWS * LINE_HEIGHT + MARGIN + MARGIN // 2
     parts = []
     for at, (title, screen) in enumerate(windows):
-        left = at * (width + MARGIN)
-        parts.append(f'<rect x="{left:.0f}" width="{width:.0f}" height="{height}" rx="8" fill="{BACKGROUND}"/>')
+        left = at * (width + GAP)
+        box = f'x="{left + 0.5:.1f}" y="0.5" width="{width - 1:.1f}"'
+        parts.append(f'<rect {box} height="{height - 1}" rx="9" fill="{BACKGROUND}" stroke="{EDGE}"/>')
+        bar = f"M{left + 1:.1f} {TITLE}v-26a9 9 0 0 1 9-9h{width - 20:.1f}a9 9 0 0 1 9 9v26z"
+        parts.append(f'<path d="{bar}" fill="{BAR}"/>')
         parts += [
-            f'<circle cx="{left + 18 + 18 * dot:.0f}" cy="17" r="5.5" fill="{colour}"/>'
+            f'<circle cx="{left + 20 + 18 * dot:.0f}" cy="18" r="5.5" fill="{colour}"/>'
             for dot, colour in enumerate(("#ff5f57", "#febc2e", "#28c840"))
         ]
-        parts.append(f'<text x="{left + width / 2:.0f}" y="22" fill="#8b949e" text-anchor="middle">{title}</text>')
+        parts.append(f'<text x="{left + width / 2:.0f}" y="23" fill="{DIM}" text-anchor="middle">{title}</text>')
         for row in range(screen.lines):
             parts += drawn_row(screen, row, left)
-    total = len(windows) * (width + MARGIN) - MARGIN
+    total = len(windows) * (width + GAP) - GAP
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height}" width="{total:.0f}" '
         f'height="{height}" font-family="ui-monospace, Menlo, \'DejaVu Sans Mono\', monospace" font-size="14">\n'
@@ -115,10 +119,8 @@ def main() -> None:
             person.sees("> ")
         bob.types("Hello Alice!\r")
         alice.sees("Bob : Hello Alice!")
-        alice.types("Hi Bob. Nice place, who else is here?\r")
-        bob.sees("Alice : Hi Bob.")
-        bob.types("/who\r")
-        bob.sees("server: 2 in lobby")
+        alice.types("Hi Bob! Have a look around.\r")
+        bob.sees("Alice : Hi Bob!")
         bob.types("/me looks around\r")
         alice.sees("* Bob looks around")
         alice.types("While I type this, Bob can")

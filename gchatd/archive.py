@@ -1,4 +1,4 @@
-"""What can be done with a data directory beside the server: print its history, copy it. Needs no event loop."""
+"""What you can do with a data directory without the server: print its history, copy it. Needs no event loop."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import msgspec
 from . import times
 from .errors import StoreError, UserError
 from .journal.reader import Reader, copy
+from .names import compared
+from .phrases import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,28 +24,37 @@ if TYPE_CHECKING:
 def _text(event: Said) -> str:
     text = event.text.replace("\n", "\n    ")
     words = f"* {event.name} {text}" if event.action else f"{event.name} : {text}"
-    return f"{times.show_fully(event.at)} [{event.room}] {words}"
+    return f"{times.show_fully(event.at)} [{event.room}] {words}{' (edited)' if event.edited else ''}"
 
 
 def _jsonl(event: Said) -> str:
     return msgspec.json.encode(event).decode()
 
 
+def _named(reader: Reader, room: str) -> str:
+    """Give a room as history writes it; as it was typed, if nothing was said there."""
+    try:
+        return reader.named(compared(room)) or room
+    except UnicodeError:  # no room can be called that
+        return room
+
+
 FORMATS: dict[str, Callable[[Said], str]] = {"text": _text, "jsonl": _jsonl}
-"""How a line of history is printed, by the name of the format."""
+"""How to print a line of history, by the name of the format. docs/history.md says what both contain."""
 
 
 def print_history(directory: Path, room: str | None, since: str | None, format: str) -> None:
-    """Print what was said, oldest first, to standard output. Raises StoreError if there is nothing, or no history."""
+    """Print what was said to standard output, oldest first. Raises StoreError if there is nothing to print."""
     show = FORMATS[format]
     try:
-        at = times.parse(since) if since is not None else None
+        at = times.parse_since(since) if since is not None else None
     except UserError as error:
         raise StoreError(f"--since: {error}") from None
     reader = Reader(directory)
     anything = False
     try:
-        for event in reader.everything(room, reader.first_id_since(at) if at is not None else 0):
+        named = None if room is None else _named(reader, room)
+        for event in reader.everything(named, reader.first_id_since(at) if at is not None else 0):
             anything = True
             print(show(event))
         sys.stdout.flush()
@@ -56,6 +67,6 @@ def print_history(directory: Path, room: str | None, since: str | None, format: 
 
 
 def back_up(directory: Path, file: Path) -> None:
-    """Copy the database, also while a server runs, and say so. Raises StoreError; then there is no copy."""
+    """Copy the database, even while a server runs, and say so. Raises StoreError; then there is no copy."""
     lines = copy(directory, file)
-    print(f"{file}: {lines} lines, {file.stat().st_size / 1e6:.1f} MB")
+    print(f"{file}: {counted(lines, 'line')}, {file.stat().st_size / 1e6:.1f} MB")

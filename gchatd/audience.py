@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .outbox import send_nowhere
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from .formats import Format
     from .outbox import SlowReaders
@@ -61,6 +61,12 @@ class Listeners:
         """Where among the listeners a session stands, or None if it is none of them."""
         place = bisect_left(self.sessions, number, key=_number)
         return place if place < len(self.sessions) and self.sessions[place].number == number else None
+
+    def places(self, numbers: Collection[int]) -> list[int]:
+        """Give the places of those sessions that listen."""
+        if len(self.sessions) < len(numbers):
+            return [place for place, session in enumerate(self.sessions) if session.number in numbers]
+        return [place for number in numbers if (place := self.place(number)) is not None]
 
     def add(self, session: Session) -> None:
         """Let a session listen too."""

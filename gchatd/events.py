@@ -37,21 +37,26 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
 
 
 class Said(Event, frozen=True, kw_only=True, gc=False):
-    """`name` said `text`; with `action`, did it (`/me waves`)."""
+    """`name` said `text`; with `action`, did it (`/me waves`). Looking back, `edited` tells that it read otherwise."""
 
     kept: ClassVar[bool] = True
 
     text: str
     action: bool = False
+    edited: bool = False
 
 
 class Edited(Event, frozen=True, kw_only=True, gc=False):
-    """`name` put it differently: what they said under the id `line` reads `text` from here on."""
+    """`name` put it differently: what they said under the id `line` reads `text` from here on.
+
+    `was` is how it read before, or the beginning of that, for those who are told of it.
+    """
 
     kept: ClassVar[bool] = True
 
     line: int
     text: str
+    was: str = ""
 
 
 class Deleted(Event, frozen=True, kw_only=True, gc=False):
@@ -93,7 +98,7 @@ class MadePrivate(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Vanished(Event, frozen=True, kw_only=True, gc=False):
-    """The room that `name` was the last to leave is gone, with its topic: nothing was ever said in it."""
+    """A room where nothing was ever said is gone, with its topic and key. `name` was the last to leave it, if known."""
 
     kept: ClassVar[bool] = True
 

@@ -99,7 +99,7 @@ class Fanout:
     def deliver(self, events: list[Event]) -> None:
         """Let a turn's events happen, each after the one before, then send everybody what they hear of them."""
         turn = self._let_happen(events)
-        alone = turn.find_special()
+        alone = turn.find_special(self._pace.breathe)
         several = self._in_several(turn.parts) if len(turn.parts) > 1 else {}
         elsewhere = {session for group in several.values() for session in group}
         for room, part in turn.parts.items():
@@ -118,9 +118,8 @@ class Fanout:
     def _let_happen(self, events: list[Event]) -> Turn:
         """Give a turn of events, each of which happens now. Switches now and then."""
         turn = Turn(self._hub, self._render)
-        for at, event in enumerate(events):
-            if not at % _BETWEEN_PAUSES:
-                self._pace.breathe()
+        for event in events:
+            self._pace.breathe()
             heard = self._fold(event)
             if heard.room is not None or heard.sessions:
                 turn.add(heard)
@@ -155,14 +154,11 @@ class Fanout:
 
         Switches now and then.
         """
-        personal = []
-        for number in set().union(*(turn.parts[room].special(share.format) for room in rooms)):
-            place = listeners.place(number)
-            if place is not None:
-                personal.append(place)
-                self._send_share(turn, listeners.sessions[place], share, rooms)
+        personal = listeners.places(set().union(*(turn.parts[room].special(share.format) for room in rooms)))
+        for place in personal:
+            self._send_share(turn, listeners.sessions[place], share, rooms)
         if share.data:
-            self._send_to_listeners(listeners, share.format.frame(share.data, alert=True), personal)
+            self._send_to_listeners(listeners, share.framed, personal)
 
     def _send_share(self, turn: Turn, session: Session, share: Share, rooms: Sequence[Room]) -> None:
         """Send one session its own share. Switches now and then."""

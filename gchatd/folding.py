@@ -62,10 +62,6 @@ def fold(hub: Hub, event: Event) -> Heard:
     return _FOLDS[type(event)](hub, event, hub.sessions.get(event.origin))
 
 
-def _to_room(hub: Hub, event: Event, session: Session | None) -> Heard:
-    return Heard(event, hub.room(event.room))
-
-
 def _to_origin(hub: Hub, event: Event, session: Session | None) -> Heard:
     return Heard(event, None, () if session is None else (session,))
 
@@ -80,7 +76,7 @@ def _said(hub: Hub, event: Said, session: Session | None) -> Heard:
     if room is not None:
         room.remember(event)
         if session is not None:
-            session.note(event, room)
+            session.last_said.remember(event)
     return Heard(event, room)
 
 
@@ -88,8 +84,8 @@ def _changed(hub: Hub, event: Edited | Deleted, session: Session | None) -> Hear
     room = hub.room(event.room)
     if room is not None:
         room.remember(event)
-        if session is not None and isinstance(event, Deleted):
-            session.forget(room)
+        if session is not None:
+            session.last_said.remember(event)
     return Heard(event, room)
 
 
@@ -121,11 +117,11 @@ def check_may_join(hub: Hub, room: Room | None, name: str, user: User, key: str)
     Asked when they type it, for a quick answer, and again when its turn has come.
     """
     if room is None and key:  # who comes back must not end up in another room of that name
-        raise UserError(f"There is no private room called {name} any more. To make one: /join {name}")
+        raise UserError(f"There is no private room called {name}. To create a room of that name: /join {name}")
     if room is None and hub.is_full:
-        raise UserError(f"There are people in {len(hub.rooms)} rooms already, and no more can be made.")
+        raise UserError(f"There are people in {len(hub.rooms)} rooms, which is as many as this server can have.")
     if room is not None and key and not room.private:
-        raise UserError(f"{room.name} is not private, so it has no key: /join {room.name}")
+        raise UserError(f"{room.name} is not private and has no key. To join it: /join {room.name}")
     if room is not None:
         room.check_admits(user, key)
 
@@ -156,19 +152,18 @@ def _departed(hub: Hub, event: Departed, session: Session | None) -> Heard:
 
 
 def _leave(hub: Hub, user: User, rooms: Sequence[Room]) -> None:
-    """Take somebody out of rooms, and those away that are empty and where nothing was ever said."""
+    """Take somebody out of rooms; a room that is empty now vanishes unless it is private, or was ever spoken in."""
     user.rooms = tuple(room for room in user.rooms if room not in rooms)
     for room in rooms:
         room.leave(user)
-        for session in user.sessions:
-            session.forget(room)
-        if not (room.members or room.spoken or room.name == LOBBY):
+        if not (room.members or room.spoken or room.private or room.name == LOBBY):
             del hub.rooms[compared(room.name)]
-            if room.topic or room.private:
+            if room.topic:
                 hub.broadcast(Vanished(room=room.name, name=user.name.shown))
     for session in user.sessions:
         if session.room in rooms:
             session.turn_to(user.rooms[-1] if user.rooms else None)
+        session.show_room()
 
 
 def _turned(hub: Hub, event: Turned, session: Session | None) -> Heard:
@@ -234,7 +229,7 @@ def _invited(hub: Hub, event: Invited, session: Session | None) -> Heard:
     if user is None or not user.sessions:
         return _refused(event, session, f"{event.to} has left.")
     if room is None:
-        return _refused(event, session, f"{event.room} is no more.")
+        return _refused(event, session, f"{event.room} no longer exists.")
     room.invited.add(user)
     return Heard(event, None, (*user.sessions, session) if session is not None else user.sessions)
 
@@ -259,7 +254,9 @@ def _ignored(hub: Hub, event: Ignored, session: Session | None) -> Heard:
 
 def _ignore(hub: Hub, user: User, whom: str | User, typed: str) -> None:
     hub.ignorers.setdefault(whom, set()).add(user)
-    user.ignoring = {**user.ignoring, whom: typed}
+    if user.ignoring is NOBODY:
+        user.ignoring = {}
+    user.ignoring[whom] = typed
 
 
 def _ignore_no_more(hub: Hub, user: User, whom: str | User) -> None:
@@ -271,7 +268,9 @@ def _ignore_no_more(hub: Hub, user: User, whom: str | User) -> None:
 
 
 def _forget(user: User, whom: str | User) -> None:
-    user.ignoring = {key: typed for key, typed in user.ignoring.items() if key != whom} or NOBODY
+    if user.ignoring is not NOBODY:
+        user.ignoring.pop(whom, None)
+        user.ignoring = user.ignoring or NOBODY
 
 
 def _went_away(hub: Hub, event: WentAway, session: Session | None) -> Heard:

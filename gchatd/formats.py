@@ -32,6 +32,11 @@ class Format(Protocol):
     def bell(self) -> str: ...
 
     @property
+    def reader(self) -> bool:
+        """Whether it is for a screen reader, with none of theme, time and bell."""
+        ...
+
+    @property
     def echo(self) -> bool:
         """Whether one sees one's own words like those of others."""
         ...
@@ -39,6 +44,31 @@ class Format(Protocol):
     @property
     def elsewhere(self) -> Format:
         """The format in which the same person sees what happens in a room that is not their current one."""
+        ...
+
+    @property
+    def wide(self) -> Format:
+        """The same format for a window so wide that every line fits; often this one."""
+        ...
+
+    def width(self, data: bytes) -> int:
+        """How many columns the widest of some lines takes."""
+        ...
+
+    def fits(self, width: int) -> bool:
+        """Whether a line of so many columns looks as it does in the `wide` format, being no wider than the window."""
+        ...
+
+    @property
+    def unstamped(self) -> Format:
+        """The format that renders the same but for the `stamp`: whoever reads it shares the work, and few of them are.
+
+        `format.render(event)` is nothing, or `format.stamp(event.at) + format.unstamped.render(event)`.
+        """
+        ...
+
+    def stamp(self, at: int) -> bytes:
+        """Give what stands before a line that was said then (milliseconds since 1970): the same within a second."""
         ...
 
     @property
@@ -59,8 +89,8 @@ class Format(Protocol):
         """Give an event as the one sees it who caused it, or nothing if they do not."""
         ...
 
-    def render_mention(self, event: Event) -> bytes:
-        """Give an event as somebody sees it whom it names, or is for."""
+    def render_mention(self, event: Event, name: str) -> bytes:
+        """Give an event as somebody sees it whom it names, or is for: by this name, as names are compared."""
         ...
 
     def recall(self, event: Event, now: int) -> bytes:

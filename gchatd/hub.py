@@ -10,29 +10,25 @@ in them (fanout.py).
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING
 
 import gevent
 import gevent.event
 
-from . import times
 from .errors import UserError
-from .events import Departed, Event, Joined, Renamed
-from .names import compared
+from .events import Departed, Event, Joined, Renamed, Vanished
+from .names import WORD, compared
 from .pace import Pace
 from .rooms import LOBBY, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from .journal import History, Journal
     from .names import Name
     from .session import Session
 
-
-_WORDS = re.compile(r"[^\s,:;.!?()<>\"'/\\]+")
 
 MOST_UNDELIVERED = 2000
 """Committed events on their way to their listeners; past them, those who talk wait for their turn."""
@@ -44,8 +40,8 @@ QUEUE_SECONDS = 10.0
 """How long somebody who talks waits while `history.queue` events are to be committed; then they are told."""
 
 
-NOBODY: Mapping[str | User, str] = {}
-"""Whom most people ignore. What somebody ignores are compared names and people, and how each was typed."""
+NOBODY: dict[str | User, str] = {}
+"""Whom most people ignore; stays empty. What somebody ignores are compared names and people, and how each was typed."""
 
 
 class User:
@@ -57,7 +53,7 @@ class User:
         self.name = name
         self.rooms: tuple[Room, ...] = ()
         self.sessions: tuple[Session, ...] = (session,)
-        self.since = times.now()
+        self.since = time.monotonic()
         self.active_at = time.monotonic()  # when they last typed something
         self.away: str | None = None  # why they are away, or that they are not
         self.ignoring = NOBODY
@@ -98,9 +94,7 @@ class Hub:
         self.announce_up_to = announce_up_to
         self.history = history
         self.motd = motd
-        self.started_at = times.now()
-        self.is_stuck = False
-        """Whether somebody waited in vain for what they did to happen, and nothing has happened since."""
+        self.started_at = time.monotonic()
         self.pace = Pace()
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
@@ -142,10 +136,12 @@ class Hub:
         return len(self.rooms) >= self._most_rooms and self._empty_room() is None
 
     def forget_if_crowded(self) -> None:
-        """Make room for another room: one that is empty goes from memory. History still has it."""
+        """Make room for another room: one that is empty goes from memory. History still has it, if it was spoken in."""
         room = self._empty_room() if len(self.rooms) >= self._most_rooms else None
         if room is not None:
             del self.rooms[compared(room.name)]
+            if not room.spoken:  # a private one: the next room of that name must not inherit its key
+                self.broadcast(Vanished(room=room.name, name=""))
 
     def _empty_room(self) -> Room | None:
         empty = (room for room in self.rooms.values() if not room.members and room is not self.lobby)
@@ -173,7 +169,7 @@ class Hub:
 
     def named_in(self, text: str) -> Sequence[User]:
         """Give the users whose name is among the words of a text (2 us for ten words)."""
-        words = _WORDS.findall(text.lower())  # as names are compared (names.py)
+        words = WORD.findall(text.lower())  # as names are compared (names.py)
         return [self.users[word] for word in self.users.keys() & words]
 
     # Waiting.
@@ -189,7 +185,7 @@ class Hub:
             uncommitted = self._journal.uncommitted
             if uncommitted >= self._queue:
                 if time.monotonic() >= until:
-                    raise UserError("Not sent: the disk does not keep up with what is said. Try again later.")
+                    raise UserError("Not sent: the server's disk cannot keep up. Try again later.")
                 timeout = until - time.monotonic()
             elif self._undelivered - uncommitted > MOST_UNDELIVERED:
                 timeout = None
@@ -197,7 +193,7 @@ class Hub:
                 return
             self._caught_up.clear()
             self._caught_up.wait(timeout)
-        raise UserError("Not sent: the server is closing down.")
+        raise UserError("Not sent: the server is shutting down.")
 
     def settle(self) -> None:
         """Let what was said so far become history, for SETTLE_SECONDS at most: so one who asks finds it. Switches."""
@@ -206,27 +202,24 @@ class Hub:
             gevent.sleep(SETTLE_SECONDS / 20)
 
     def wait_for(self, session: Session, seconds: float | None = None) -> bool:
-        """Wait until all that a session did so far has happened, at most so long; tell whether it has. Switches."""
-        until = None if seconds is None else time.monotonic() + seconds
-        pause = 0.0002
-        while session.unheard:
-            if until is not None and time.monotonic() >= until:
-                self.is_stuck = True
-                return False
-            if self._closed or session.outbox.failed:
-                return False
-            gevent.sleep(pause)
-            pause = min(2 * pause, 0.05)
-        return True
+        """Wait until all that a session did so far has happened, at most so long; tell whether it has. Switches.
+
+        It has not when time was up, or when the server is closing down; a broken connection changes nothing.
+        """
+        if session.unheard and not self._closed:
+            session.heard = session.heard or gevent.event.Event()
+            session.heard.wait(seconds)
+        return not session.unheard
 
     def delivered(self, events: Sequence[Event]) -> None:
         """Note that events have been delivered."""
         self._undelivered -= len(events)
-        self.is_stuck = False
         for event in events:
             session = self.sessions.get(event.origin)
             if session is not None:
                 session.unheard -= 1
+                if not session.unheard:
+                    session.all_heard()
         if self._undelivered - self._journal.uncommitted <= MOST_UNDELIVERED:
             self._caught_up.set()
 
@@ -234,6 +227,8 @@ class Hub:
         """Take nothing more: what was said before is still delivered."""
         self._closed = True
         self._caught_up.set()
+        for session in self.sessions.values():
+            session.all_heard()
         self._journal.close()
 
     # Coming and going.

@@ -1,7 +1,7 @@
-"""The operator's diary: who came, who left, who was closed and why. What people say is not in it.
+"""The log: who came, who left, who was closed and why. What people say is not in it.
 
-Lines are written by a native thread, a few milliseconds' worth at a time, so that nobody in the chat ever waits for
-whoever reads the log. (10,000 people coming at once: 16 us a line written one by one, 5 us so.)
+A native thread writes the lines in batches, so nobody in the chat ever waits for whoever reads the log. (When 10,000
+people come at once, a line costs 5 us that way, and 16 us written one by one.)
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ import threading
 import time
 
 GATHER_SECONDS = 0.02
-"""How long lines gather before they are written together."""
+"""How long the thread gathers lines before it writes them together."""
 
 EXIT_SECONDS = 1.0
-"""How long an exit waits for a reader of the log who does not read."""
+"""How long the process waits at exit if nobody reads the log."""
 
 MOST_WAITING = 100_000
-"""Lines that may wait for a reader of the log who does not read; past them lines are dropped, and counted."""
+"""How many lines may wait if nobody reads the log. More are dropped, and counted."""
 
 
 def start(level: str) -> None:
-    """Write the log to standard error from now on, from this level up. What waits when the process exits is written."""
+    """Start logging to standard error, from this level up. At exit, lines that still wait are written."""
     handler = _Diary()
     handler.setFormatter(_Formatter())
     root = logging.getLogger("gchatd")
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # What the format does not show need not be found out ("Optimization" in the logging documentation).
+    # Do not collect what the format does not show ("Optimization" in the logging documentation).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
 
 
 class _Formatter(logging.Formatter):
-    """Time, level and message. The time of day is only worked out once a second."""
+    """Time, level and message. Works out the time of day once a second only."""
 
     _second = -1
     _time = ""
@@ -50,7 +50,7 @@ class _Formatter(logging.Formatter):
 
 
 class _Diary(logging.Handler):
-    """Hands formatted lines to a thread of its own, which ends with the process."""
+    """Hands formatted lines to its own thread, which ends with the process."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class _Diary(logging.Handler):
             self._write_what_waits()
 
     def _write_the_last(self) -> None:
-        """Write what waits when the process exits, unless nobody reads it."""
+        """Write what still waits when the process exits, unless nobody reads it."""
         last = threading.Thread(target=self._write_what_waits, daemon=True)
         last.start()
         last.join(EXIT_SECONDS)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import gevent
 import gevent.event
 
+from .phrases import plainly
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
@@ -36,6 +38,10 @@ class Socket(Protocol):
     _sock: socket.socket
     _read_event: Any
     _write_event: Any
+
+    def settimeout(self, seconds: float, /) -> None: ...
+
+    def recv(self, size: int, /) -> bytes: ...
 
 
 CHANGES_KEPT = 4096
@@ -76,7 +82,7 @@ class SlowReaders:
         long_ago = time.monotonic() - self.stalled_seconds
         for outbox in list(self.behind):
             if outbox.progress_at < long_ago and not outbox.has_progressed():
-                self.close(outbox, f"read nothing for {self.stalled_seconds:g} s (limits.stalled_seconds)")
+                self.close(outbox, f"read nothing for {plainly(self.stalled_seconds)} s (limits.stalled_seconds)")
 
     def close(self, outbox: Outbox, why: str) -> None:
         """Close one client that does not read."""
@@ -181,7 +187,7 @@ class Outbox:
         """Bytes that the kernel has taken and the client has not (tcp(7), SIOCOUTQ)."""
         try:
             return int.from_bytes(fcntl.ioctl(self._sock._sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-        except OSError:  # it is being closed
+        except (OSError, ValueError):  # it is being closed; or it is closed, and has no descriptor any more
             return 0
 
     def flush(self, seconds: float | None = None) -> None:
@@ -214,7 +220,8 @@ class Outbox:
             while self._queue:
                 self._sock.hub.wait(self._sock._write_event)
                 self._write_some(self._sock._sock.send)
-                self._unread = self._in_kernel()
+                if self._queue:
+                    self._unread = self._in_kernel()
         except OSError as error:  # the peer is gone, or our socket was closed
             self.lose(error)
 

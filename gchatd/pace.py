@@ -1,4 +1,4 @@
-"""Taking turns: nobody keeps the event loop for long."""
+"""Taking turns, so that nobody keeps the event loop for long."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import time
 import gevent
 
 SLICE_SECONDS = 0.01
-"""How long the greenlets together may run before the event loop polls for input again."""
+"""How long all greenlets together may run before the event loop polls for input again."""
 
 BREATH_SECONDS = 5e-5
-"""How long one then sleeps. Sleeping 0 would not poll, and a native thread would wait for its turn for seconds."""
+"""How long a greenlet then sleeps. Sleeping 0 would not poll, and native threads would wait for seconds."""
 
 
 class Pace:
-    """Keeps the time since the event loop last polled. The clients' greenlets share one; fan-out, which all wait for,
-    has one of its own.
+    """Watches how long ago the event loop last polled. The clients' greenlets share one; fan-out, which everyone waits
+    for, has its own.
     """
 
     def __init__(self) -> None:
@@ -24,12 +24,12 @@ class Pace:
         self._until = 0.0
 
     def breathe(self) -> None:
-        """Let everybody else have a turn, once, if the time for that has come. Switches, then; else costs 0.2 us."""
+        """Let everybody else have a turn if it is time to; that switches. Otherwise costs 0.2 us."""
         if not self._has_time_left():
             gevent.sleep(BREATH_SECONDS)
 
     def pause(self) -> None:
-        """Do the same, and go on only when nobody else who shares this pace has used the time up. Switches, then."""
+        """Do the same, but go on only once there is time left for those who share this pace. May switch."""
         while not self._has_time_left():
             gevent.sleep(BREATH_SECONDS)
 

@@ -1,19 +1,67 @@
-"""Pieces of sentences that the server says. Knows text only."""
+"""Pieces of what the server says: sentences, lists and tables. Knows text only."""
 
 from __future__ import annotations
 
+import itertools
+import re
+import textwrap
 from typing import TYPE_CHECKING
+
+from .wire.cells import cells, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 def listed(words: Iterable[str], last: str = "and") -> str:
-    """Give words, one at least, as one says them: Ann, Bob and Carl."""
+    """Join one or more words as people do: Ann, Bob and Carl."""
     *most, end = words
     return f"{', '.join(most)} {last} {end}" if most else end
 
 
 def counted(count: int, what: str) -> str:
-    """Give how many there are of something: `1 line`, `2,000 lines`."""
+    """Say how many there are of something: `1 line`, `2,000 lines`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def plainly(number: float) -> str:
+    """Write a number as people do: without an exponent, and without zeros at its end."""
+    return f"{number:f}".rstrip("0").rstrip(".")
+
+
+def columns(head: str, words: list[str], most: int) -> Iterable[str]:
+    """Lay out a headline and words in lines of at most so many columns."""
+    line = head
+    for at, one in enumerate(words):
+        word = one if at == len(words) - 1 else f"{one},"
+        if cells(line) + 1 + cells(word) > most:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}"
+    yield line
+
+
+def wrapped(line: str, most: int) -> list[str]:
+    """Break a line between words, into lines of so many columns; a row of a table goes on below its last column."""
+    parts = re.split(r"(?<=\S) {2,}(?=\S)", line)
+    indent = len(line) - len(parts[-1]) if len(parts) > 1 else 0
+    return textwrap.wrap(line, most, subsequent_indent=" " * min(indent, most // 2))
+
+
+def widest(texts: Iterable[str]) -> int:
+    """Give how many columns the widest of some texts takes."""
+    return max(map(cells, texts), default=0)
+
+
+def padded(text: str, columns: int) -> str:
+    """Give a text that takes so many columns at least."""
+    return text + " " * (columns - cells(text))
+
+
+def shortened(text: str, most: int) -> str:
+    """Give a text, or its beginning and three dots if it takes more than so many columns."""
+    if cells(text) <= most:
+        return text
+    taken = itertools.accumulate(map(width, text))
+    return f"{text[: sum(column <= most - 3 for column in taken)]}..."

@@ -6,6 +6,7 @@ journal, and at no other time.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -17,6 +18,8 @@ from .errors import UserError
 from .events import Deleted, Edited, MadePrivate, Said, TopicSet
 
 if TYPE_CHECKING:
+    from collections.abc import MutableSequence
+
     from .events import Event
     from .hub import User
 
@@ -24,21 +27,23 @@ LOBBY = "lobby"
 """The room where everybody starts."""
 
 
+_versions = itertools.count(1)
+
+
 class Room:
     """One room: its name, its topic, and its members in the order they came."""
 
     __slots__ = (
         "audience",
-        "changes",
         "founder",
         "invited",
         "key",
         "members",
-        "moved",
         "name",
         "recent",
         "spoken",
         "topic",
+        "version",
     )
 
     def __init__(self, name: str, replay: int = 0) -> None:
@@ -53,10 +58,10 @@ class Room:
         """Who may enter a private room without its key, while they are here: they were let in, or are in it."""
         self.members: dict[User, None] = {}
         self.spoken = False
-        """Whether anything was ever said in it: then it stays when everybody has left."""
+        """Whether anything was ever said in it. Then it stays when everybody has left, as a private room does."""
         self.recent: deque[Said] = deque(maxlen=replay)
-        self.changes = 0
-        """Grows whenever `recent` changes."""
+        self.version = 0
+        """A number of what `recent` is now, which no room ever had before it changed."""
         self.audience = Audience()
 
     @property
@@ -66,23 +71,18 @@ class Room:
     def remember(self, event: Said | Edited | Deleted) -> None:
         """Show those who come in later what was said, or how it reads now."""
         self.spoken = True
-        self.changes += 1
+        self.version = next(_versions)
         if isinstance(event, Said):
             self.recent.append(event)
-            return
-        for place, said in enumerate(self.recent):
-            if said.id == event.line:
-                if isinstance(event, Edited):
-                    self.recent[place] = msgspec.structs.replace(said, text=event.text)
-                else:
-                    del self.recent[place]
-                return
+        else:
+            revise(self.recent, event)
 
     def restore(self, event: Event) -> None:
         """Be as an event says that is known from history."""
         match event:
             case Said():
                 self.recent.append(event)
+                self.version = next(_versions)
             case TopicSet(topic=topic):
                 self.topic = topic
             case MadePrivate(key=key) if self.name != LOBBY:
@@ -120,12 +120,23 @@ class Room:
     def check_admits(self, user: User, key: str) -> None:
         if not self.admits(user, key):
             wrong = "That is not its key: ask" if key else "Ask"
-            raise UserError(f"{self.name} is private. {wrong} somebody in it to /invite you.")
+            raise UserError(f"{self.name} is private. {wrong} someone in it to /invite you.")
 
     def check_may_close(self, user: User) -> None:
         if self.private:
-            raise UserError(f"{self.name} is private already.")
+            raise UserError(f"{self.name} is already private.")
         if self.name == LOBBY:
-            raise UserError(f"{LOBBY} is for everybody: /join a room of your own first.")
+            raise UserError(f"{LOBBY} is open to everyone. Make a room of your own first: /join ROOM")
         if self.founder is not user:
-            raise UserError(f"Only who made {self.name}, and is in it since, may make it private.")
+            raise UserError(f"Only the person who created {self.name}, and has not left it since, can make it private.")
+
+
+def revise(lines: MutableSequence[Said], event: Edited | Deleted) -> None:
+    """Apply an edit or a deletion to lines; one that is not among them changes nothing."""
+    for place, said in enumerate(lines):
+        if said.id == event.line:
+            if isinstance(event, Edited):
+                lines[place] = msgspec.structs.replace(said, text=event.text, edited=True)
+            else:
+                del lines[place]
+            return

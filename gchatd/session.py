@@ -8,100 +8,58 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import commands, times
+from .astray import Astray
 from .completion import complete
 from .errors import UserError
-from .events import Said
-from .names import parse_name
+from .events import Left, Said
+from .lastsaid import LastSaid
+from .names import compared, parse_name
+from .pages import columns_for, rows_for, take_page
+from .rooms import LOBBY
+from .wire.lineedit import KEYS_HELP
 from .wire.text import TOO_LONG, clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from .events import Event
-    from .formats import Format
+    import gevent.event
+
+    from .events import Event, Joined, Turned
     from .hub import Hub, User
-    from .outbox import Outbox
+    from .link import Link
     from .rooms import Room
-    from .wire.lineedit import Complete, Completions
+    from .wire.lineedit import Completions
 
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 5.0
 """How long a client that has left may take to read what is still its own."""
 
-PAGE_LINES = 22
-"""Lines of a long list that are shown at a time where nobody knows how high the window is: few have less than 24."""
+SETTLE_SECONDS = 0.1
+"""How long a command waits until what its author did before has happened."""
 
 _PAGE = 8192  # bytes of answers that are gathered before they are sent and waited for
-
-
-class Link(Protocol):
-    """What a door gives a session: the connection, as lines."""
-
-    outbox: Outbox
-
-    @property
-    def format(self) -> Format:
-        """How things look to this client."""
-        ...
-
-    @property
-    def height(self) -> int:
-        """How many lines the client's window shows, 0 if that is not known."""
-        ...
-
-    def wait(self) -> None:
-        """Wait until there is something to read. Switches; never for longer than the client lives."""
-        ...
-
-    def read(self, complete: Complete) -> Sequence[str] | None:
-        """Give the lines that the client has finished (None: it is gone). Never waits; `format` may have changed.
-
-        A line is as it was typed, not cleaned yet; `TOO_LONG` from `wire.text` stands for one that was dropped. A LF is
-        in it only where a message has several lines.
-        """
-        ...
-
-    def take_held(self) -> bytes:
-        """Give what is to be sent along with the next answer."""
-        ...
-
-    def restyle(self, **changes: Any) -> None:
-        """Change how things look: see the `format`."""
-        ...
-
-    def be_plain(self) -> None:
-        """Let the client show what its user types, and send lines."""
-        ...
-
-    def be_rich(self) -> None:
-        """Ask the client to send every key."""
-        ...
-
-    def close(self) -> None:
-        """Leave the client's terminal as it was found."""
-        ...
-
-    def __str__(self) -> str:
-        """Where the client is, for the log: `telnet 127.0.0.3:51422`."""
-        ...
 
 
 class Session:
     """One connection. `user` is whom it speaks for, once it has a name; `number` is its own and never used again."""
 
     __slots__ = (
+        "_astray",
         "_ended",
+        "_last_said",
         "_line_limit",
         "_link",
         "_replies",
         "_rest",
-        "_said",
+        "_stuck",
         "_words",
+        "doubted",
         "format",
+        "heard",
         "hub",
         "number",
         "outbox",
@@ -110,6 +68,9 @@ class Session:
         "unheard",
         "user",
     )
+
+    keys: ClassVar = KEYS_HELP
+    """The keys that edit a line, and what they do, for `/help keys`."""
 
     def __init__(self, hub: Hub, link: Link, line_limit: int) -> None:
         self.hub = hub
@@ -120,10 +81,16 @@ class Session:
         """Where what it says is heard: the current one of the rooms that its user is in."""
         self.unheard = 0
         """How many of the events that it caused have not happened yet."""
+        self.heard: gevent.event.Event | None = None
+        """Set when the last of them has; made when this session waits for that."""
         self.told_by: tuple[int, str] | None = None
         """Who told it something last, as session number and name: whom it replies to."""
-        self._said: dict[Room, Said] | None = None  # what it said last in each room
-        self._rest: deque[str] | None = None  # of a long list
+        self.doubted = ""
+        """What was typed just now that may have been meant as a command."""
+        self._astray: Astray | None = None
+        self._stuck = False  # whether it waited in vain for what it did to happen
+        self._last_said: LastSaid | None = None  # made when it says something
+        self._rest: deque[bytes] | None = None  # of a long list
         self._link = link
         self._line_limit = line_limit
         self._replies = b""  # what this client is told, gathered until it is waited for
@@ -141,7 +108,7 @@ class Session:
             self._ask_for_name()
             while self._take_lines():  # the first may have come along with the connection
                 self._send_replies()
-                self._link.wait()
+                self._wait()
                 self.hub.pace.pause()  # many may have sent a lot at the same time
         except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
             log.exception("%s failed", self)
@@ -152,8 +119,11 @@ class Session:
     # What commands use.
 
     def reply(self, text: str) -> None:
-        """Tell this client something, as the server. It goes out with whatever else it is told in the same turn."""
-        self._replies += self.format.notice(text)
+        """Tell this client something, as the server. It goes out with whatever else it is told in the same turn.
+
+        The text may have something in it as it was typed: what a terminal obeys is taken out here.
+        """
+        self._replies += self.format.notice(clean(text))
 
     def does(self, event: Event) -> None:
         """Let something happen. What this client has been told before, it is shown before what comes of it."""
@@ -163,33 +133,42 @@ class Session:
 
     def reply_in_pages(self, lines: Iterable[str]) -> None:
         """Tell this client a list, as much as its window shows; `reply_with_rest` goes on."""
-        self._rest = deque(lines)
+        self._rest = deque(map(self.format.notice, lines))
         self.reply_with_rest()
 
     def reply_with_rest(self) -> None:
         """Show the next page of a list. Raises UserError if there is none."""
         if not self._rest:
-            raise UserError("There is no more to show.")
-        for _ in range(min(self.page, len(self._rest))):
-            self.reply(self._rest.popleft())
-        if len(self._rest) == 1:  # takes no more room than saying so
-            self.reply(self._rest.popleft())
+            raise UserError("There is nothing more to show.")
+        self._replies += take_page(self._rest, self._link.height, self._link.width)
         if self._rest:
-            self.reply(f"{len(self._rest)} more lines: /more")
+            self.reply(f"{len(self._rest)} more line{'s' if len(self._rest) > 1 else ''}: /more")
 
     @property
     def page(self) -> int:
-        """How many lines of a list are shown at a time, beside the question and what follows the list."""
-        return max(4, self._link.height - 3) if self._link.height else PAGE_LINES
+        """How many rows of a list are shown at a time."""
+        return rows_for(self._link.height)
 
-    def reply_with_events(self, events: Iterable[Event]) -> None:
-        """Show this client something of the past, at the speed at which it reads. Switches."""
+    @property
+    def columns(self) -> int:
+        """How many columns a line of a list may have."""
+        return columns_for(self._link.width)
+
+    def reply_with_events(self, head: str, events: Iterable[Event], notes: Iterable[str] = ()) -> None:
+        """Show this client something of the past, a page at a time if the size of its window is known. Switches."""
         now = times.now()
+        lines = deque([self.format.notice(head)])
         for event in events:
-            self._replies += self.format.recall(event, now)
+            lines.append(self.format.recall(event, now))
+            self.hub.pace.pause()
+        lines.extend(map(self.format.notice, notes))
+        if self._link.height:
+            self._rest = lines
+            self.reply_with_rest()
+            return
+        while lines and not self.outbox.failed:
+            self._replies += lines.popleft()
             self._take_turns()
-            if self.outbox.failed:
-                return
 
     def say(self, text: str, action: bool = False) -> None:
         """Say something in the current room. Waits while others' words have not been delivered. Switches, then.
@@ -197,15 +176,58 @@ class Session:
         Raises UserError if it cannot be said: see `Hub.wait_to_talk`.
         """
         assert self.user is not None
-        room = self.in_room()
+        self.last_said.says()
+        room = self.meant_room("sent")
         self.hub.wait_to_talk()
         self.does(Said(room=room.name, name=self.user.name.shown, text=text, action=action, origin=self.number))
+
+    @property
+    def last_said(self) -> LastSaid:
+        """What this session said last."""
+        if self._last_said is None:
+            self._last_said = LastSaid()
+        return self._last_said
 
     def in_room(self) -> Room:
         """Give the current room. Raises UserError if there is none."""
         if self.room is None:
-            raise UserError("You are in no room: /join lobby, or another one.")
+            raise UserError("You are not in a room. To join one: /join lobby")
         return self.room
+
+    def meant_room(self, done: str = "done") -> Room:
+        """Give the current room to somebody who does something there.
+
+        Raises UserError if there is none, or if another room was meant: see `go_astray`.
+        """
+        if self._astray is not None:
+            where = f"still in {self.room.name}" if self.room is not None else "in no room"
+            raise UserError(f"Not {done}: you could not enter {self._astray.room}, and are {where}.")
+        return self.in_room()
+
+    def move(self, event: Joined | Turned | Left) -> None:
+        """Let something happen that changes the current room, and wait until it has. Switches."""
+        self.does(event)
+        self.hub.wait_for(self)
+        if isinstance(event, Left) or (self.room is not None and compared(self.room.name) == compared(event.room)):
+            self._astray = None
+        else:
+            self.go_astray(event.room)
+
+    def go_astray(self, room: str) -> None:
+        """Note that this session could not enter a room: what was typed for that one is not for another (astray.py)."""
+        self._astray = Astray(room)
+
+    def settle(self) -> None:
+        """Give what this session did so far a moment to happen; while a disk is stuck, only once. Switches."""
+        if self.unheard and not self._stuck:
+            self._stuck = not self.hub.wait_for(self, SETTLE_SECONDS)
+
+    def all_heard(self) -> None:
+        """Note that all that this session did has happened, or never will."""
+        self._stuck = False
+        if self.heard is not None:
+            self.heard.set()
+            self.heard = None
 
     def turn_to(self, room: Room | None) -> None:
         """Make another room the current one: what is said there is shown without the room's name from here on."""
@@ -215,21 +237,13 @@ class Session:
         for each in (before, room):
             if each is not None:
                 each.audience.regroup(self, each)
+        self.show_room()
 
-    def note(self, said: Said, room: Room) -> None:
-        """Note what was said last in a room."""
-        if self._said is None:
-            self._said = {}
-        self._said[room] = said
-
-    def forget(self, room: Room) -> None:
-        """Forget what was said last in a room."""
-        if self._said is not None:
-            self._said.pop(room, None)
-
-    def last_said(self, room: Room) -> Said | None:
-        """Give what this session said last in a room, unless it took that back."""
-        return self._said.get(room) if self._said is not None else None
+    def show_room(self) -> None:
+        """Let the prompt name the current room, unless its user is in the lobby alone, or in no room."""
+        rooms = self.user.rooms if self.user is not None else ()
+        talks_in = self.room.name if self.room is not None and self.room in rooms else ""
+        self._link.name_room("" if talks_in == LOBBY and len(rooms) == 1 else talks_in)
 
     def take_name(self, typed: str) -> None:
         """Become somebody, or somebody else. Raises UserError for a name that is taken or that nobody may have."""
@@ -260,6 +274,12 @@ class Session:
         (self._link.be_rich if rich else self._link.be_plain)()
         self._take_format()
 
+    def clear_screen(self) -> None:
+        """Clear the client's screen. Raises UserError if the client cannot do that for us."""
+        self._send_replies()
+        if not self._link.clear():
+            raise UserError("Only a terminal with line editing can be cleared. To turn that on: /rich")
+
     def quit(self, words: str) -> None:
         """End this session after what is being handled, with some last words for the others."""
         self._ended = "quit"
@@ -287,6 +307,7 @@ class Session:
             if self.user is not None:
                 for room in self.user.rooms:
                     room.audience.restyled(self)
+                self.show_room()
 
     def _complete(self, before: str) -> Completions:
         return complete(self.hub, self.user, before)
@@ -298,6 +319,13 @@ class Session:
             self.outbox.flush()
         self.hub.pace.pause()
 
+    def _wait(self) -> None:
+        """Wait until something was typed."""
+        since = time.monotonic()
+        self._link.wait()
+        if self._astray is not None and self._astray.is_over(since):
+            self._astray = None
+
     def _take_lines(self) -> bool:
         """Handle the lines that have come; tell whether there may be more. Switches now and then."""
         lines = self._link.read(self._complete)
@@ -308,7 +336,7 @@ class Session:
             try:
                 self._handle(line)
             except UserError as error:
-                self.reply(str(error))
+                self.reply(clean(str(error)))  # it may quote what was typed
             if self._ended:
                 return False
             if self.user is None:
@@ -321,22 +349,24 @@ class Session:
         if self.user is not None:
             self.user.active_at = time.monotonic()
         if line == TOO_LONG:
-            raise UserError(f"That line was too long and was dropped: a line has at most {self._line_limit} bytes.")
+            raise UserError(f"That line was too long, so it was dropped. The limit is {self._line_limit} bytes.")
         text = "\n".join(map(clean, line.split("\n"))) if "\n" in line else clean(line)
         if text.startswith("/") and not text.startswith("//"):
             commands.run(self, text, line)
         elif self.user is None:
+            commands.check_is_no_command(self, text)
             self.take_name(line)
         elif text.strip():
-            commands.check_is_no_command(text)
+            commands.check_is_no_command(self, text)
             self.say(text.removeprefix("/") if text.startswith("//") else text)
 
     def _say_goodbye(self) -> None:
         """Leave, and let the client read what is still its own."""
         try:
             self.hub.depart(self, self._words)
-            log.info("%s left: %s", self, self.outbox.failed or self._ended or "hung up")
-            self._send_replies()
+            log.info("%s left: %s", self, self.outbox.failed or self._ended or self._link.refused or "hung up")
+            if not self._link.refused:
+                self._send_replies()
             self._link.close()
             self.outbox.flush(FLUSH_SECONDS)
         except BaseException:  # as in run: what is raised here would reach the main greenlet

@@ -1,6 +1,6 @@
-"""Every setting, its type and its default, and where a value came from. config.ini says what each is for.
+"""Every setting, its type and default, and where its value came from. config.ini says what each is for.
 
-Values come from the built-in defaults, then the configuration file, then the command line; the last one counts.
+The command line overrides the configuration file, which overrides the built-in defaults.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEFAULTS = "built-in defaults"
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where to listen. Port 0 lets the system pick one."""
+    """Where to listen. Port 0 lets the system choose one."""
 
     host: str
     port: int
@@ -84,7 +84,7 @@ class Log(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """All settings, one field a section. `sources` says where the values that are not defaults came from."""
+    """All settings, a field for each section. `sources` says where each value that is not a default came from."""
 
     server: Server = Server()
     limits: Limits = Limits()
@@ -95,7 +95,7 @@ class Settings(msgspec.Struct, frozen=True):
     sources: dict[str, str] = {}
 
     def complain(self, section: str, option: str, value: object, trouble: str) -> ConfigError:
-        """Make the error for a value that turned out not to work."""
+        """Make the error for a value that does not work."""
         source = self.sources.get(f"{section}.{option}", DEFAULTS)
         return ConfigError(f"{source}: [{section}] {option} = {value}: {trouble}")
 
@@ -104,9 +104,9 @@ _SECTIONS = {field.name: field.type for field in msgspec.structs.fields(Settings
 
 
 def load(file: Path | None, overrides: Iterable[tuple[str, str, str]] = ()) -> Settings:
-    """Read the settings from a file (None: the defaults) and from (section, option, value) overrides.
+    """Read the settings from a file (None: only the defaults) and from (section, option, value) overrides.
 
-    Raises ConfigError, one line, for a file that cannot be read and for the first thing in it that is not a setting.
+    Raises ConfigError, one line, if the file cannot be read, and for the first thing in it that is not a setting.
     """
     texts: dict[str, dict[str, str]] = {section: {} for section in _SECTIONS}
     sources: dict[str, str] = {}
@@ -139,15 +139,17 @@ def _read(file: Path) -> list[tuple[str, str, str]]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: is not UTF-8 at byte {error.start}") from None
     except configparser.DuplicateOptionError as error:
-        raise ConfigError(f"{file}: [{error.section}] {error.option}: given again in line {error.lineno}") from None
+        raise ConfigError(
+            f"{file}: [{error.section}] {error.option}: set a second time in line {error.lineno}"
+        ) from None
     except configparser.DuplicateSectionError as error:
-        raise ConfigError(f"{file}: [{error.section}]: begun again in line {error.lineno}") from None
+        raise ConfigError(f"{file}: [{error.section}]: starts a second time in line {error.lineno}") from None
     except configparser.MissingSectionHeaderError as error:
         raise ConfigError(f"{file}: line {error.lineno}: expected a [section] before {error.line.strip()!r}") from None
     except configparser.ParsingError as error:
         raise ConfigError(f"{file}: line {error.errors[0][0]}: expected `option = value`") from None
     for section in parser.sections():
-        if not parser[section]:  # else it is checked with its options, which say more
+        if not parser[section]:  # otherwise it is checked with its options, which tells more
             _check_section(str(file), section)
     return [(section, option, value) for section in parser.sections() for option, value in parser.items(section)]
 
@@ -157,17 +159,17 @@ def _check_exists(source: str, section: str, option: str, value: str) -> None:
     options = [field.name for field in msgspec.structs.fields(_SECTIONS[section])]
     if option not in options:
         raise ConfigError(
-            f"{source}: [{section}] {option} = {value}: no such option, [{section}] has {', '.join(options)}"
+            f"{source}: [{section}] {option} = {value}: no such option; [{section}] has {', '.join(options)}"
         )
 
 
 def _check_section(source: str, section: str, setting: str = "") -> None:
     if section not in _SECTIONS:
-        raise ConfigError(f"{source}: [{section}]{setting}: no such section, there are {', '.join(_SECTIONS)}")
+        raise ConfigError(f"{source}: [{section}]{setting}: no such section; the sections are {', '.join(_SECTIONS)}")
 
 
 def _convert(text: str, type: Any) -> Any:
-    """Read a value as its type. Raises ValueError with what would be right."""
+    """Convert a value to its type. Raises ValueError, which says what would be right."""
     if type == tuple[Address, ...]:
         addresses = tuple(Address.parse(word) for word in text.replace(",", " ").split())
         if not addresses:
@@ -190,6 +192,6 @@ _EXPECTED: dict[Any, str] = {
     FileOrNone: "expected the name of a file, or nothing",
     WholeNumber: "expected a whole number, 0 or more",
     Replay: "expected a whole number from 0 to 1000",
-    Days: "expected a number of days, more than 0",
-    Seconds: "expected a number of seconds, 0 or more",
+    Days: "expected a number of days, more than 0 and at most 100000",
+    Seconds: "expected a number of seconds from 0 to 1000000000",
 }

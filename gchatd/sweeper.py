@@ -1,8 +1,8 @@
-"""Everything that time brings about, in one greenlet: deadlines, and the garbage collector.
+"""Everything that happens on a clock, in one greenlet: deadlines, and the garbage collector.
 
-The collector does not run by itself: one full collection with 9,000 sessions takes 57 to 80 ms, in which nobody is
-served. Sessions leave no cycles behind, so what is left for it is little and young: the young are collected ten times
-a second (2 ms when 18,000 people come within one), and what survives is set aside and never looked at again.
+The collector does not run by itself, because a full collection with 9,000 sessions takes 57 to 80 ms in which nobody is
+served. Sessions leave no cycles behind, so there is little for it to do: it collects the young generation ten times a
+second (2 ms when 18,000 people come within one), and freezes what survives.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SWEEP_SECONDS = 0.1
 
 
 def run(slow_readers: SlowReaders, door: TelnetDoor) -> None:
-    """Sweep for ever. The body of the sweeper greenlet; ends with the process."""
+    """Sweep forever. The body of the sweeper greenlet, which ends with the process."""
     gc.disable()
     while True:
         gevent.sleep(SWEEP_SECONDS)

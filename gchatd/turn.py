@@ -56,7 +56,24 @@ class Share:
         self.current = current
         self.events = events
         self.data = b"".join(segments)
-        self._bounds = list(itertools.accumulate(map(len, segments), initial=0))
+        self._segments = segments
+        self._bounds: list[int] | None = None  # most shares are never cut
+        self._width: int | None = None
+        self._framed: bytes | None = None
+
+    @property
+    def width(self) -> int:
+        """How many columns the widest line takes."""
+        if self._width is None:
+            self._width = self.format.width(self.data)
+        return self._width
+
+    @property
+    def framed(self) -> bytes:
+        """The data as most are sent it; the same object whenever one asks."""
+        if self._framed is None:
+            self._framed = self.format.frame(self.data, alert=True)
+        return self._framed
 
     def place(self, event: int) -> int | None:
         """Where among the share's events one of the turn's is, if it is."""
@@ -65,6 +82,8 @@ class Share:
 
     def cut(self, first: int, instead: dict[int, bytes], besides: Sequence[tuple[float, bytes]]) -> bytes:
         """Give the data from a place on, with something else in some places, and something more before others."""
+        if self._bounds is None:
+            self._bounds = list(itertools.accumulate(map(len, self._segments), initial=0))
         data, bounds = self.data, self._bounds
         pieces, start = [], bounds[first]
         more = sorted(((bisect_left(self.events, event), event, shown) for event, shown in besides), reverse=True)
@@ -92,6 +111,8 @@ class Turn:
         self._hub = hub
         self._render = render
         self._events: list[Event] = []
+        self._wide: dict[tuple[Format, tuple[Room, ...], str | None], Share] = {}
+        self._rendered: dict[Format, dict[int, bytes]] = defaultdict(dict)  # by places of events
         self._personal: set[int] = set()  # numbers of sessions that hear something besides what happens in their rooms
         # By the number of a session, places of events:
         self._own: dict[int, list[int]] = defaultdict(list)  # what it caused
@@ -141,13 +162,18 @@ class Turn:
                         part.named.add(session.number)
                         self._named[session.number].append(place)
 
-    def find_special(self) -> list[Session]:
-        """Note who hears something in person, or not; give those of them in whose rooms nothing happened."""
+    def find_special(self, breathe: Callable[[], None]) -> list[Session]:
+        """Note who hears something in person, or not; give those of them in whose rooms nothing happened.
+
+        Calls `breathe` now and then, which may switch: who ignores whom does not change meanwhile.
+        """
         for author, places in self._authors.items():
+            breathe()
             for user in self._hub.ignorers.get(author, ()):
                 for session in user.sessions:
+                    if session.number not in self._hidden:
+                        self._mark(session, user)
                     self._hidden[session.number].append(places)
-                    self._mark(session, user)
         alone = []
         for number in self._personal:
             one = self._hub.sessions.get(number)
@@ -165,22 +191,48 @@ class Turn:
     def share(self, format: Format, rooms: Sequence[Room], current: str | None = None) -> Share:
         """Give what those hear who read a format and are in these rooms, of which one may be current.
 
-        Without `current` all of it is in the format as it is: so it is for one room, and for none.
+        Without `current` all of it is in the format as it is: so it is for one room, and for none. Those whose windows
+        are wide enough for all of it get the same share, whatever the width.
         """
+        wide = format.wide
+        if wide is format:
+            return self._share(format, rooms, current)
+        key = wide, tuple(rooms), current
+        share = self._wide.get(key)
+        if share is None:
+            share = self._wide[key] = self._share(wide, rooms, current)
+        return share if format.fits(share.width) else self._share(format, rooms, current)
+
+    def _share(self, format: Format, rooms: Sequence[Room], current: str | None) -> Share:
         places = self.parts[rooms[0]].events if len(rooms) == 1 else self._merge(rooms)
-        render, events = self._render, self._events
         if current is None:
-            segments = [render(format.render, events[place]) for place in places]
+            segments = self._segments(format, places)
         else:
-            segments = [render(_format_of(events[place], format, current).render, events[place]) for place in places]
+            events = self._events
+            segments = [self._segments(_format_of(events[place], format, current), (place,))[0] for place in places]
         return Share(format, current, places, segments)
+
+    def _segments(self, format: Format, places: Iterable[int]) -> list[bytes]:
+        """Render some events, each but once for all formats that differ in nothing but the time that they show."""
+        unstamped = format.unstamped
+        rendered, events, segments = self._rendered[unstamped], self._events, []
+        second, stamp = -1, b""
+        for place in places:
+            event = events[place]
+            segment = rendered.get(place)
+            if segment is None:
+                segment = rendered[place] = self._render(unstamped.render, event)
+            if event.at // 1000 != second:
+                second, stamp = event.at // 1000, format.stamp(event.at)
+            segments.append(stamp + segment if segment and stamp else segment)
+        return segments
 
     def personal_share(self, session: Session, share: Share, rooms: Sequence[Room]) -> bytes:
         """Cut what one session hears out of what most hear who are in the same rooms."""
         number, first = session.number, 0
         instead: dict[int, bytes] = {}
         if self._named and share.format.mentions:
-            self._show(instead, share, self._named.get(number, ()), _mention_way)
+            self._show(instead, share, self._named.get(number, ()), _mention_way(session))
         if number in self._own:
             self._show(instead, share, self._own[number], _own_way)
         if self._hidden:
@@ -227,7 +279,7 @@ class Turn:
         if session.number == event.origin:
             return self._render(format.render_own, event)
         if isinstance(event, (Told, Invited)):
-            return self._render(format.render_mention, event)
+            return self._render(_mention_way(session)(format), event)
         current = session.room.name if session.room is not None else ""
         return self._render(_format_of(event, format, current).render, event)
 
@@ -257,5 +309,6 @@ def _own_way(format: Format) -> How:
     return format.render_own
 
 
-def _mention_way(format: Format) -> How:
-    return format.render_mention
+def _mention_way(session: Session) -> Callable[[Format], How]:
+    name = session.user.name.compared if session.user is not None else ""
+    return lambda one: lambda event: one.render_mention(event, name)

@@ -55,7 +55,7 @@ class Welcomes:
             return b""
         if len(lines) < len(room.recent):
             return _render(lines, room, format, now)
-        key = room.name, room.changes, format, now // _DAYS_BEGIN_AT
+        key = room.name, room.version, format, now // _DAYS_BEGIN_AT
         replay = self._replays.pop(key, None) or _render(lines, room, format, now)
         self._replays[key] = replay  # the last one used is the last one to go
         if len(self._replays) > MOST_REPLAYS:
@@ -81,4 +81,4 @@ def _render(events: Sequence[Said], room: Room, format: Format, now: int) -> byt
     lines.reverse()
     which = f"last {len(lines)} lines" if len(lines) > 1 else "last line"
     head = format.notice(f"The {which} in {room.name}, times in {format.zone}:")
-    return b"".join([head, *lines, format.notice("From here on it is live.")])
+    return b"".join([head, *lines, format.notice("What follows is live.")])

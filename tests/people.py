@@ -17,6 +17,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SECOND = float(os.environ.get("GCHAT_TEST_SECOND", "1"))
 """What one second of patience lasts: raise it on a machine that is slow."""
@@ -31,14 +35,22 @@ class Server:
     unless `history__replay` says so; its data are gone with it, unless `data` is a folder.
     """
 
-    def __init__(self, *args: str, program: str = "gchat.py", data: Path | None = None, **settings: object) -> None:
+    def __init__(
+        self,
+        *args: str,
+        program: str = "gchat.py",
+        data: Path | None = None,
+        listen: Sequence[str] = ("127.0.0.1:0",),
+        **settings: object,
+    ) -> None:
         self._log = tempfile.TemporaryFile("w+")
         self._home = tempfile.TemporaryDirectory()
         self.data = data or Path(self._home.name) / "data"
         settings = {"server__data": self.data, "history__replay": 0, **settings}
         sets = [word for name, value in settings.items() for word in ("--set", f"{name.replace('__', '.')}={value}")]
+        listening = [word for address in listen for word in ("--listen", address)]
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / program), "--listen", "127.0.0.1:0", *sets, *args],
+            [sys.executable, str(ROOT / program), *listening, *sets, *args],
             stdout=subprocess.PIPE,
             stderr=self._log,
             stdin=subprocess.DEVNULL,

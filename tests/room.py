@@ -36,10 +36,14 @@ class FakeLink:
     def __init__(self, look: Look) -> None:
         self.format = look
         self.outbox = Screen()
-        self.height = 0
+        self.height = self.width = 0
+        self.prompt = ""
 
     def take_held(self) -> bytes:
         return b""
+
+    def name_room(self, room: str) -> None:
+        self.prompt = room
 
 
 class FakeSession(Session):

@@ -47,9 +47,9 @@ class Terminal:
             shown = "\n".join(self.rows())
             assert time.monotonic() < until, f"not seen: {what!r}; cursor {self.cursor}; on the screen:\n{shown}"
 
-    def sees_line(self, text: str, at: int | None = None) -> None:
+    def sees_line(self, text: str, at: int | None = None, prompt: str = "> ") -> None:
         """Wait until the line being typed is this: see `has_line`."""
-        self.sees(lambda one: one.has_line(text, at))
+        self.sees(lambda one: one.has_line(text, at, prompt))
 
     def rows(self) -> list[str]:
         return [row.rstrip() for row in self.screen.display]
@@ -58,9 +58,9 @@ class Terminal:
     def cursor(self) -> tuple[int, int]:
         return self.screen.cursor.y, self.screen.cursor.x
 
-    def has_line(self, text: str, at: int | None = None) -> bool:
+    def has_line(self, text: str, at: int | None = None, prompt: str = "> ") -> bool:
         """Whether the line being typed is this, below all else, with the cursor at this place (None: the end)."""
-        rows, y, x = laid_out(text, len(text) if at is None else at, self.screen.columns)
+        rows, y, x = laid_out(text, len(text) if at is None else at, self.screen.columns, prompt)
         shown = self.rows()
         top = self.cursor[0] - y
         rest = shown[top + len(rows) :]
@@ -75,13 +75,24 @@ class Terminal:
         self.child.close(force=True)
 
 
-def laid_out(text: str, at: int, columns: int) -> tuple[list[str], int, int]:
+def laid_out(text: str, at: int, columns: int, prompt: str = "> ") -> tuple[list[str], int, int]:
     """Where prompt and text stand on a screen: rows, and the cursor's row and column. (Said again, more simply.)"""
-    rows, y, x = ["> "], 0, 2
-    for place, char in enumerate(text):
-        if wcswidth(rows[-1] + char) >= columns:
-            rows.append("")
-        if place == at:
-            y, x = len(rows) - 1, wcswidth(rows[-1])
-        rows[-1] += char
-    return (rows, y, x) if at < len(text) else (rows, len(rows) - 1, wcswidth(rows[-1]))
+    starts, ends, before = [0], [], prompt
+    while True:
+        rest = text[starts[-1] :]
+        fits = max(n for n in range(len(rest) + 1) if wcswidth(before + rest[:n]) < columns)
+        if fits == len(rest):
+            break
+        row = rest[:fits]
+        if rest[fits] == " ":
+            ends.append(starts[-1] + fits)
+            starts.append(starts[-1] + fits + 1)
+        else:
+            words = max(row.rfind(" "), row.rfind("\n")) + 1
+            ends.append(starts[-1] + (words or fits))
+            starts.append(ends[-1])
+        before = ""
+    rows = [text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True)]
+    rows[0] = prompt + rows[0]
+    y = max(number for number, start in enumerate(starts) if start <= at)
+    return rows, y, wcswidth(("" if y else prompt) + text[starts[y] : at])

@@ -7,10 +7,16 @@ import re
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
+import msgspec
 import pytest
-from people import PATIENCE, ROOT
+from people import PATIENCE, ROOT, eventually
 from remembered import answer, gchat, history, said
+
+from gchatd.archive import back_up, print_history
+from gchatd.errors import StoreError
+from gchatd.events import Said
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def test_history_is_printed_while_the_server_runs(server, enter):
     [
         (["--room", "dev"], "{data}: nothing was said in dev"),
         (["--since", "2030-01-01"], "{data}: nothing was said since 2030-01-01"),
-        (["--since", "noon"], "--since: That is not a time: noon. Try 18:30, 2026-11-22 or 2026-11-22 18:30 (UTC)."),
+        (["--since", "x"], "--since: That is not a time: x. Try 1h, 18:30, 2026-11-22 or 2026-11-22 18:30 (UTC)."),
         (["--data", "/no/where"], "/no/where/history.db: no history is kept here"),
     ],
 )
@@ -57,7 +63,7 @@ def test_a_backup_is_made_while_the_server_runs_and_can_be_served_from(server, s
     file = tmp_path / "history.db"
     status, told, complaints = gchat("backup", file, "--data", server.data)
     assert (status, complaints) == (0, "")
-    assert told.startswith(f"{file}: 1 lines, ")
+    assert told.startswith(f"{file}: 1 line, ")
     ann.says("not in the copy")
     assert history(tmp_path)[1].count("\n") == 1
     other = start(data=tmp_path)
@@ -74,6 +80,49 @@ def test_a_backup_that_cannot_be_made_is_told_in_one_line(server, enter, tmp_pat
         "",
         f"gchat: {tmp_path}/history.db: not a gchat database\n",
     )
+
+
+def test_a_backup_has_as_many_lines_as_history_prints(server, enter, tmp_path):
+    ann = said(server, enter, "hello", "helo", "oops")
+    ann.says("/delete")
+    ann.says("/topic greetings")
+    ann.says("bye")
+    eventually(lambda: history(server.data)[1].count("\n") == 3)
+    _, told, _ = gchat("backup", tmp_path / "copy", "--data", server.data)
+    assert told.startswith(f"{tmp_path / 'copy'}: 3 lines, ")
+
+
+def test_a_room_is_found_however_its_name_is_typed(server, enter):
+    said(server, enter, "hello", "/join Büro", "psst")
+    eventually(lambda: "psst" in history(server.data)[1])
+    assert history(server.data, "--room", "LOBBY")[1].endswith("[lobby] Ann : hello\n")
+    assert history(server.data, "--room", "bÜRO")[1].endswith("[Büro] Ann : psst\n")
+    assert history(server.data, "--room", "no \udcff room")[0] == 1
+
+
+@pytest.mark.parametrize("since", ["1h", "30m", "2d", "90 S", "1w"])
+def test_history_is_printed_since_so_long_ago(server, enter, since):
+    said(server, enter, "hello")
+    assert history(server.data, "--since", since)[1].endswith("Ann : hello\n")
+    status, _, told = history(server.data, "--since", "0s")
+    assert (status, told) == (1, f"gchat: {server.data}: nothing was said since 0s\n")
+
+
+def test_a_folder_that_may_not_be_read_is_told_in_one_line(tmp_path, monkeypatch):
+    def refuses(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    told = f"^{tmp_path}/history.db: permission denied$"
+    monkeypatch.setattr(Path, "stat", refuses)  # root may read every folder
+    for attempt in (lambda: print_history(tmp_path, None, None, "text"), lambda: back_up(tmp_path, tmp_path / "copy")):
+        with pytest.raises(StoreError, match=told):
+            attempt()
+
+
+def test_the_fields_of_a_line_of_json_are_documented():
+    page = (ROOT / "docs/history.md").read_text()
+    fields = {*msgspec.structs.asdict(Said(name="", text="")), "event"} - {"origin"}  # that is never kept
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == fields
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored import DAY, NOW, said, says, texts
 
 from gchatd.events import Deleted, Edited, MadePrivate, TopicSet, Vanished
-from gchatd.journal import store
+from gchatd.journal import schema
+from gchatd.journal.folder import FILE
 from gchatd.journal.reader import Reader, copy
 from gchatd.journal.store import Writer
 
@@ -61,10 +63,55 @@ def test_of_many_edits_of_a_line_the_last_few_are_kept(writer, look):
     says(writer, "hello", "again")
     for number in range(50):
         writer.append([edited(1, f"version {number}"), edited(2, f"wording {number}")], NOW)
-    assert store.value(writer._db, "select count(*) from events where line = 1") == 10
+    assert schema.value(writer._db, "select count(*) from events where line = 1") == 10
     assert texts(look.page("lobby", 5)) == ["version 49", "wording 49"]
     writer.index(1000)
     check_index(writer)
+
+
+@pytest.mark.parametrize("second", [edited(1, "x"), deleted(1)], ids=["edited", "deleted"])
+@pytest.mark.parametrize("indexed", [0, 1, 2, 3])
+def test_a_second_change_to_a_deleted_line_leaves_it_deleted_and_the_index_sound(writer, look, indexed, second):
+    for number, event in enumerate((*said("hello"), deleted(1), second)):
+        writer.append([event], NOW)
+        writer.index(100) if number < indexed else None
+    writer.index(100)
+    check_index(writer)
+    assert look.page("lobby", 5).lines == look.search("lobby", "hello OR x", 5).lines == []
+
+
+def test_a_line_stays_deleted_however_often_it_is_edited_afterwards(writer, look):
+    says(writer, "hello")
+    writer.append([deleted(1), *[edited(1, f"version {number}") for number in range(20)]], NOW)
+    assert look.page("lobby", 5).lines == []
+    writer.index(100)
+    check_index(writer)
+
+
+def test_a_line_reads_as_before_when_its_changes_are_taken_back(writer, look):
+    says(writer, "hello", "again")
+    writer.append([edited(1, "goodbye"), deleted(2)], NOW)
+    writer.take_back_after(2)
+    assert [(line.text, line.edited) for line in look.page("lobby", 5).lines] == [("hello", False), ("again", False)]
+    assert len(look.search("lobby", "hello", 5).lines) == 1
+    check_index(writer)
+
+
+def test_lines_that_were_taken_back_do_not_count_when_a_room_is_trimmed(writer, look):
+    says(writer, "one", "two", "three")
+    says(writer, *"abcde")
+    writer.take_back_after(3)
+    trim(writer, 1000, 3)
+    assert texts(look.page("lobby", 10)) == ["one", "two", "three"]
+
+
+def test_a_line_tells_that_it_was_edited(writer, look):
+    says(writer, "hello", "again", "three")
+    writer.append([edited(1, "goodbye"), deleted(3)], NOW)
+    expected = [("goodbye", True), ("again", False)]
+    assert [(line.text, line.edited) for line in look.page("lobby", 5).lines] == expected
+    assert [(line.text, line.edited) for line in look.everything()] == expected
+    assert [line.edited for line in look.search("lobby", "goodbye", 5).lines] == [True]
 
 
 def test_an_edit_of_what_is_not_there_any_more_changes_nothing(writer, look):
@@ -124,7 +171,7 @@ def test_what_happened_to_lines_takes_none_of_their_places_and_goes_with_them(wr
     assert len(look.page("lobby", 100).lines) == 10
     trim(writer, 1000, 2)
     assert texts(look.page("lobby", 100)) == ["line 8", "version 49"]
-    assert store.value(writer._db, "select count(*) from events where line = 1") == 0
+    assert schema.value(writer._db, "select count(*) from events where line = 1") == 0
     writer.index(1000)
     check_index(writer)
 
@@ -132,7 +179,7 @@ def test_what_happened_to_lines_takes_none_of_their_places_and_goes_with_them(wr
 def test_events_that_only_say_how_a_room_is_are_not_kept_for_long(writer, look):
     writer.append([*said("hello"), topic("lobby", "one"), topic("lobby", "two")], NOW - DAY)
     trim(writer, 1000, 1000)
-    assert store.value(writer._db, "select count(*) from events") == 1
+    assert schema.value(writer._db, "select count(*) from events") == 1
     assert [event.topic for event in known(look)["lobby"]] == ["two"]
 
 
@@ -150,9 +197,38 @@ def test_rooms_are_known_with_their_topics_as_long_as_something_is_kept_that_was
     assert [reader.named(name) for name in ("dev", "den", "silent")] == ["dev", "den", None]
     assert states["den"] == [private]
     assert [event.topic for event in states["dev"]] == ["new"]
-    assert store.value(writer._db, "select count(*) from states where room = 'silent'") == 0
+    assert schema.value(writer._db, "select count(*) from states where room = 'silent'") == 0
     reader.close()
     writer.close()
+
+
+def test_a_room_is_found_by_its_compared_name_as_long_as_something_is_kept_that_was_said_there(writer, look, tmp_path):
+    writer.append([*said("one", room="Büro"), *said("two", room="DEV"), *said("three", "four", room="Büro")], NOW)
+    writer.append(said("five", room="ÑANDÚ"), NOW)
+    assert [look.named(name) for name in ("büro", "dev", "ñandú", "Büro")] == ["Büro", "DEV", "ÑANDÚ", None]
+    assert look.rooms(9) == ["ÑANDÚ", "Büro", "DEV"]
+    writer.take_back_after(4)
+    assert [look.named(name) for name in ("büro", "ñandú")] == ["Büro", None]
+    writer.append(said("five", room="ñandú"), NOW)
+    copy(tmp_path, tmp_path / "copy")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "copy").rename(tmp_path / "other" / FILE)
+    other = Reader(tmp_path / "other")
+    assert (other.named("büro"), other.named("ñandú"), other.rooms(9)) == ("Büro", "ñandú", ["ñandú", "Büro", "DEV"])
+    other.close()
+    trim(writer, 1000, 0)
+    assert (look.rooms(9), look.named("dev")) == ([], None)
+    writer.append(said("again", room="Dev"), NOW)
+    assert look.named("dev") == "Dev"
+
+
+def test_finding_a_room_takes_one_look_however_many_there_are(writer, look):
+    names = [f"räum{number}" for number in range(3000)]
+    writer.append([line for name in names for line in said("one", room=name)], NOW)
+    steps = []
+    look._db.set_progress_handler(lambda: bool(steps.append(1)), 1)
+    assert (look.named("räum2999"), look.named("räum3000")) == ("räum2999", None)
+    assert len(steps) < 100
 
 
 def test_what_is_known_of_a_room_outlives_the_trimming_of_the_event_that_said_it(writer, look, tmp_path):
@@ -200,25 +276,47 @@ def test_rooms_whose_lines_are_trimmed_while_they_are_asked_for_are_no_trouble(w
     assert known(look) == {}
 
 
-def test_a_database_of_the_first_schema_is_brought_up_to_date(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "SCHEMA", store.SCHEMA[:1])
-    db = store.apsw.Connection(str(tmp_path / store.FILE))
+def older(directory, version: int, *events: str) -> apsw.Connection:
+    """Make a database of an older schema, with these events (JSON) in it."""
+    db = apsw.Connection(str(directory / FILE))
     db.pragma("journal_mode", "wal")
-    store.bring_up_to_date(db, 0)
-    db.execute(
-        """insert into events(at, event) values(1, '{"event":"said","room":"lobby","name":"Ann","text":"hello"}')"""
-    )
+    for step in schema.SCHEMA[:version]:
+        db.execute(step)
+    db.pragma("application_id", schema.APPLICATION_ID)
+    db.pragma("user_version", version)
+    db.executemany("insert into events(at, event) values(1, ?)", [(event,) for event in events])
     db.execute("insert into words(rowid, text) select id, text from spoken")
-    db.close()
-    monkeypatch.undo()
+    return db
+
+
+HELLO = '{"event":"said","room":"Büro","name":"Ann","text":"hello"}'
+
+
+@pytest.mark.parametrize("version", range(1, len(schema.SCHEMA)))
+def test_an_older_database_is_brought_up_to_date(tmp_path, version):
+    older(tmp_path, version, HELLO, HELLO.replace("hello", "again")).close()
     writer = Writer(tmp_path, "normal")
     writer.append([edited(1, "goodbye")], NOW)
     writer.index(10)
-    reader = Reader(tmp_path)
-    assert (texts(reader.search("lobby", "goodbye", 5)), reader.search("lobby", "hello", 5).lines) == (
-        ["\2goodbye\3"],
-        [],
-    )
     check_index(writer)
+    reader = Reader(tmp_path)
+    assert texts(reader.search("Büro", "goodbye", 5)) == ["\2goodbye\3"]
+    assert reader.search("Büro", "hello", 5).lines == []
+    assert (reader.rooms(9), reader.named("büro")) == (["Büro"], "Büro")
+    reader.close()
+    writer.close()
+
+
+def test_an_index_that_an_older_gchat_damaged_is_made_anew(tmp_path):
+    db = older(tmp_path, 2, HELLO, HELLO.replace("hello", "again"))
+    for _ in range(2):
+        db.execute("""insert into events(at, event) values(1, '{"event":"deleted","name":"Ann","line":1}')""")
+    with pytest.raises(apsw.CorruptError):
+        db.execute("insert into words(words, rank) values('integrity-check', 1)")
+    db.close()
+    writer = Writer(tmp_path, "normal")
+    check_index(writer)
+    reader = Reader(tmp_path)
+    assert texts(reader.search("Büro", "again", 5)) == ["\2again\3"]
     reader.close()
     writer.close()

@@ -37,16 +37,16 @@ def test_the_classic_session_works_to_the_letter(server, enter):
     ("typed", "answer"),
     [
         ("", "server: A username cannot be empty."),
-        ("a" * 33, "server: A username has at most 32 characters; that one has 33."),
+        ("a" * 33, "server: A username can have at most 32 characters; that one has 33."),
         ("al ice", "server: A username cannot contain a space" + ALLOWED),
         ("\x1b[1mx", "server: A username cannot contain the character U+001B" + ALLOWED),
         ("SERVER", "server: That username is reserved: SERVER."),
         ("aNN", "server: That username is taken: aNN."),
-        ("12345", "server: A username cannot be digits only."),
-        ("/who", "server: Choose a username before you use /names."),
+        ("12345", "server: A username cannot be all digits."),
+        ("/who", "server: Choose a username first. Then you can use /names."),
         ("/ann", "server: Unknown command: /ann. /help all lists all commands."),
         ("//hello", "server: A username cannot contain '/'" + ALLOWED),
-        ("b" * 5000, "server: That line was too long and was dropped: a line has at most 4096 bytes."),
+        ("b" * 5000, "server: That line was too long, so it was dropped. The limit is 4096 bytes."),
     ],
 )  # fmt: skip
 def test_a_name_that_cannot_be_had_is_refused_with_a_sentence_and_asked_for_again(server, enter, typed, answer):
@@ -165,10 +165,10 @@ def test_commands_do_what_help_says(server, enter):
         ("/hepl", "server: Unknown command: /hepl. Did you mean /help? /help all lists all commands."),
         ("/xyzzy", "server: Unknown command: /xyzzy. /help all lists all commands."),
         ("/", "server: Unknown command: /. /help all lists all commands."),
-        ("/me", "server: Say what you do: /me WORDS"),
-        ("/nick", "server: Say which name: /nick NAME"),
+        ("/me", "server: Say what you are doing: /me WORDS"),
+        ("/nick", "server: Say which username you want: /nick NAME"),
         ("/nick R\x1b[1mob", "server: A username cannot contain the character U+001B" + ALLOWED),
-        ("/notices loudly", "server: It can be on or off, not loudly: /notices [on|off]"),
+        ("/notices loudly", "server: Choose on or off, not loudly: /notices [on|off]"),
         ("/notices", "server: Notices are off."),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_line_that_is_too_long_is_dropped_to_its_end_and_its_author_told(start
         ann.sends(b"z" * 10_000)
     ann.says("")
     ann.says("short again")
-    told = "server: That line was too long and was dropped: a line has at most 100 bytes."
+    told = "server: That line was too long, so it was dropped. The limit is 100 bytes."
     ann.sees(told, told)
     bob.sees("Ann : " + "x" * 100, "Ann : short again")
 
@@ -234,7 +234,7 @@ def test_a_command_behind_a_stray_key_is_a_command_and_heard_by_nobody(server, e
 def test_a_command_behind_something_that_nobody_sees_is_heard_by_nobody_and_its_author_told(server, enter, before):
     ann, bob = enter(server, "Ann"), enter(server, "Bob")
     ann.says(f"{before}/msg Bob my secret")
-    ann.sees("server: Not sent: there is something before /msg, and all would have heard it.")
+    ann.sees("server: Not sent: /msg is not at the start of the line, so everyone would have seen it.")
     ann.says(f"{before}/usr/bin is where it is")
     bob.sees(f"Ann : {before}/usr/bin is where it is".replace("\t", " "))
 
@@ -242,11 +242,9 @@ def test_a_command_behind_something_that_nobody_sees_is_heard_by_nobody_and_its_
 def test_what_one_is_told_and_what_comes_of_it_is_shown_in_its_order(server, enter):
     ann = enter(server, "Ann")
     ann.sends(b"/join q\n/leave\n/join r\nhello\n/names\n/topic x\n/go lobby\n/join r\n/names lobby\n/me waves\n")
-    ann.sees("server: You are in q, alone.", "server: You left q.", "server: What you say is heard in lobby.")
+    ann.sees("server: You are in q, alone.", "server: You left q.", "server: You are now talking in lobby.")
     ann.sees("server: You are in r, alone.", "server: 1 in r: Ann", "server: Ann set the topic of r: x")
-    ann.sees(
-        "server: What you say is heard in lobby.", "server: What you say is heard in r.", "server: 1 in lobby: Ann"
-    )
+    ann.sees("server: You are now talking in lobby.", "server: You are now talking in r.", "server: 1 in lobby: Ann")
     ann.says("/history")
     ann.sees("server: 2 lines in r, times in UTC:")
 
@@ -262,7 +260,7 @@ def test_a_tab_parts_words_like_a_blank(server, enter):
 def test_help_is_there_for_those_who_have_no_name_yet(server, enter):
     stranger = enter(server)
     stranger.says("/help")
-    stranger.sees(GREETING, "server: Everybody in your room hears what you type. The first commands to know:")
+    stranger.sees(GREETING, "server: What you type goes to everyone in your current room. Start with these:")
 
 
 def test_telnet_commands_are_answered_and_never_shown(server, enter):
@@ -367,3 +365,11 @@ def test_the_log_tells_who_came_and_left_and_not_what_was_said(server, enter):
     server.logs(r"INFO \[telnet 127.0.0.1:\d+ Ann\] came")
     server.logs(r"INFO \[telnet 127.0.0.1:\d+ Ann\] left: quit")
     assert "secret" not in server.log()
+
+
+def test_what_is_echoed_has_nothing_that_a_terminal_obeys(server, enter):
+    ann = enter(server, "Ann")
+    ann.says("/join #\x1b[2Jroom")
+    ann.sees("server: Room names have no # here. Try /join room")
+    ann.says("/join my \x1b]0;title\x07room")
+    ann.sees("server: A room name cannot contain spaces. Try /join my-room (only a room's key goes after its name).")

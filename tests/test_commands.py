@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
+import types
+
 import pytest
 from room import FakeSession, Stage
 
 from gchatd import times
-from gchatd.commands import run
+from gchatd.commands import COMMANDS, run
 from gchatd.commands.command import MOST_LINES
+from gchatd.commands.details import DETAILS
 from gchatd.commands.rooms import LONGEST_TOPIC, MOST_JOINED
 from gchatd.completion import complete
 from gchatd.errors import UserError
 from gchatd.events import Joined, MadePrivate, Said
+from gchatd.pages import PAGE_LINES
+from gchatd.phrases import plainly
 from gchatd.rooms import LOBBY
-from gchatd.session import PAGE_LINES
+from gchatd.wire.cells import rows_of
+from gchatd.wire.text import clean
 
 
 @pytest.fixture
@@ -43,13 +50,43 @@ def test_a_long_list_is_shown_a_page_at_a_time_that_fits_the_window(stage, heigh
     ann = crowd(stage, 1000)
     ann._link.height = height
     pages = [asks(ann, "/names")]
-    while pages[-1][-1].endswith("more lines: /more"):
+    while pages[-1][-1].endswith(": /more"):
         pages.append(asks(ann, "/more"))
     assert all(len(page) <= (height - 2 if height >= 6 else 5 if height else PAGE_LINES + 1) for page in pages)
     assert len(pages) > 1
     names = " ".join(line.removeprefix("server: ") for page in pages for line in page if "/more" not in line)
     assert names.count("somebody") == 1000
-    assert asks(ann, "/more") == ["server: There is no more to show."]
+    assert asks(ann, "/more") == ["server: There is nothing more to show."]
+
+
+@pytest.mark.parametrize("width", [20, 40, 200])
+@pytest.mark.parametrize("height", [8, 10, 24])
+@pytest.mark.parametrize("asked", ["/names", "/help all", "/help keys", "/rooms", "/history 500", "/search x"])
+def test_no_page_of_a_list_takes_more_rows_than_the_window_has(stage, width, height, asked):
+    ann = crowd(stage, 60)
+    for number in range(60):
+        ann.causes(Joined, room=f"room{number}")
+    said = [Said(room=LOBBY, name="Bob", text=f"{number} " + "漢 word" * number, id=number) for number in range(1, 30)]
+    page = types.SimpleNamespace(lines=said, more=True)
+    stage.hub.history = types.SimpleNamespace(last=lambda *args: page, search=lambda *args: page)
+    stage.turn()
+    ann.screen()
+    ann._link.width, ann._link.height = width, height
+    pages = [asks(ann, asked)]
+    while pages[-1][-1].endswith(": /more"):
+        pages.append(asks(ann, "/more"))
+    for shown in pages:
+        rows = [rows_of(line, width) for line in shown]
+        assert sum(rows) <= max(height - 1, rows[0] + rows[-1])  # beside the line being typed; one may be too long
+    if asked in ("/history 500", "/search x"):
+        assert sum("Bob : " in line for shown in pages for line in shown) == 29
+
+
+def test_a_list_is_laid_out_for_a_narrow_window(stage):
+    ann = crowd(stage, 60)
+    ann._link.width, ann._link.height = 40, 10
+    for line in ("/names", "/rooms", "/help", "/help join", "/help all", "/help keys"):
+        assert max(map(len, asks(ann, line))) < 40, line
 
 
 def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
@@ -58,11 +95,49 @@ def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
     while answer[-1].endswith("/more"):
         answer = answer[:-1] + asks(ann, "/more")
     assert answer[0] == "server: 4000 in lobby: somebody00000, somebody00001, somebody00002,"
-    assert (len(answer), answer[-1]) == (MOST_LINES + 1, "server: ... and more: 4,000 in all.")
+    assert (len(answer), answer[-1]) == (MOST_LINES + 1, "server: ... and more (4,000 in all).")
+
+
+ESCAPED = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202e"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "/join #",
+        "/join ",
+        "/go ",
+        "/nick ",
+        "/msg ",
+        "/names ",
+        "/whois ",
+        "/invite ",
+        "/ignore ",
+        "/theme ",
+        "/help ",
+        "/",
+    ],
+)
+def test_what_is_echoed_back_has_nothing_that_a_terminal_obeys(stage, typed):
+    ann = stage.enters("Ann")
+    stage.turn()
+    answer = "".join(asks(ann, typed + ESCAPED))
+    assert answer
+    assert clean(answer) == answer
 
 
 def words_after(session: FakeSession, typed: str) -> list[str]:
     return complete(session.hub, session.user, typed).words
+
+
+def test_tab_lists_people_where_a_command_wants_one_unless_they_are_many(stage):
+    ann, _ = stage.enters("Ann"), stage.enters("Bob")
+    stage.enters("Carl")
+    assert words_after(ann, "/msg ") == ["Bob ", "Carl "]
+    assert words_after(ann, "/msg Bob ") == words_after(ann, "") == words_after(ann, "hello ") == []
+    crowd(stage, 60)
+    assert words_after(ann, "/msg ") == []
+    assert words_after(ann, "/msg b") == ["Bob "]
 
 
 def test_tab_knows_the_words_of_each_command_and_nothing_of_rooms_one_may_not_enter(stage):
@@ -128,16 +203,16 @@ def test_nobody_is_in_more_rooms_than_anybody_can_follow(stage):
     stage.turn()
     ann.screen()
     assert asks(ann, "/join onemore") == [
-        f"server: You are in {MOST_JOINED} rooms, and nobody can be in more: /leave one first."
+        f"server: You are in {MOST_JOINED} rooms, and that is the limit. Leave one first: /leave ROOM"
     ]
 
 
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        (f"/topic {'x' * (LONGEST_TOPIC + 1)}", "A topic has at most 300 characters; that one has 301."),
-        (f"/away {'x' * 201}", "Say it in 200 characters at most; those are 201."),
-        (f"/msg {'x' * 101} hello", "No name is as long as that."),
+        (f"/topic {'x' * (LONGEST_TOPIC + 1)}", "A topic can have at most 300 characters; that one has 301."),
+        (f"/away {'x' * 201}", "A reason can have at most 200 characters; that one has 201."),
+        (f"/msg {'x' * 101} hello", "That is too long to be a name."),
     ],
 )
 def test_what_is_too_long_is_told(stage, typed, told):
@@ -175,6 +250,14 @@ def test_what_help_says_fits_a_window_of_80_columns(stage):
     assert max(map(len, [*asks(ann, "/help"), *asks(ann, "/help all")])) <= 79
 
 
+def test_each_command_is_explained_beyond_its_row_in_the_table():
+    assert list(DETAILS) == list(COMMANDS)
+    for name, detail in DETAILS.items():
+        assert detail.endswith("."), name
+        assert len(detail) > len(COMMANDS[name].help), name
+        assert COMMANDS[name].help.lower() not in detail.lower(), name
+
+
 def test_a_room_with_a_long_topic_takes_one_line_of_a_list(stage):
     ann = stage.enters("Ann")
     stage.turn()
@@ -182,3 +265,20 @@ def test_a_room_with_a_long_topic_takes_one_line_of_a_list(stage):
     stage.turn()
     ann.screen()
     assert len(asks(ann, "/rooms")[1]) == 78
+
+
+@pytest.mark.parametrize(
+    ("number", "written"), [(0.0, "0"), (10.0, "10"), (0.25, "0.25"), (1e8, "100000000"), (1e9, "1000000000")]
+)
+def test_numbers_are_written_without_an_exponent(number, written):
+    assert plainly(number) == written
+
+
+def test_a_clock_that_is_set_changes_neither_uptime_nor_how_long_somebody_has_been_here(stage, monkeypatch):
+    ann = stage.enters("Ann")
+    stage.turn()
+    ann.screen()
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000 * 86400 * 365)  # the year 1971
+    (told,) = asks(ann, "/uptime")
+    assert told == "server: The server has been up for 0 s. 1 person is here."
+    assert asks(ann, "/whois Ann")[0] == "server: Ann has been here since 00:00 UTC (0 s)."

@@ -13,6 +13,7 @@ from gchatd.errors import UserError
 from gchatd.fanout import TURN_BYTES
 from gchatd.hub import MOST_UNDELIVERED
 from gchatd.rooms import LOBBY
+from gchatd.wire.lineedit import ERASE
 
 
 @pytest.fixture
@@ -36,6 +37,32 @@ def test_people_with_the_same_format_are_given_the_same_bytes_object(stage):
     stage.turn()
     assert bob.outbox.pieces == [b"Ann : one\r\nAnn : two\r\n"]
     assert bob.outbox.pieces[0] is carl.outbox.pieces[0]
+
+
+def test_who_has_a_window_wide_enough_for_a_line_shares_its_bytes_however_wide_it_is(stage):
+    ann = stage.enters("Ann")
+    widths = [80, 100, 200, 200, 40]
+    sessions = [stage.enters(name, rich=True, columns=width) for name, width in zip("bcdef", widths, strict=True)]
+    stage.turn()
+    for session in sessions:
+        session.screen()
+    ann.says("word " * 14)
+    ann.says("a short one")
+    stage.turn()
+    pieces = [session.outbox.pieces[0] for session in sessions]
+    assert all(piece is pieces[0] for piece in pieces[:4])
+    rows = pieces[4].removeprefix(ERASE).decode().split("\r\n")
+    assert max(map(len, rows)) < 40
+    assert " ".join(rows).split() == ["Ann", ":", *["word"] * 14, "Ann", ":", "a", "short", "one", ">"]
+
+
+def test_who_is_named_has_the_name_marked(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob", rich=True)
+    stage.turn()
+    bob.screen()
+    ann.says("ask bob, or BOB's brother")
+    stage.turn()
+    assert b"ask \x1b[1mbob\x1b[0m, or \x1b[1mBOB\x1b[0m's brother" in bob.outbox.pieces[0]
 
 
 def test_a_turn_with_many_talkers_leaves_each_their_own_lines_out(stage):

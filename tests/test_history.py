@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 import signal
@@ -29,7 +30,7 @@ def test_whoever_comes_in_sees_what_was_said_lately_with_its_time(server, enter)
     bob.sees(*CAME, "server: The last 2 lines in lobby, times in UTC:")
     assert re.fullmatch(TIME + "Ann : hello", bob.reads_line())
     assert re.fullmatch(TIME + r"\* Ann waves", bob.reads_line())
-    bob.sees("server: From here on it is live.")
+    bob.sees("server: What follows is live.")
     ann.says("hello Bob")
     bob.sees("Ann : hello Bob")
 
@@ -55,15 +56,17 @@ def test_a_line_is_either_in_what_one_is_shown_or_heard_and_never_both(server, e
     for number in range(1, 400):
         talker.says(f"line {number}")
         if number % 20 == 0:
-            newcomers.append(enter(server))
-            newcomers[-1].says(f"b{number}")
+            newcomers.append((enter(server), f"b{number}"))
+            newcomers[-1][0].says(f"b{number}")
+    for person, name in newcomers:
+        reads_until(person, f"server: Your username is {name}.")
     talker.says("the end")
-    for person in newcomers:
+    for person, _ in newcomers:
         lines = reads_until(person, "Ann : the end")
         numbers = [int(line.split()[-1]) for line in lines if "Ann : line" in line]
         assert numbers == list(range(numbers[0], 400))
-        live = lines.index("server: From here on it is live.")
-        assert all(re.match(TIME, line) for line in lines[3:live])
+        live = lines.index("server: What follows is live.")
+        assert all(re.match(TIME, line) for line in lines[1:live])
         assert not any(re.match(TIME, line) for line in lines[live:])
 
 
@@ -75,7 +78,7 @@ def test_a_replay_of_long_lines_does_not_lock_anybody_out(start, enter):
     bob.says("Bob")
     bob.sees(*CAME)
     assert re.fullmatch(r"server: The last 1\d lines in lobby, times in UTC:", bob.reads_line())
-    assert reads_until(bob, "server: From here on it is live.")[-1].endswith(lines[-1])
+    assert reads_until(bob, "server: What follows is live.")[-1].endswith(lines[-1])
 
 
 def test_what_was_said_is_there_after_a_restart(start, enter, tmp_path):
@@ -124,10 +127,10 @@ def test_history_pages_back(server, enter):
     ]
     page = answer(ann, "/history 2")
     assert page[1:3] == ["[hh:mm] Ann : line 4", "[hh:mm] Ann : line 5"]
-    again = page[-1].removeprefix("server: For what was said before: ")
+    again = page[-1].removeprefix("server: For earlier lines: ")
     page = answer(ann, again)
     assert page[1:3] == ["[hh:mm] Ann : line 2", "[hh:mm] Ann : line 3"]
-    page = answer(ann, page[-1].removeprefix("server: For what was said before: "))
+    page = answer(ann, page[-1].removeprefix("server: For earlier lines: "))
     assert page[-1] == "server: That is where it began."
 
 
@@ -144,7 +147,8 @@ def test_history_before_a_time(server, enter):
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
     assert answer(ann, f"/history before {tomorrow}")[1:2] == ["[hh:mm] Ann : hello"]
     assert answer(ann, f"/HISTORY 5 Before {tomorrow} 12:00")[1:2] == ["[hh:mm] Ann : hello"]
-    assert answer(ann, "/history before 2020-01-01") == ["server: Nothing was said in lobby before that."]
+    nothing = "server: Nothing was said in lobby before 2020-01-01 00:00 UTC."
+    assert answer(ann, "/history before 2020-01-01") == [nothing]
 
 
 def test_search_finds_words_phrases_and_beginnings(server, enter):
@@ -170,14 +174,18 @@ def test_a_search_finds_what_was_heard_a_moment_ago(server, enter):
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("/history x", "That is no number of lines, and no time: /history [N] [before TIME]"),
-        ("/history 5 6", "That is no number of lines, and no time: /history [N] [before TIME]"),
-        ("/history before", "That is no number of lines, and no time: /history [N] [before TIME]"),
+        ("/history x", "That is neither a number of lines nor a time: /history [N] [before TIME|#LINE]"),
+        ("/history 5 6", "That is neither a number of lines nor a time: /history [N] [before TIME|#LINE]"),
+        ("/history before", "That is neither a number of lines nor a time: /history [N] [before TIME|#LINE]"),
         ("/history before noon", "That is not a time: noon. Try 18:30, 2026-11-22 or 2026-11-22 18:30 (UTC)."),
         ("/history before #x", "That is not a time: #x. Try 18:30, 2026-11-22 or 2026-11-22 18:30 (UTC)."),
         ("/history", "Nothing was said in lobby yet."),
-        ("/history before 10:00", "Nothing was said in lobby before that."),
-        ("/history before #1", "Nothing was said in lobby before that."),
+        ("/history before 2020-01-01 10:00+02:00", "Nothing was said in lobby before 2020-01-01 08:00 UTC."),
+        (
+            "/history before 0001-01-01",
+            "That is not a time: 0001-01-01. Try 18:30, 2026-11-22 or 2026-11-22 18:30 (UTC).",
+        ),
+        ("/history before #1", "Nothing was said in lobby before #1."),
         ("/search", "Say what to look for: /search WORDS"),
         ("/search :-)", "There is no word to search for in: :-)"),
         ("/search hello", "Nothing in lobby has: hello"),
@@ -202,14 +210,71 @@ def test_a_private_room_that_is_not_in_memory_is_as_private_as_before(start, ent
     server.close()
     server = start(data=tmp_path, rooms__most=2)
     bob = enter(server, "Bob")
-    assert answer(bob, "/rooms")[1:] == ["server: * lobby  1 person", "server:   b      nobody"]
-    assert answer(bob, "/join den") == ["server: den is private. Ask somebody in it to /invite you."]
+    assert answer(bob, "/rooms")[1:] == ["server: > lobby  1 person", "server:   b      nobody"]
+    assert answer(bob, "/join den") == ["server: den is private. Ask someone in it to /invite you."]
     bob.says(f"/join den {key}")
     bob.sees("server: You are in den, alone.", f"server: den is private. To come back: /join den {key}")
     assert answer(bob, "/search secret")[1:] == ["[hh:mm] Ann : a *secret*"]
 
 
-# A disk that fails.
+def test_a_line_that_was_edited_is_marked_as_such_in_history_search_and_replay(server, enter):
+    ann = said(server, enter, "hello al", "goodbye")
+    said(server, enter, "hello all", name="Bob")
+    ann.says("/edit goodbye, then")
+    edited = "[hh:mm] Ann : goodbye, then (edited)"
+    eventually(lambda: edited in answer(ann, "/history"))
+    assert answer(ann, "/history")[1:-1] == ["[hh:mm] Ann : hello al", edited, "[hh:mm] Bob : hello all"]
+    eventually(lambda: answer(ann, "/search then")[1:] == ["[hh:mm] Ann : goodbye, *then* (edited)"])
+    carl = enter(server, "Carl")
+    replayed = [re.sub(TIME, "", line) for line in reads_until(carl, "server: What follows is live.")]
+    assert "Ann : goodbye, then (edited)" in replayed
+    assert "Ann : goodbye, then (edited)" in history(server.data)[1]
+    assert json.loads(history(server.data, "--format", "jsonl")[1].splitlines()[1])["edited"] is True
+
+
+def test_history_before_a_time_of_day_says_which_day_was_meant(server, enter):
+    ann = said(server, enter, "hello")
+    later = datetime.now(UTC) + timedelta(minutes=30)
+    day = (later - timedelta(days=1)).strftime("%Y-%m-%d %H:%M")
+    assert answer(ann, f"/history before {later:%H:%M}") == [f"server: Nothing was said in lobby before {day} UTC."]
+    assert answer(ann, "/history 1 before #2")[0] == "server: 1 line in lobby before #2, times in UTC:"
+    soon = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d %H:%M")
+    head = f"server: 1 line in lobby before {soon}, times in UTC:"
+    assert answer(ann, f"/history 1 before {soon}")[0] == head
+
+
+def test_history_reads_a_time_in_the_zone_in_which_it_shows_times(server, enter):
+    ann = said(server, enter, "hello")
+    ann.says("/time off +14:00")
+    moment = datetime.now(UTC) + timedelta(hours=14)
+    before = (moment - timedelta(minutes=10)).strftime("%Y-%m-%d %H:%M")
+    after = (moment + timedelta(minutes=10)).strftime("%Y-%m-%d %H:%M")
+    told = answer(ann, f"/history before {before}")
+    assert told[-1] == f"server: Nothing was said in lobby before {before} UTC+14:00."
+    told = answer(ann, f"/history before {after}")
+    assert told[0] == f"server: 1 line in lobby before {after}, times in UTC+14:00:"
+
+
+# Trouble with the disk.
+
+
+def test_when_history_is_deleted_the_log_says_so_and_the_server_goes_on_with_a_new_one(start, enter, tmp_path):
+    server = start(data=tmp_path)
+    ann = said(server, enter, "one", "two")
+    for file in tmp_path.glob("history.db*"):
+        file.unlink()
+    server.logs(r"ERROR .*history\.db was deleted or replaced\. What was said before is lost")
+    server.logs("WARNING history is written again")
+    ann.says("three")
+    eventually(lambda: "[hh:mm] Ann : three" in answer(ann, "/history"))
+    assert answer(ann, "/history") == [
+        "server: 1 line in lobby, times in UTC:",
+        "[hh:mm] Ann : three",
+        "server: That is where it began.",
+    ]
+    assert server.stop() == 0
+    (line,) = history(tmp_path, "--format", "jsonl")[1].splitlines()
+    assert (json.loads(line)["text"], json.loads(line)["id"]) == ("three", 3)
 
 
 def test_when_the_disk_takes_no_more_the_author_is_told_and_nobody_hears_it(start, enter):
@@ -268,7 +333,7 @@ def test_past_a_full_queue_each_author_waits_and_is_told_after_a_while(frozen, e
     carl.says("/who")
     carl.sees("server: 3 in lobby: Ann, Bob, Carl")
     for person in (ann, ann, bob):
-        person.sees("server: Not sent: the disk does not keep up with what is said. Try again later.")
+        person.sees("server: Not sent: the server's disk cannot keep up. Try again later.")
     (frozen.data / "frozen").unlink()
     carl.sees(*(f"Ann : line {number}" for number in range(5)))
     ann.says("line 7")

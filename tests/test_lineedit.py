@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pyte
 import pytest
 from fuzz.terminal import check
@@ -11,7 +9,22 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from terminal import laid_out
 
-from gchatd.wire.lineedit import ERASE, PROMPT, Ask, Candidates, Completions, LineEditor, Quit, TooMuch
+from gchatd.wire import keys as all_keys
+from gchatd.wire.keys import CR, CTRL_D, CTRL_L, CTRL_Y, EDITS, KEYS_HELP, LF, TAB
+from gchatd.wire.lineedit import (
+    END,
+    ERASE,
+    MOST_WORK,
+    PROMPT,
+    Ask,
+    Candidates,
+    Completions,
+    Interrupt,
+    LineEditor,
+    Quit,
+    TooMuch,
+)
+from gchatd.wire.telnet import TelnetWire
 
 LEFT, RIGHT, UP, DOWN = b"\x1b[D", b"\x1b[C", b"\x1b[A", b"\x1b[B"
 
@@ -38,9 +51,9 @@ class Screen:
     def rows(self) -> list[str]:
         return [row.rstrip() for row in self.screen.display]
 
-    def shows(self, above: list[str], text: str, at: int) -> None:
+    def shows(self, above: list[str], text: str, at: int, prompt: str = "> ") -> None:
         """The screen has these rows last, then the line with the cursor in its place, then nothing."""
-        rows, y, x = laid_out(text, at, self.screen.columns)
+        rows, y, x = laid_out(text, at, self.screen.columns, prompt)
         expected = [*above, *(row.rstrip() for row in rows)]
         most = self.screen.lines
         shown = self.rows()
@@ -129,7 +142,7 @@ def names(before: str) -> Completions:
         for name in ("Alice: ", "alina: ", "Bob: ")
         if before[start:] and name.casefold().startswith(before[start:])
     ]
-    return Completions(start, found)
+    return Completions.of(start, found)
 
 
 def test_tab_completes_and_shows_what_there_is_at_the_second_press(screen):
@@ -140,7 +153,7 @@ def test_tab_completes_and_shows_what_there_is_at_the_second_press(screen):
     screen.types(b"\x15ali\t", complete=names)
     assert screen.typed == []
     screen.types(b"\t", complete=names)
-    assert screen.typed == [Candidates(["Alice: ", "alina: "])]
+    assert screen.typed == [Candidates(["Alice: ", "alina: "], 2)]
     screen.types(b"n\t", complete=names)
     assert screen.editor.text == "alina: "
     assert screen.editor.feed(b"x\t", names)[1].count(b"\a") == 1
@@ -288,7 +301,7 @@ def test_editor_and_screen_agree_with_a_simple_model(size, steps):  # noqa: C901
         assert screen.editor.text == line
         if "e\u0301" not in line:  # the emulator makes one character of it
             screen.shows(above, line, len(before))
-    assert screen.typed == said
+    assert [one for one in screen.typed if not isinstance(one, Interrupt)] == said
 
 
 PIECES = [
@@ -305,27 +318,176 @@ def test_nothing_that_is_sent_breaks_it(data):
     check(b"\xff" + data)
 
 
+def paste(text: str) -> bytes:
+    return b"\x1b[200~" + text.encode() + b"\x1b[201~"
+
+
+LONG = {
+    "word": "w" * 2000,
+    "dots": "a" + "." * 2000,
+    "kana": "語" * 700,
+    "joined": "a" + "\u200d" * 700,
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG.keys())
 @pytest.mark.parametrize(
-    "piece",
+    "keys",
     [
-        b"\x1bb\x05",
-        b"\x19",
-        b"\x01a",
-        b"\t",
-        b"\x0c",
-        b"\x1b[A\r",
-        b"\x1b[D",
-        b"\x1b[200~x\x1b[201~",
-        b"\x1b[",
-        b"/\r",
-        b"\x1b\x1b",
+        *[
+            b"\x1bb\x05",
+            b"\x1bf\x01",
+            b"\x17\x19",
+            b"\x1b\x7f\x19",
+            b"\x01\x1bd\x19",
+            b"\x15\x19",
+            b"\x02\x05",
+            b"\x02",
+        ],
+        *[
+            b"a\x02",
+            b"\x7f",
+            b"\x01\x04",
+            b"\x10\x0e",
+            b"\x10\r",
+            b"\x03\x10",
+            b"\t",
+            b"\x0c",
+            b"\x1b[",
+            b"\x1b",
+            paste("x"),
+        ],
     ],
 )
-def test_time_is_linear_in_what_is_typed(piece):
-    """4 KB of the worst keys, on the longest line of letters that carry marks, keep the hub for a moment only."""
+def test_a_piece_of_the_worst_keys_is_worked_off_in_small_steps_and_nothing_of_it_is_lost(text, keys):
+    """The work is counted, not the time: so many characters are looked at or copied at a time."""
+    editor, patient = LineEditor(8192), LineEditor(8192)
+    for one in (editor, patient):
+        one.feed(paste(text) + b"\r" + paste(text))
+    data = keys * (1024 // len(keys))
+    typed, steps = editor.feed(data, lambda before: Completions.of(0, []))[0], 1
+    while editor.behind:
+        assert editor._line.work <= 2 * MOST_WORK
+        typed += editor.feed(b"", lambda before: Completions.of(0, []))[0]
+        steps += 1
+    assert steps < 1000
+    for at in range(0, len(data), 16 * len(keys)):  # so little at a time that it is hardly ever behind
+        patient.feed(data[at : at + 16 * len(keys)], lambda before: Completions.of(0, []))
+        while patient.behind:
+            patient.feed(b"")
+    if keys != b"\x10\r":  # the same line over and over: what is sent of that is limited by the piece
+        assert (editor.text, editor._line.at) == (patient.text, patient._line.at)
+
+
+def test_moving_by_a_word_looks_at_no_more_than_it_passes():
     editor = LineEditor(8192)
-    editor.feed(("a\u200d" * 2000).encode())
-    editor.feed(b"\x01\x05")
-    start = time.process_time()
-    editor.feed(piece * (4096 // len(piece)), lambda before: Completions(0, []))
-    assert time.process_time() - start < 1.0  # quadratic would be a minute
+    editor.feed(paste("w" * 8000 + " end"))
+    editor.feed(b"\x1bb")
+    near = editor._line.work
+    editor.feed(b"\x1bb")
+    assert near < 100
+    assert 8000 < editor._line.work < 50_000
+
+
+def test_a_fast_paste_without_marks_is_done_at_once():
+    editor = LineEditor(8192)
+    data = b"".join(b"line number %d of a file\r" % number for number in range(200))[:4096]
+    typed, _ = editor.feed(data)
+    assert not editor.behind
+    assert len(typed) == data.count(b"\r")
+
+
+def test_what_there_was_no_time_for_is_read_as_lines_where_the_terminal_becomes_plain():
+    wire = TelnetWire(20_000)
+    wire.edit(LineEditor(8192))
+    wire.feed(paste("w" * 8000))
+    typed, _ = wire.feed(b"\x1bb\x05" * 100 + b"\x15one\rtwo\r\n")
+    assert (typed, wire.behind) == ([], True)
+    wire.edit_no_more()
+    lines = []
+    while wire.behind:
+        lines += wire.feed(b"")[0]
+    assert lines[-1].endswith("two")
+
+
+def test_tab_looks_at_each_name_once_and_keeps_a_thousand():
+    found = Completions.of(0, (f"Room{number} " for number in range(10_000)))
+    assert (len(found.words), found.total, found.common) == (1000, 10_000, "room")
+    screen = Screen()
+    asked = []
+
+    def complete(before: str) -> Completions:
+        asked.append(before)
+        return found
+
+    screen.types(b"ro\t" + b"\t" * 200, complete=complete)
+    while screen.editor.behind:
+        screen.types(b"", complete=complete)
+    assert asked == ["ro", "Room", "Room", "Room"]
+    assert screen.typed == [Candidates(found.words, 10_000)]
+
+
+def test_ctrl_c_on_an_empty_line_wants_to_know_how_to_leave(screen):
+    screen.types(b"a\x03\x03\x03", b"\x03")
+    assert [type(one) for one in screen.typed] == [Interrupt, Interrupt]  # once for a piece of input
+
+
+# The prompt.
+
+
+def test_the_prompt_names_the_room(screen):
+    screen.stream.feed(screen.editor.name_room("dev"))
+    screen.types(b"hello")
+    screen.shows([], "hello", 5, "dev> ")
+    screen.hears("Bob : hi")
+    screen.shows(["Bob : hi"], "hello", 5, "dev> ")
+    screen.types(b"\x15")
+    screen.hears("Bob : ho")
+    screen.shows(["Bob : hi", "Bob : ho"], "", 0, "dev> ")
+    screen.types(b"/go lobby\r")
+    screen.stream.feed(screen.editor.name_room(""))
+    screen.shows(["Bob : hi", "Bob : ho", "dev> /go lobby"], "", 0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "room", "prompt"),
+    [
+        (80, "さくら", "さくら> "),
+        (80, "a-room-with-a-long-name", "a-room-with-a-lon…> "),
+        (80, "さくらさくらさくらさくら", "さくらさくらさく…> "),
+        (20, "a-room-with", "a-room-…> "),
+        (10, "さくら", "さ…> "),
+    ],
+)
+def test_a_prompt_has_twenty_columns_at_most_and_half_of_the_window(columns, room, prompt):
+    screen = Screen(columns)
+    screen.stream.feed(screen.editor.name_room(room))
+    for number in range(5):
+        screen.types(b"word")
+        screen.shows([], "word" * (number + 1), 4 * number + 4, prompt)
+    screen.types(b"\x01")
+    screen.shows([], "word" * 5, 0, prompt)
+
+
+def test_what_is_typed_is_wrapped_at_words():
+    screen = Screen(20)
+    screen.types(b"some words that are longer than a row")
+    assert screen.rows()[:3] == ["> some words that", "are longer than a", "row"]
+    screen.types(LEFT * 6)
+    screen.shows([], "some words that are longer than a row", 31)
+    screen.types(b"\x05\r/a command of some words too\r")
+    assert screen.rows()[:3] == ["> /a command of", "some words too", ">"]
+
+
+def test_the_last_thing_the_server_says_leaves_an_empty_row(screen):
+    screen.types(b"half a line")
+    screen.stream.feed(screen.editor.around(ERASE + b"server: Closing down.\r\n" + END))
+    assert screen.rows()[:2] == ["server: Closing down.", ""]
+    assert (screen.screen.cursor.y, screen.screen.cursor.x) == (1, 0)
+
+
+def test_every_key_is_in_the_list_of_keys():
+    listed = [sent for _, _, all_sent in all_keys.KEYS for sent in all_sent]
+    assert len(listed) == len(set(listed))
+    assert {*EDITS, CR, LF, TAB, CTRL_D, CTRL_L, CTRL_Y} == set(listed)
+    assert all(len(keys) <= 20 and len(what) <= 50 for keys, what in KEYS_HELP)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
 from gchatd import times
-from gchatd.doors.look import COLOURS, Look, _colour
+from gchatd.doors.look import COLOURS, Look, _colour, wrapped_at
 from gchatd.errors import UserError
 from gchatd.events import Deleted, Departed, Edited, Invited, Joined, Left, NotSent, Renamed, Said, Told, TopicSet
 
@@ -42,8 +43,8 @@ def said(text: str, action: bool = False) -> Said:
         (Look(), Edited(room="lobby", name="Bob", line=1, text="hi"), "* Bob edited: hi"),
         (Look(), Deleted(room="lobby", name="Bob", line=1), "* Bob deleted their last line."),
         (Look().elsewhere, TopicSet(room="dev", name="Bob", topic="x"), "server: Bob set the topic of dev: x"),
-        (Look(), TopicSet(room="dev", name="Bob", topic=""), "server: Bob took the topic of dev away."),
-        (Look(), Invited(room="dev", name="Bob", to="Ann"), "server: Bob invites you: /join dev"),
+        (Look(), TopicSet(room="dev", name="Bob", topic=""), "server: Bob cleared the topic of dev."),
+        (Look(), Invited(room="dev", name="Bob", to="Ann"), "server: Bob invites you to dev: /join dev"),
     ],
 )
 def test_an_event_looks_as_one_chose(look, event, shown):
@@ -57,15 +58,78 @@ def test_comings_and_goings_are_not_shown_to_those_who_did_not_ask():
 @pytest.mark.parametrize(
     ("look", "shown"),
     [
-        (Look(rich=True), "\x1b[1mBob : hi Ann\x1b[0m\r\n"),
-        (Look(rich=True, bell="mentions"), "\x1b[1mBob : hi Ann\x1b[0m\r\n\a"),
-        (Look(theme="contrast"), "\x1b[7m\x1b[1mBob : hi Ann\x1b[0m\r\n"),
-        (Look(theme="colour"), f"{_colour('Bob')}\x1b[7mBob\x1b[0m : hi Ann\r\n"),
+        (Look(rich=True), "Bob : hi \x1b[1mAnn\x1b[0m\r\n"),
+        (Look(rich=True, bell="mentions"), "Bob : hi \x1b[1mAnn\x1b[0m\r\n\a"),
+        (Look(theme="contrast"), "\x1b[1mBob\x1b[0m : hi \x1b[7mAnn\x1b[0m\r\n"),
+        (Look(theme="colour"), f"{_colour('Bob')}Bob\x1b[0m : hi \x1b[7mAnn\x1b[0m\r\n"),
         (Look(bell="all"), "Bob : hi Ann\r\n\a"),
+        (Look(reader=True, theme="colour"), "Bob : hi Ann\r\n"),
     ],
 )
-def test_a_mention_is_marked_and_rings(look, shown):
-    assert look.render_mention(said("hi Ann")).decode() == shown
+def test_in_a_mention_ones_own_name_is_marked_and_it_rings(look, shown):
+    assert look.render_mention(said("hi Ann"), "ann").decode() == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("ANN, are you there? Anna is not (ann!)", "<ANN>, are you there? Anna is not (<ann>!)"),
+        ("annann ann-lee\nAnn", "annann ann-lee\r\n    <Ann>"),
+    ],
+)
+def test_a_name_is_marked_as_a_whole_word_however_it_is_written(text, marked):
+    shown = Look(rich=True).render_mention(said(text), "ann").decode()
+    assert shown.replace("\x1b[1m", "<").replace("\x1b[0m", ">") == f"Bob : {marked}\r\n"
+
+
+def test_what_is_for_one_person_alone_says_you():
+    look = Look(rich=True)
+    told = look.render_mention(Told(name="Bob", to="Ann", text="hello you, Ann"), "ann")
+    assert told == b"Bob -> \x1b[1myou\x1b[0m : hello you, \x1b[1mAnn\x1b[0m\r\n"
+    invited = look.render_mention(Invited(room="dev", name="Bob", to="Ann"), "ann")
+    assert invited == b"server: Bob invites \x1b[1myou\x1b[0m to dev: /join dev\r\n"
+
+
+def test_an_edit_says_what_it_was_about():
+    edited = Edited(room="lobby", name="Ann", line=1, text="hello all", was="helo al")
+    assert Look().render(edited) == b'* Ann edited "helo al": hello all\r\n'
+    long = Edited(room="lobby", name="Ann", line=1, text="short", was="a line that goes on and on and on and on")
+    assert Look(reader=True).render(long).decode() == '* Ann edited "a line that goes on and on an\u2026": short\r\n'
+    several = Edited(room="lobby", name="Ann", line=1, text="one", was="one\ntwo")
+    assert Look().render(several).decode() == '* Ann edited "one\u2026": one\r\n'
+
+
+@pytest.mark.parametrize(
+    ("columns", "text", "rows"),
+    [
+        (20, "one two three four five", ["Bob : one two three", "  four five"]),
+        (20, "one two three", ["Bob : one two three"]),
+        (
+            20,
+            "see http://example.org/of/an/address and tell",
+            ["Bob : see http://example.org/of/an/address", "  and tell"],
+        ),
+        (20, "さくら" * 6, ["Bob : " + "さくら" * 6]),
+        (20, "さくら はな みず いし", ["Bob : さくら はな", "  みず いし"]),
+        (20, "a" + " " * 70 + "server: closing", ["Bob : a", "  server: closing"]),
+        (
+            20,
+            "one two three four\nand another line here",
+            ["Bob : one two three", "  four", "    and another", "      line here"],
+        ),
+    ],
+)
+def test_a_line_that_is_wider_than_the_window_is_wrapped_at_words(columns, text, rows):
+    assert Look(rich=True, columns=columns).render(said(text)).decode() == "\r\n".join([*rows, ""])
+    coloured = Look(rich=True, columns=columns, theme="colour").render(said(text)).decode()
+    assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == "\r\n".join([*rows, ""])
+
+
+def test_windows_of_any_width_make_twenty_looks():
+    widths = {wrapped_at(columns) for columns in range(1, 1000)}
+    assert len(widths) == 20
+    assert all(wrapped_at(columns) <= columns for columns in range(10, 1000))
+    assert wrapped_at(0) == 0
 
 
 def test_the_past_is_shown_with_its_time_and_what_was_found_is_marked():

@@ -74,7 +74,7 @@ def test_a_name_is_shown_and_compared_as_precis_says(typed, shown, compared):
 @pytest.mark.parametrize("typed", ["x" * 32, "é" * 32, "e\u0301" * 32, "ｶﾞ" * 32, "漢" * 32, "𐐔" * 32, "İ" * 32])
 def test_a_name_has_at_most_32_characters_as_shown(typed):
     assert len(parse_name(typed).shown) == 32
-    assert refusal(typed + typed[: len(typed) // 32]) == "A username has at most 32 characters; that one has 33."
+    assert refusal(typed + typed[: len(typed) // 32]) == "A username can have at most 32 characters; that one has 33."
 
 
 @pytest.mark.parametrize("typed", ["servers", "server_", "serve", "sérver", "server2"])
@@ -137,7 +137,7 @@ def test_a_character_that_no_name_contains_is_told(typed, described):
 
 @pytest.mark.parametrize("typed", ["1", "12345", "0", "４２", "४२", "۴۲", "๔๒", "៤", "4४４", "༤"])
 def test_a_name_is_not_digits_only_in_any_script(typed):
-    assert refusal(typed) == "A username cannot be digits only."
+    assert refusal(typed) == "A username cannot be all digits."
 
 
 @pytest.mark.parametrize("typed", ["server", "Server", "SERVER", "sErVeR", "ｓｅｒｖｅｒ", "ＳＥＲＶＥＲ", "Ｓerver"])

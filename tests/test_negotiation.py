@@ -100,6 +100,39 @@ def test_utf8_is_agreed_on_where_it_is_offered():
     client.sends(IAC + SB + CHARSET + b"\x01;KOI8-R" + IAC + SE, IAC + SB + CHARSET + b"\x03" + IAC + SE)
 
 
+TERMINAL = IAC + WILL + NAWS + IAC + WILL + TTYPE
+OFFERED = TERMINAL + name(b"XTERM") * 2
+REQUEST = IAC + SB + CHARSET + b"\x01;UTF-8" + IAC + SE
+
+
+@pytest.mark.parametrize(
+    "before", [b"", TERMINAL, TERMINAL + name(b"XTERM") * 2, TERMINAL + name(b"XTERM") * 2 + OFFER]
+)
+@pytest.mark.parametrize("verb", [WILL, WONT, DO, DONT])
+@pytest.mark.parametrize("option", [BINARY, ECHO, SGA, TTYPE, NAWS, CHARSET, b"\x22"])
+def test_what_a_client_says_again_and_again_is_answered_once(before, verb, option):
+    """RFC 1143 section 7: else two that answer each other's answers never come to an end."""
+    client = Client()
+    client.wire.feed(before)
+    client.wire.feed(IAC + verb + option)
+    assert client.wire.feed((IAC + verb + option) * 200) == ([], b"")
+
+
+def test_what_a_client_ends_is_confirmed_once():
+    client = Client()
+    client.sends(IAC + WILL + CHARSET, IAC + DO + CHARSET + REQUEST)
+    client.sends((IAC + WONT + CHARSET) * 3, IAC + DONT + CHARSET)
+    client.sends(IAC + DO + CHARSET, IAC + WILL + CHARSET)
+    client.sends((IAC + DONT + CHARSET) * 3, IAC + WONT + CHARSET)
+    client.sends(REQUEST, b"")  # it is off
+    client.sends(TERMINAL, IAC + DO + TTYPE + ASK_NAME)
+    client.sends(IAC + SB + NAWS + b"\0\x78\0\x28" + IAC + SE, b"")
+    client.sends((IAC + WONT + NAWS) * 3, IAC + DONT + NAWS)
+    assert (client.negotiation.columns, client.negotiation.height) == (0, 0)
+    client.sends((IAC + WILL + NAWS) * 3, IAC + DO + NAWS)
+    client.sends((IAC + WONT + TTYPE) * 3, IAC + DONT + TTYPE + OFFER)
+
+
 def test_a_client_that_names_itself_for_ever_is_asked_four_times():
     client = Client()
     client.sends(IAC + WILL + NAWS + IAC + WILL + TTYPE, IAC + DO + TTYPE + ASK_NAME)

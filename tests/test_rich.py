@@ -163,7 +163,7 @@ def test_what_is_pasted_is_heard_as_one_message_with_its_lines_indented(server, 
     bob.sees("Alice : one", "    two")
     alice.sees("    two")
     alice.types("\x1b[200~1\n2\n3\n4\x1b[201~\r")
-    alice.sees("server: This message has 4 lines: Enter sends it, Ctrl-C drops it.")
+    alice.sees("server: This message has 4 lines. Enter sends it, Ctrl-C drops it.")
     alice.types("\r")
     bob.sees("Alice : 1", "    2", "    3", "    4")
     bob.sends(b"one\ntwo\n")
@@ -205,17 +205,17 @@ def test_theme_and_time_are_as_one_chooses(server, enter, terminal):
     stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
     alice.sees(lambda one: any(re.fullmatch(stamp + " Bob : again", row) for row in one.rows()))
     alice.types("/time noon\r/time off noon\r/theme pink\r")
-    alice.sees("server: It can be off, hh:mm or full, not noon: /time [off|hh:mm|full] [+HH:MM]")
+    alice.sees("server: Choose off, hh:mm or full, not noon: /time [off|hh:mm|full] [+HH:MM]")
     alice.sees("server: That is not how far a clock is from UTC: noon. Try +02:00.")
     alice.sees(
-        lambda one: any(row.startswith("server: It can be colour, mono or contrast, not pink") for row in one.rows())
+        lambda one: any(row.startswith("server: Choose colour, mono or contrast, not pink") for row in one.rows())
     )
 
 
 def test_one_can_go_to_plain_lines_and_back(server, enter, terminal):
     alice, bob = terminal(server), enter(server, "Bob")
     alice.types("/plain\r")
-    alice.sees(lambda one: any(row.startswith("server: Your terminal shows") for row in one.rows()))
+    alice.sees(lambda one: any(row.startswith("server: Line editing is off") for row in one.rows()))
     assert alice.raw.count(b"\x1b[?2004l") == 1
     alice.types("plain line\r")
     bob.sees("Alice : plain line")
@@ -240,13 +240,84 @@ def test_one_can_go_to_plain_lines_and_back(server, enter, terminal):
 def test_a_screen_reader_gets_one_line_an_event_and_nothing_else(server, enter, terminal):
     alice, bob = terminal(server), terminal(server, "Bob")
     alice.types("/reader\r")
-    alice.sees("server: One line an event, and nothing else. /reader off goes back.")
+    alice.sees(lambda one: any(row.startswith("server: Reader mode is on") for row in one.rows()))
     before = len(alice.raw)
     bob.types("\x1b[200~one\ntwo\x1b[201~\r")
     alice.sees("Bob : one two")
     assert b"\x1b" not in alice.raw[before:]
     alice.types("/reader off\r/rich\r")
     alice.sees_line("")
+
+
+@inetutils
+def test_the_prompt_says_where_one_is_heard(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    alice.types("/join dev\r")
+    alice.sees_line("", prompt="dev> ")
+    alice.types("half a li")
+    bob.says("hello")
+    alice.sees("[lobby] Bob : hello")
+    alice.sees_line("half a li", prompt="dev> ")
+    alice.types("\x15/go lobby\r")
+    alice.sees_line("", prompt="lobby> ")
+    assert "dev> /go lobby" in alice.rows()
+    alice.types("/plain\r")
+    alice.sees("server: Line editing is off. To turn it on: /rich")
+    alice.types("/rich\r")
+    alice.sees_line("", prompt="lobby> ")
+    alice.types("/leave dev\r")
+    alice.sees_line("")
+
+
+@inetutils
+def test_long_lines_are_wrapped_at_words_in_a_window_of_any_width(server, enter, terminal):
+    narrow, wide, bob = terminal(server, columns=40), terminal(server, "Wendy", columns=120), enter(server, "Bob")
+    bob.says("a line of words that has more than forty columns but less than a hundred")
+    wide.sees("Bob : a line of words that has more than forty columns but less than a hundred")
+    narrow.sees("Bob : a line of words that has more")
+    narrow.sees("  than forty columns but less than a")
+    narrow.sees("  hundred")
+    narrow.resize(80, 24)
+    narrow.types("what is typed is wrapped at words too, in a window of any width")
+    narrow.sees_line("what is typed is wrapped at words too, in a window of any width")
+    bob.says("a line of words that has more than forty columns")
+    narrow.sees("Bob : a line of words that has more than forty columns")
+
+
+@inetutils
+def test_ctrl_c_on_an_empty_line_says_how_to_leave_and_clear_clears(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    alice.types("x\x03")
+    alice.sees_line("")
+    alice.types("\x03")
+    alice.sees("server: To leave, type /quit or press Ctrl-D.")
+    alice.types("/clear\r")
+    alice.sees(lambda one: one.rows()[0] == ">" and not any(one.rows()[1:]))
+    bob.says("/clear")
+    bob.sees("server: Only a terminal with line editing can be cleared. To turn that on: /rich")
+
+
+@inetutils
+def test_themes_have_other_names_and_a_screen_reader_is_told_that_it_has_none(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    for typed, theme in (("color", "colour"), ("none", "mono"), ("high", "contrast"), ("Colours", "colour")):
+        bob.says(f"/theme {typed}")
+        bob.sees(f"server: The theme is {theme}.")
+    alice.types("/reader\r")
+    alice.sees("server: Reader mode is on: plain lines only. To turn it off: /reader off")
+    for typed in ("/theme colour", "/bell all", "/rich"):
+        alice.types(f"{typed}\r")
+    alice.sees("server: The theme is colour.")
+    alice.sees("server: In reader mode you will not notice. To turn that off: /reader off")
+    alice.sees("server: Line editing does not work in reader mode. To turn that off: /reader off")
+
+
+@inetutils
+def test_a_piece_of_the_worst_keys_is_handled_to_its_end(server, enter, terminal):
+    alice, bob = terminal(server), enter(server, "Bob")
+    alice.types("\x1b[200~" + "w" * 2000 + "\x1b[201~")
+    alice.types("\x1bb\x05" * 1000 + "\x15done\r")
+    bob.sees("Alice : done")
 
 
 @inetutils
@@ -277,6 +348,8 @@ def test_the_terminal_is_left_as_it_was(server, terminal):
     bob.sees_line("half a li")
     assert server.stop() == 0
     bob.sees("server: Closing down.")
+    bob.sees("Connection closed by foreign host.")
+    assert not any("half a li" in row for row in bob.rows())
     for one in (alice, bob):
         one.sees(lambda one: one.raw.count(b"\x1b[?2004l") == 1)
 

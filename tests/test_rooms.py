@@ -11,7 +11,7 @@ from room import FakeSession, Stage
 
 from gchatd import folding
 from gchatd.doors.look import Look
-from gchatd.events import Deleted, Edited, Ignored, Invited, Joined, Left, MadePrivate, Told, TopicSet, Vanished
+from gchatd.events import Deleted, Edited, Ignored, Invited, Joined, Left, MadePrivate, Told, TopicSet, Turned, Vanished
 from gchatd.rooms import LOBBY
 
 
@@ -97,7 +97,7 @@ def test_a_room_that_becomes_private_first_lets_nobody_in_who_was_on_the_way(sta
     bob.causes(Joined, room="den")
     ann.says("a secret", "den")
     stage.turn()
-    assert bob.screen() == ["server: den is private. Ask somebody in it to /invite you."]
+    assert bob.screen() == ["server: den is private. Ask someone in it to /invite you."]
     assert list(stage.hub.rooms["den"].members) == [ann.user]
     assert bob.room is stage.hub.lobby
 
@@ -179,6 +179,23 @@ def test_a_room_is_gone_when_it_is_empty_and_the_journal_forgets_its_topic(stage
     assert [type(event) for event in stage.journal.take()] == [Vanished]
 
 
+def test_an_empty_private_room_stays_until_another_needs_its_place(stage):
+    stage.hub._most_rooms = 2
+    ann = stage.enters("Ann")
+    ann.causes(Joined, room="Den")
+    ann.causes(MadePrivate, room="Den", key="k")
+    ann.causes(Left, room="Den")
+    turn_and_forget(stage, ann)
+    ann.causes(Joined, room="Den", key="k")
+    ann.causes(Left, room="Den")
+    stage.turn()
+    assert ann.screen()[0] == "server: You are in Den, alone."
+    ann.causes(Joined, room="dev")
+    stage.turn()
+    assert set(stage.hub.rooms) == {LOBBY, "dev"}
+    assert [(type(event), event.room) for event in stage.journal.take()] == [(Vanished, "Den")]
+
+
 def test_a_room_is_known_by_the_name_that_its_first_member_gave_it(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     ann.causes(Joined, room="Dev")
@@ -196,7 +213,7 @@ def test_there_are_only_so_many_rooms(stage):
     ann.causes(Joined, room="one")
     ann.causes(Joined, room="two")
     stage.turn()
-    assert ann.screen()[-1] == "server: There are people in 2 rooms already, and no more can be made."
+    assert ann.screen()[-1] == "server: There are people in 2 rooms, which is as many as this server can have."
 
 
 def test_a_room_that_is_empty_makes_way_for_another_and_comes_back_from_history(stage, monkeypatch):
@@ -245,7 +262,7 @@ def test_what_was_edited_or_deleted_is_so_for_those_who_come_in_later():
     assert bob.screen()[-2:] == ["* Ann edited: uno", "* Ann deleted their last line."]
     carl = stage.enters("Carl")
     stage.turn()
-    assert [line[8:] for line in carl.screen()[1:-1]] == ["Ann : uno", "Ann : three"]
+    assert [line[8:] for line in carl.screen()[1:-1]] == ["Ann : uno (edited)", "Ann : three"]
 
 
 def test_comings_and_goings_are_told_once_to_those_who_share_several_rooms(stage):
@@ -318,3 +335,21 @@ def test_wherever_people_go_each_hears_what_was_said_where_they_were_once_and_in
         assert {room.name for room in session.user.rooms} == model.where[name]
         assert session.unheard == 0
     assert model.stage.hub.sessions == {session.number: session for session in model.present.values()}
+
+
+def test_the_prompt_names_the_room_where_one_is_heard_unless_that_is_the_lobby_alone(stage):
+    ann = stage.enters("Ann")
+    stage.turn()
+    seen = [ann._link.prompt]
+    for event, room in (
+        (Joined, "dev"),
+        (Joined, "docs"),
+        (Turned, LOBBY),
+        (Left, "dev"),
+        (Left, "docs"),
+        (Left, LOBBY),
+    ):
+        ann.causes(event, room=room)
+        stage.turn()
+        seen.append(ann._link.prompt)
+    assert seen == ["", "dev", "docs", "lobby", "lobby", "", ""]

@@ -10,9 +10,10 @@ import pytest
 from stored import says, texts
 
 from gchatd.errors import StoreError
-from gchatd.journal import store
+from gchatd.journal import schema
+from gchatd.journal.folder import FILE, Lock
 from gchatd.journal.reader import Reader, copy
-from gchatd.journal.store import FILE, Lock, Writer
+from gchatd.journal.store import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def newer(path: Path) -> None:
     [
         (lambda path: path.write_bytes(b"not a database at all" * 500), "not a gchat database"),
         (foreign, "not a gchat database"),
-        (newer, f"written by a newer gchat: its schema is 99, this one knows {len(store.SCHEMA)}"),
+        (newer, f"written by a newer gchat: its schema is 99, this one knows {len(schema.SCHEMA)}"),
     ],
     ids=["garbage", "foreign", "newer"],
 )
@@ -78,21 +79,21 @@ def test_an_older_database_is_brought_up_to_date_and_kept_as_it_was_beside(tmp_p
     writer = Writer(tmp_path, "normal")
     says(writer, "hello")
     writer.close()
-    monkeypatch.setattr(store, "SCHEMA", (*store.SCHEMA, NEXT))
+    monkeypatch.setattr(schema, "SCHEMA", (*schema.SCHEMA, NEXT))
     with pytest.raises(StoreError, match="older gchat: start the server once"):
         Reader(tmp_path)
     writer = Writer(tmp_path, "normal")
-    assert store.value(writer._db, "pragma user_version") == len(store.SCHEMA)
-    assert store.value(writer._db, "select mood from events") is None
+    assert schema.value(writer._db, "pragma user_version") == len(schema.SCHEMA)
+    assert schema.value(writer._db, "select mood from events") is None
     writer.close()
     look = Reader(tmp_path)
     assert texts(look.page("lobby", 5)) == ["hello"]
     look.close()
-    older = len(store.SCHEMA) - 1
+    older = len(schema.SCHEMA) - 1
     before = tmp_path / f"history-schema{older}.db"
     assert before.stat().st_mode & 0o777 == 0o600
     db = apsw.Connection(str(before))
-    assert (store.value(db, "pragma user_version"), store.value(db, "select count(*) from events")) == (older, 1)
+    assert (schema.value(db, "pragma user_version"), schema.value(db, "select count(*) from events")) == (older, 1)
     db.close()
 
 
@@ -100,11 +101,11 @@ def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
     writer = Writer(tmp_path, "normal")
     says(writer, "hello")
     writer.close()
-    monkeypatch.setattr(store, "SCHEMA", (*store.SCHEMA, NEXT + "select no_such_function();"))
+    monkeypatch.setattr(schema, "SCHEMA", (*schema.SCHEMA, NEXT + "select no_such_function();"))
     with pytest.raises(StoreError, match="no such function"):
         Writer(tmp_path, "normal")
     monkeypatch.undo()
     writer = Writer(tmp_path, "normal")
-    assert store.value(writer._db, "select count(*) from pragma_table_info('events') where name = 'mood'") == 0
-    assert (writer.last_id, store.value(writer._db, "pragma user_version")) == (1, len(store.SCHEMA))
+    assert schema.value(writer._db, "select count(*) from pragma_table_info('events') where name = 'mood'") == 0
+    assert (writer.last_id, schema.value(writer._db, "pragma user_version")) == (1, len(schema.SCHEMA))
     writer.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -140,13 +141,23 @@ WRONG = [
     ("limits", "line", ["many", "0", "-1", "1.5", "0x10", "1_000", "nan", ""], "a whole number, 1 or more"),
     ("limits", "sendq", ["1k", "0"], "a whole number, 1 or more"),
     ("rooms", "announce_up_to", ["-1", "all", ""], "a whole number, 0 or more"),
-    ("limits", "stalled_seconds", ["-1", "-0.1", "nan", "inf", "-inf", "1e400"], "a number of seconds, 0 or more"),
-    ("server", "drain_seconds", ["-1", "nan", "5s", "soon", ""], "a number of seconds, 0 or more"),
+    (
+        "limits",
+        "stalled_seconds",
+        ["-1", "-0.1", "nan", "inf", "-inf", "1e400", "1e10"],
+        "a number of seconds from 0 to 1000000000",
+    ),
+    ("server", "drain_seconds", ["-1", "nan", "5s", "soon", ""], "a number of seconds from 0 to 1000000000"),
     ("telnet", "mode", ["rich", ""], "one of auto, line"),
     ("history", "keep", ["maybe", "2", ""], "yes or no"),
     ("history", "sync", ["fast", ""], "one of normal, full"),
     ("history", "replay", ["-1", "1001", "9" * 30], "a whole number from 0 to 1000"),
-    ("history", "days", ["0", "-1", "nan", "inf", "a week"], "a number of days, more than 0"),
+    (
+        "history",
+        "days",
+        ["0", "-1", "nan", "inf", "a week", "100001"],
+        "a number of days, more than 0 and at most 100000",
+    ),
     ("log", "level", ["loud", "INFO", "info debug", ""], "one of debug, info, warning, error"),
     ("server", "data", [""], "one line of text"),
     ("server", "listen", ["127.0.0.1", "localhost", "1337", ":1337", "127.0.0.1:", "127.0.0.1:port"], "ADDRESS:PORT"),
@@ -171,14 +182,14 @@ def test_a_wrong_value_is_told_with_source_name_and_what_would_be_right(write, s
 @pytest.mark.parametrize("section", ["limit", "Limits", "DEFAULT", "sources", "my section"])
 def test_an_unknown_section_is_told_with_those_there_are(write, section):
     file = write(f"[{section}]\nline = 5\n")
-    told = f"[{section}] line = 5: no such section, there are server, limits, rooms, telnet, history, log"
+    told = f"[{section}] line = 5: no such section; the sections are server, limits, rooms, telnet, history, log"
     assert trouble(file) == f"{file}: {told}"
     assert trouble(None, (section, "line", "5")) == f"command line: {told}"
 
 
 def test_an_unknown_section_without_options_is_told_too(write):
     assert trouble(write("[limitss]\n# line = 5\n")).endswith(
-        ": [limitss]: no such section, there are server, limits, rooms, telnet, history, log"
+        ": [limitss]: no such section; the sections are server, limits, rooms, telnet, history, log"
     )
 
 
@@ -195,7 +206,7 @@ def test_a_file_may_begin_with_a_byte_order_mark(write):
 @pytest.mark.parametrize("option", ["lines", "listen", "li ne", "__class__"])
 def test_an_unknown_option_is_told_with_those_there_are(write, option):
     file = write(f"[limits]\nline = 5\n{option} = 6\n")
-    told = f"[limits] {option} = 6: no such option, [limits] has line, message, paste_lines, sendq, stalled_seconds"
+    told = f"[limits] {option} = 6: no such option; [limits] has line, message, paste_lines, sendq, stalled_seconds"
     assert trouble(file) == f"{file}: {told}"
     assert trouble(None, ("limits", option, "6")) == f"command line: {told}"
 
@@ -203,9 +214,9 @@ def test_an_unknown_option_is_told_with_those_there_are(write, option):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[limits]\nline = 1\nsendq = 2\nline = 3\n", "[limits] line: given again in line 4"),
-        ("[limits]\nline = 1\nLINE = 3\n", "[limits] line: given again in line 3"),
-        ("[log]\n[limits]\nline = 1\n\n[log]\n", "[log]: begun again in line 5"),
+        ("[limits]\nline = 1\nsendq = 2\nline = 3\n", "[limits] line: set a second time in line 4"),
+        ("[limits]\nline = 1\nLINE = 3\n", "[limits] line: set a second time in line 3"),
+        ("[log]\n[limits]\nline = 1\n\n[log]\n", "[log]: starts a second time in line 5"),
         ("# mine\nline = 1\n", "line 2: expected a [section] before 'line = 1'"),
         ("garbage\x1b[2J\n", "line 1: expected a [section] before 'garbage\\x1b[2J'"),
         ("[log\nlevel = info\n", "line 1: expected a [section] before '[log'"),
@@ -326,6 +337,38 @@ def test_serve_is_what_a_command_line_without_a_command_means(tmp_path, command)
                 assert person.recv(100) == b"server: Input username.\r\n"
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("listen", "host"),
+    [
+        (["127.0.0.1:0"], "localhost"),
+        (["0.0.0.0:0"], "localhost"),
+        (["127.0.0.2:0"], "127.0.0.2"),
+        (["localhost:0", "127.0.0.1:0"], "localhost"),
+    ],
+)
+def test_once_it_listens_standard_error_says_in_one_line_what_to_type(start, listen, host):
+    server = start(listen=listen)
+    told = server.logs("In another terminal")
+    assert told == f"In another terminal: telnet {host} {server.port}"
+    assert server.stop() == 0
+    assert server.log().count("In another terminal") == 1
+
+
+def test_the_server_serves_even_if_nobody_can_read_what_to_type(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, str(ROOT / "gchat.py"), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=writing, text=True) as process:
+        os.close(writing)
+        try:
+            greeting = [process.stdout.readline() for _ in range(3)]
+            port = int(greeting[1].rstrip(".\n").split()[-1])
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as person:
+                assert person.recv(100) == b"server: Input username.\r\n"
         finally:
             process.kill()
 

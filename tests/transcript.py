@@ -51,7 +51,7 @@ class RichPerson(Person):
         while True:
             line = super().reads_line()
             own = rf"(\[\w+\] )?(({self._names}) : |\* ({self._names}) (?!set |took ))"
-            if not (line.startswith(PROMPT.decode()) or re.match(own, line)):
+            if not (re.match(rf"\S*{PROMPT.decode()}", line) or re.match(own, line)):
                 return line
 
 

@@ -1,4 +1,4 @@
-"""What people can ask for: one table (table.py), and a handler for each command. Knows no sockets and no wire."""
+"""Commands: one table (table.py), and a handler for each. Knows no sockets and no bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands for what was said before."""
+"""Commands for the past: what was said before."""
 
 from __future__ import annotations
 
@@ -18,47 +18,54 @@ if TYPE_CHECKING:
     from ..session import Session
 
 PAGE = 20
-"""Lines that are shown when nobody says how many, and the window has room for them."""
+"""Lines to show when nobody says how many, if the window has room for them."""
 
 
 def history(session: Session, words: str) -> None:
-    """/history [N] [before TIME], where TIME may also be the number of a line, as in #123"""
+    """/history [N] [before TIME|#LINE]"""
     words = " ".join(words.split())
     match = re.fullmatch(r"(\d{1,9})? ?(?:before (?:#(\d{1,15})|(.+)))?", words, re.IGNORECASE)
     if match is None:
-        raise MisuseError("That is no number of lines, and no time")
+        raise MisuseError("That is neither a number of lines nor a time")
     past, room = _history_kept(session), session.in_room().name
     if match[1] and not int(match[1]):
-        raise MisuseError("That is no line at all")
-    count = min(int(match[1]), MOST_LINES) if match[1] else min(PAGE, session.page)
+        raise MisuseError("Ask for one line at least")
+    count = min(int(match[1]), MOST_LINES) if match[1] else min(PAGE, session.page - 2)
+    when = zone = ""
     if match[2]:
+        when = f" before #{match[2]}"
         page = past.before_line(room, count, int(match[2]))
     elif match[3]:
-        page = past.before(room, count, times.parse(match[3]))
+        at = times.parse(match[3], offset=session.format.offset)
+        when, zone = f" before {_in_full(session, at)}", session.format.zone
+        page = past.before(room, count, at)
     else:
         page = past.last(room, count)
     if not page.lines:
-        session.reply(f"Nothing was said in {room}{' before that' if match[2] or match[3] else ' yet'}.")
+        session.reply(f"Nothing was said in {room}{f'{when} {zone}'.rstrip() or ' yet'}.")
         return
-    _show(session, page, f"in {room}, times")
     first = page.lines[0].id
-    session.reply(
-        f"For what was said before: /history {count} before #{first}" if page.more else "That is where it began."
-    )
+    earlier = f"For earlier lines: /history {count} before #{first}" if page.more else "That is where it began."
+    _show(session, page, f"in {room}{when}, times", earlier)
+
+
+def _in_full(session: Session, at: int) -> str:
+    """Give a moment with its date, in the time zone of the one who asks."""
+    moment = times.show_fully(at + session.format.offset * 60_000)
+    return moment[:-3] if moment.endswith(":00") else moment
 
 
 def search(session: Session, words: str) -> None:
-    """/search WORDS, where a "phrase" is found as it stands, and wor* whatever begins so"""
+    """/search WORDS: a "phrase" is found as it stands, and wor* finds every word that begins with it"""
     if not words:
         raise MisuseError("Say what to look for")
     past, room = _history_kept(session), session.in_room().name
-    page = past.search(room, words, min(PAGE, session.page))
+    page = past.search(room, words, min(PAGE, session.page - 2))
     if not page.lines:
         session.reply(f"Nothing in {room} has: {words}")
         return
-    _show(session, page, f"in {room}, newest first, times")
-    if page.more:
-        session.reply("There are older ones: add a word to find fewer.")
+    older = ["There are more, and older: add a word to find fewer."] if page.more else []
+    _show(session, page, f"in {room}, newest first, times", *older)
 
 
 def _history_kept(session: Session) -> History:
@@ -68,17 +75,16 @@ def _history_kept(session: Session) -> History:
     return session.hub.history
 
 
-def _show(session: Session, page: Page, what: str) -> None:
+def _show(session: Session, page: Page, what: str, *notes: str) -> None:
     shown = _heard(session, page)
-    session.reply(f"{counted(len(page.lines), 'line')} {what} in {session.format.zone}:")
-    session.reply_with_events(shown)
+    head = f"{counted(len(page.lines), 'line')} {what} in {session.format.zone}:"
     left_out = len(page.lines) - len(shown)
-    if left_out:
-        session.reply(f"{counted(left_out, 'line')} of people whom you ignore left out.")
+    ignored = [f"{counted(left_out, 'line')} by people you ignore left out."] if left_out else []
+    session.reply_with_events(head, shown, (*ignored, *notes))
 
 
 def _heard(session: Session, page: Page) -> list[Said]:
-    """Give what was not said by somebody whom the one who asks ignores."""
+    """Leave out what was said by people whom the one who asks ignores."""
     ignoring, users = who_asks(session).ignoring, session.hub.users
     names = {said.name: compared(said.name) for said in page.lines} if ignoring else {}
     ignored = {name for name, key in names.items() if key in ignoring or users.get(key) in ignoring}

@@ -1,7 +1,8 @@
-"""Commands about the server, and about one's connection to it."""
+"""Commands about the server and your connection to it."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from .. import __version__, times
@@ -11,26 +12,27 @@ if TYPE_CHECKING:
 
 
 def more(session: Session, words: str) -> None:
-    """/more"""
+    """/more: Show the next page of a long list."""
     session.reply_with_rest()
 
 
 def motd(session: Session, words: str) -> None:
-    """/motd"""
+    """/motd: Show the message of the day."""
     session.reply_in_pages(session.hub.motd or ["There is no message of the day."])
 
 
 def uptime(session: Session, words: str) -> None:
-    """/uptime"""
-    up = times.duration((times.now() - session.hub.started_at) // 1000)
-    session.reply(f"The server has been up for {up}. People who are here: {len(session.hub.users):,}.")
+    """/uptime: Say how long the server has been up, and how many people are here."""
+    up = times.duration(time.monotonic() - session.hub.started_at)
+    here = len(session.hub.users)
+    session.reply(f"The server has been up for {up}. {here:,} {'person is' if here == 1 else 'people are'} here.")
 
 
 def version(session: Session, words: str) -> None:
-    """/version"""
+    """/version: Say which version of gchat this is."""
     session.reply(f"gchat {__version__}")
 
 
 def quit(session: Session, words: str) -> None:
-    """/quit [WORDS]"""
+    """/quit [WORDS]: Leave; WORDS are your parting words."""
     session.quit(words)

@@ -1,4 +1,4 @@
-"""The table of commands, and what is made from it: /help, and the finding of a command by its name."""
+"""The table of commands, and what is made from it: /help, and finding a command by its name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import re
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..phrases import wrapped
 from . import past, people, rooms, server, talking, terminal
 from .command import Command, MisuseError, ignored, one_of, own_rooms
 from .command import people as others
 from .command import rooms as known_rooms
+from .details import DETAILS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,45 +21,59 @@ if TYPE_CHECKING:
     from ..hub import Hub, User
     from ..session import Session
 
-SETTLE_SECONDS = 0.1
-"""How long a command waits for what its author did before to have happened. Where a disk is stuck only one waits."""
+
+_LONGEST_ECHO = 64  # characters
 
 
 def run(session: Session, text: str, typed: str) -> None:
-    """Run the command line that a session typed, slash and all: cleaned, and as it was typed. May switch.
+    """Run a command line, slash and all: `text` is what was `typed`, cleaned. May switch.
 
-    Raises UserError for one that there is not, or that cannot be done.
+    Raises UserError if there is no such command, or if it fails.
     """
+    session.doubted = ""
     name, *rest = re.split(r"\s", text.removeprefix("/"), maxsplit=1)
     words = " ".join(rest).replace("\n", " ")
     command = find(name)
     if command is None:
         raise UserError(f"Unknown command: /{name}. {_nearest(name)}/help all lists all commands.")
     if session.user is None and not command.unnamed:
-        raise UserError(f"Choose a username before you use /{command.name}.")
+        raise UserError(f"Choose a username first. Then you can use /{command.name}.")
     if command.several_lines:
         words = " ".join(rest)
     elif command.as_typed:
         words = " ".join(re.split(r"\s", typed, maxsplit=1)[1:]).replace("\n", " ")
     if words.strip() and command.usage == f"/{command.name}":
-        raise UserError(f"It takes no words: {command.usage}")
-    if session.unheard and not session.hub.is_stuck:
-        session.hub.wait_for(session, SETTLE_SECONDS)
+        raise UserError(f"Type {command.usage} on its own.")
+    session.settle()
+    words = words.strip(" ") if command.as_typed else words.strip()
     try:
-        command.handler(session, words.strip(" ") if command.as_typed else words.strip())
-    except MisuseError as error:
-        raise UserError(f"{error}: {command.usage}") from None
+        command.handler(session, words)
+    except UserError as error:
+        if command.moves:
+            session.go_astray(words.partition(" ")[0][:_LONGEST_ECHO] or "that room")
+        if isinstance(error, MisuseError):
+            raise UserError(f"{error}: {command.usage}") from None
+        raise
 
 
-def check_is_no_command(text: str) -> None:
-    """Raise UserError for a line that would be one but for what stands before it: it was not meant for everybody."""
-    begun = None if text[0].isalnum() else re.match(r"[\s\ufeff\u200b-\u200f\u2060]+/(\w+)", text)
+def check_is_no_command(session: Session, text: str) -> None:
+    """Raise UserError for a line that was probably meant as a command. Right away, the same word again is not one."""
+    word = text.strip()
+    meant = _MEANT.get(word.casefold())
+    if meant is not None and session.doubted != word:
+        session.doubted = word
+        anyway = "say" if session.user is not None else "take the username"
+        raise UserError(f'Not sent. To {meant}. To {anyway} "{word}", type it again.')
+    session.doubted = ""
+    if session.user is None or text[0].isalnum():
+        return
+    begun = re.match(r"[\s\ufeff\u200b-\u200f\u2060]+/(\w+)", text)
     if begun is not None and find(begun[1]) is not None:
-        raise UserError(f"Not sent: there is something before /{begun[1]}, and all would have heard it.")
+        raise UserError(f"Not sent: /{begun[1]} is not at the start of the line, so everyone would have seen it.")
 
 
 def find(name: str) -> Command | None:
-    """Give the command of a name, or of an alias."""
+    """Find a command by its name or an alias."""
     return COMMANDS.get(name.casefold()) or _BY_ALIAS.get(name.casefold())
 
 
@@ -67,103 +83,135 @@ def _nearest(name: str) -> str:
 
 
 def _help(session: Session, words: str) -> None:
-    """/help [all|COMMAND]"""
-    if not words:
-        where = session.room.name if session.room is not None else "your room"
-        session.reply(f"Everybody in {where} hears what you type. The first commands to know:")
-        width = max(len(COMMANDS[name].usage) for name in FIRST)
-        for name in FIRST:
-            session.reply(f"  {COMMANDS[name].usage:{width}}  {COMMANDS[name].help}")
-        session.reply(f"/help all lists all {len(COMMANDS)}, /help COMMAND tells more about one.")
-    elif words.casefold() == "all":
-        session.reply_in_pages(_overview())
+    """/help [all|keys|COMMAND]: Show the first commands, all of them, the keys, or one command."""
+    topic = words.casefold()
+    if not topic:
+        lines = _first(session)
+    elif topic == "all":
+        lines = _overview()
+    elif topic == "keys":
+        lines = _keys(session)
     else:
-        command = find(words.removeprefix("/"))
-        if command is None:
-            raise MisuseError(f"There is no command /{words.removeprefix('/')}")
-        also = f" (also {', '.join(f'/{alias}' for alias in command.aliases)})" if command.aliases else ""
-        session.reply(f"{command.usage}{also}: {command.help}.")
-        session.reply(f"For example: {command.example}")
+        lines = _one(words.removeprefix("/"))
+    session.reply_in_pages(itertools.chain.from_iterable(wrapped(line, session.columns) for line in lines))
+
+
+def _first(session: Session) -> Iterator[str]:
+    where = session.room.name if session.room is not None else "your current room"
+    yield f"What you type goes to everyone in {where}. Start with these:"
+    yield from _table([(COMMANDS[name].usage, COMMANDS[name].help) for name in FIRST])
+    yield f"/help all lists all {len(COMMANDS)} commands, and /help COMMAND explains one."
+    yield "/help keys lists the keys that edit a line, if you have a > prompt."
 
 
 def _overview() -> Iterator[str]:
-    width = max(map(len, COMMANDS))
+    width = max(map(len, COMMANDS)) + 1
     for topic, commands in TOPICS.items():
         yield f"{topic}:"
-        for command in commands:
-            yield f"  /{command.name:{width}}  {command.help}"
+        yield from _table([(f"/{command.name}", command.help) for command in commands], width)
+
+
+def _keys(session: Session) -> Iterator[str]:
+    where = "" if session.format.echo else ", if you have a > prompt (/help rich)"
+    yield f"Keys that edit the line you are typing{where}:"
+    yield from _table([(keys, what) for keys, what in session.keys])
+
+
+def _one(name: str) -> Iterator[str]:
+    command = find(name)
+    if command is None:
+        raise MisuseError(f"There is no command /{name}")
+    also = f" (also {', '.join(f'/{alias}' for alias in command.aliases)})" if command.aliases else ""
+    yield f"{command.usage}{also}: {command.help}."
+    yield DETAILS[command.name]
+    yield f"For example: {command.example}"
+
+
+def _table(rows: list[tuple[str, str]], width: int = 0) -> Iterator[str]:
+    width = width or max(len(first) for first, _ in rows)
+    return (f"  {first:{width}}  {second}" for first, second in rows)
 
 
 def _commands(hub: Hub, user: User, begun: str) -> Iterator[str]:
-    return (name for name in ["all", *COMMANDS] if name.startswith(begun))
+    return (name for name in ["all", "keys", *COMMANDS] if name.startswith(begun))
 
 
 FIRST = ["names", "msg", "join", "nick", "quit"]
 """What a newcomer is shown."""
 
+_LEAVE, _HELP = "leave, type /quit", "see what you can do, type /help"
+_MEANT = {**dict.fromkeys(["exit", "quit", "logout"], _LEAVE), **dict.fromkeys(["help", "?"], _HELP)}
+"""What people type alone on a line who want a command: they are asked about it. (A `bye` is meant for the others.)"""
+
 TOPICS: dict[str, tuple[Command, ...]] = {
     "Talking": (
-        Command("me", "/me WORDS", "do something", "/me waves", talking.me, several_lines=True),
+        Command("me", "/me WORDS", "say what you are doing", "/me waves", talking.me, several_lines=True),
         Command(
-            "msg", "/msg NAME WORDS", "tell somebody what nobody else sees", "/msg Alice see you at eight",
+            "msg", "/msg NAME WORDS", "send someone a private message", "/msg Alice see you at eight",
             talking.msg, (others,), ("tell",), several_lines=True,
         ),
         Command(
-            "reply", "/reply WORDS", "answer whoever told you something last", "/reply at eight, then",
+            "reply", "/reply WORDS", "answer the last private message you received", "/reply at eight, then",
             talking.reply, several_lines=True,
         ),
         Command(
-            "edit", "/edit WORDS", "put what you said last differently, within 10 minutes",
+            "edit", "/edit WORDS", "change your last message, within 10 minutes",
             "/edit I mean tomorrow", talking.edit, several_lines=True,
         ),
         Command(
-            "delete", "/delete", "take back what you said last, within 10 minutes", "/delete",
+            "delete", "/delete", "remove your last message, within 10 minutes", "/delete",
             talking.delete,
         ),
     ),
     "Rooms": (
         Command(
-            "join", "/join ROOM [KEY]", "talk in another room; the first to come makes it", "/join dev",
-            rooms.join, (known_rooms,), as_typed=True,
+            "join", "/join ROOM [KEY]", "join a room, or create it", "/join dev",
+            rooms.join, (known_rooms,), as_typed=True, moves=True,
         ),
         Command(
-            "leave", "/leave [ROOM]", "leave a room, or the current one", "/leave dev",
+            "leave", "/leave [ROOM]", "leave a room", "/leave dev",
             rooms.leave, (own_rooms,), ("part",),
         ),
-        Command("go", "/go ROOM", "say what comes next in another of your rooms", "/go lobby", rooms.go, (own_rooms,)),
-        Command("rooms", "/rooms", "the rooms that there are", "/rooms", rooms.rooms, aliases=("list",)),
         Command(
-            "names", "/names [ROOM]", "who is here, or in another room", "/names dev",
+            "go", "/go ROOM", "talk in another of your rooms", "/go lobby", rooms.go, (own_rooms,), moves=True,
+        ),
+        Command("rooms", "/rooms", "list the rooms", "/rooms", rooms.rooms, aliases=("list",)),
+        Command(
+            "names", "/names [ROOM]", "list the people in a room", "/names dev",
             rooms.names, (known_rooms,), ("who",),
         ),
         Command(
-            "topic", "/topic [WORDS|-]", "what the room is about, or say so; - takes it away", "/topic gardens",
+            "topic", "/topic [WORDS|-]", "show, set or clear (-) what the room is about", "/topic gardens",
             rooms.topic,
         ),
         Command(
-            "private", "/private", "let only those into your room who are invited", "/private",
+            "private", "/private", "make your room private, by invitation only", "/private",
             rooms.private,
         ),
-        Command("invite", "/invite NAME", "let somebody into the current room", "/invite Bob", rooms.invite, (others,)),
+        Command("invite", "/invite NAME", "invite someone to the current room", "/invite Bob", rooms.invite, (others,)),
     ),
     "People": (
-        Command("nick", "/nick NAME", "take another username", "/nick Alice2", people.nick, as_typed=True),
+        Command("nick", "/nick NAME", "change your username", "/nick Alice2", people.nick, as_typed=True),
         Command(
-            "whois", "/whois NAME", "since when somebody is here, how long idle, where",
+            "whois", "/whois NAME", "see how long someone has been here, and idle",
             "/whois Bob", people.whois, (others,),
         ),
-        Command("away", "/away [WORDS]", "let others know that you are away, and why", "/away lunch",
+        Command("away", "/away [WORDS]", "say that you are away, and why", "/away lunch",
                 people.away),
-        Command("back", "/back", "be away no more", "/back", people.back),
+        Command("back", "/back", "say that you are back", "/back", people.back),
         Command(
-            "ignore", "/ignore [NAME]", "hear nothing of somebody; or see whom you ignore", "/ignore Mallory",
+            "ignore", "/ignore [NAME]", "hide what someone says, or list the people you ignore", "/ignore Mallory",
             people.ignore, (others,),
         ),
-        Command("unignore", "/unignore NAME", "hear somebody again", "/unignore Mallory", people.unignore, (ignored,)),
+        Command(
+            "unignore", "/unignore NAME", "stop ignoring someone", "/unignore Mallory",
+            people.unignore, (ignored,),
+        ),
     ),
     "The past": (
         Command(
-            "history", "/history [N] [before TIME]", "what was said here lately, or before some time",
+            "history", "/history [N] [before TIME|#LINE]",
+            "see the last lines, or those before a time or line #45",
             "/history 50 before 18:30", past.history,
         ),
         Command(
@@ -173,44 +221,48 @@ TOPICS: dict[str, tuple[Command, ...]] = {
     ),
     "Your terminal": (
         Command(
-            "notices", "/notices [on|off]", "be told who joins, leaves and takes another name", "/notices on",
+            "notices", "/notices [on|off]", "be told who joins, leaves or changes their name", "/notices on",
             terminal.notices, (one_of("on", "off"),),
         ),
         Command(
-            "theme", "/theme [colour|mono|contrast]", "how names look", "/theme contrast",
+            "theme", "/theme [colour|mono|contrast]", "choose how names look", "/theme contrast",
             terminal.theme, (one_of("colour", "mono", "contrast"),),
         ),
         Command(
-            "time", "/time [off|hh:mm|full] [+HH:MM]", "when each line was said, and how far that is from UTC",
+            "time", "/time [off|hh:mm|full] [+HH:MM]", "show when each line was said, and set your time zone",
             "/time hh:mm +02:00", terminal.time, (one_of("off", "hh:mm", "full"),),
         ),
         Command(
-            "bell", "/bell [off|mentions|all]", "what rings: your name, or every line", "/bell all",
+            "bell", "/bell [off|mentions|all]", "ring for your name, or for every line", "/bell all",
             terminal.bell, (one_of("off", "mentions", "all"),),
         ),
         Command(
-            "rich", "/rich", "a line to type in that others' words do not break up", "/rich",
+            "rich", "/rich", "turn line editing on", "/rich",
             terminal.rich,
         ),
-        Command("plain", "/plain", "lines, as your terminal itself sends them", "/plain", terminal.plain),
+        Command("plain", "/plain", "turn line editing off", "/plain", terminal.plain),
+        Command("clear", "/clear", "clear the screen", "/clear", terminal.clear, aliases=("cls",)),
         Command(
-            "reader", "/reader [on|off]", "for a screen reader: one line an event, no decoration", "/reader on",
+            "reader", "/reader [on|off]", "suit a screen reader: one line for each event", "/reader on",
             terminal.reader, (one_of("on", "off"),),
         ),
     ),
     "The server": (
-        Command("help", "/help [all|COMMAND]", "what one can do", "/help join", _help, (_commands,), unnamed=True),
-        Command("more", "/more", "the rest of a list that was too long", "/more", server.more),
-        Command("motd", "/motd", "the message of the day", "/motd", server.motd),
-        Command("uptime", "/uptime", "how long the server has been up", "/uptime", server.uptime),
-        Command("version", "/version", "which gchat this is", "/version", server.version),
         Command(
-            "quit", "/quit [WORDS]", "leave, with some last words if you like", "/quit see you tomorrow", server.quit,
+            "help", "/help [all|keys|COMMAND]", "see what you can do", "/help join", _help, (_commands,), ("?",),
             unnamed=True,
+        ),
+        Command("more", "/more", "show the next page of a long list", "/more", server.more, unnamed=True),
+        Command("motd", "/motd", "show the message of the day", "/motd", server.motd),
+        Command("uptime", "/uptime", "see how long the server has been up", "/uptime", server.uptime),
+        Command("version", "/version", "see which version of gchat this is", "/version", server.version),
+        Command(
+            "quit", "/quit [WORDS]", "leave, with a few parting words if you like", "/quit see you tomorrow",
+            server.quit, aliases=("exit", "bye", "logout"), unnamed=True,
         ),
     ),
 }  # fmt: skip
-"""All commands, by what they are for."""
+"""All commands, by topic."""
 
 COMMANDS = {command.name: command for command in itertools.chain.from_iterable(TOPICS.values())}
 _BY_ALIAS = {alias: command for command in COMMANDS.values() for alias in command.aliases}

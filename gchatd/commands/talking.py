@@ -1,4 +1,4 @@
-"""Commands to say something in another way than by typing it."""
+"""Commands for what you say: actions, private messages, changes."""
 
 from __future__ import annotations
 
@@ -14,33 +14,37 @@ if TYPE_CHECKING:
     from ..session import Session
 
 EDIT_SECONDS = 600
-"""How long what somebody said can be changed by them."""
+"""How long someone can change what they said."""
 
+_WAS = 60  # characters of how a line read that was edited, for those who are told of it
 _PATIENCE = 5.0  # seconds, for what one said last to be kept
 
 
 def me(session: Session, words: str) -> None:
-    """/me WORDS"""
+    """/me WORDS: Say what you are doing."""
     if not words:
-        raise MisuseError("Say what you do")
+        raise MisuseError("Say what you are doing")
     session.say(words, action=True)
 
 
 def msg(session: Session, words: str) -> None:
-    """/msg NAME WORDS"""
+    """/msg NAME WORDS: Send NAME a private message."""
     name, *text = words.split(maxsplit=1) if words else ("",)
+    if name:
+        session.last_said.tells(name)
     if not text:
-        raise MisuseError("Say to whom, and what" if not name else f"Say what to tell {name}")
+        raise MisuseError(f"Say what to tell {name}" if name else "Say who to tell, and what")
     _tell(session, find_user(session, name), text[0])
 
 
 def reply(session: Session, words: str) -> None:
-    """/reply WORDS"""
+    """/reply WORDS: Answer the last private message you received."""
     if not words:
         raise MisuseError("Say what to reply")
     if session.told_by is None:
-        raise UserError("Nobody has told you anything yet. To begin: /msg NAME WORDS")
+        raise UserError("You have no private message to reply to. To send one: /msg NAME WORDS")
     number, name = session.told_by
+    session.last_said.tells(name)
     asker = session.hub.sessions.get(number)
     if asker is None or asker.user is None or asker not in asker.user.sessions:
         raise UserError(f"{name} has left.")
@@ -58,29 +62,32 @@ def _tell(session: Session, user: User, text: str) -> None:
 
 
 def edit(session: Session, words: str) -> None:
-    """/edit WORDS"""
+    """/edit WORDS: Change your last message to WORDS."""
     if not words:
         raise MisuseError("Say how it should read")
     said = _said_last(session)
-    edited = Edited(room=said.room, name=str(session.user), line=said.id, text=words, origin=session.number)
+    if words == said.text:
+        raise UserError("It already reads like that.")
+    edited = Edited(
+        room=said.room, name=str(session.user), line=said.id, text=words, was=said.text[:_WAS], origin=session.number
+    )
     session.does(edited)
 
 
 def delete(session: Session, words: str) -> None:
-    """/delete"""
+    """/delete: Remove your last message."""
     said = _said_last(session)
     session.does(Deleted(room=said.room, name=str(session.user), line=said.id, origin=session.number))
 
 
 def _said_last(session: Session) -> Said:
-    """Give what somebody said last in their room, if it is young enough to be changed. Raises UserError."""
+    """Give what somebody said last, if it is in the current room and young enough to be changed. Raises UserError."""
     session.hub.wait_to_talk()
     if not session.hub.wait_for(session, _PATIENCE):
         raise UserError("What you said last is still on its way. Try again later.")
-    room = session.in_room()
-    said = session.last_said(room)
-    if said is None:
-        raise UserError(f"There is nothing in {room.name} that you said on this connection, or it is deleted.")
+    said, room = session.last_said.changeable(), session.in_room()
+    if said.room != room.name:
+        raise UserError(f"What you said last was in {said.room}. To change it: /join {said.room}")
     if times.now() - said.at > EDIT_SECONDS * 1000:
-        raise UserError(f"What you said last in {room.name} is more than {EDIT_SECONDS // 60} minutes old: it stays.")
+        raise UserError(f"What you said last is more than {EDIT_SECONDS // 60} minutes old, and cannot be changed.")
     return said

@@ -1,4 +1,4 @@
-"""Commands for how things look on one's own terminal."""
+"""Commands for how things look on your own terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from .command import choice
 if TYPE_CHECKING:
     from ..session import Session
 
+THEMES = {
+    **dict.fromkeys(("color", "colors", "colours"), "colour"),
+    **dict.fromkeys(("none", "off", "plain"), "mono"),
+    "high": "contrast",
+}
+"""What people also call the themes."""
+
 
 def notices(session: Session, words: str) -> None:
     """/notices [on|off]"""
@@ -22,8 +29,8 @@ def notices(session: Session, words: str) -> None:
 def theme(session: Session, words: str) -> None:
     """/theme [colour|mono|contrast]"""
     if words:
-        session.restyle(theme=choice(words, "colour", "mono", "contrast"))
-    session.reply(f"The theme is {session.format.theme}.")
+        session.restyle(theme=choice(THEMES.get(words.casefold(), words), "colour", "mono", "contrast"))
+    _tell(session, f"The theme is {session.format.theme}")
 
 
 def time(session: Session, words: str) -> None:
@@ -36,8 +43,9 @@ def time(session: Session, words: str) -> None:
         offset = times.parse_offset(zone.strip()) if zone.strip() else session.format.offset
         session.restyle(time=time, offset=offset)
     format = session.format
-    session.reply(
-        f"The time of each line is {'off' if format.time == 'off' else f'shown as {format.time}'}, in {format.zone}."
+    _tell(
+        session,
+        f"The time of each line is {'off' if format.time == 'off' else f'shown as {format.time}'}, in {format.zone}",
     )
 
 
@@ -45,23 +53,39 @@ def bell(session: Session, words: str) -> None:
     """/bell [off|mentions|all]"""
     if words:
         session.restyle(bell=choice(words, "off", "mentions", "all"))
-    session.reply(
-        f"The bell is {session.format.bell if session.format.bell == 'off' else f'on for {session.format.bell}'}."
+    _tell(
+        session,
+        f"The bell is {session.format.bell if session.format.bell == 'off' else f'on for {session.format.bell}'}",
     )
+
+
+def _tell(session: Session, what: str) -> None:
+    """Say how something is, and why that may make no difference."""
+    session.reply(f"{what}.")
+    if session.format.reader:
+        session.reply("In reader mode you will not notice. To turn that off: /reader off")
+
+
+def clear(session: Session, words: str) -> None:
+    """/clear"""
+    session.clear_screen()
 
 
 def plain(session: Session, words: str) -> None:
     """/plain"""
+    was_on = session.format.echo
     session.be_rich(False)
-    session.reply("Your terminal shows what you type. /rich for a line that others' words do not break up.")
+    session.reply(f"Line editing is {'off' if was_on else 'already off'}. To turn it on: /rich")
 
 
 def rich(session: Session, words: str) -> None:
     """/rich"""
     if session.format.echo:
-        raise UserError("It is so already. /plain goes back.")
+        raise UserError("Line editing is already on. To turn it off: /plain")
+    if session.format.reader:
+        raise UserError("Line editing does not work in reader mode. To turn that off: /reader off")
     session.be_rich(True)
-    session.reply("Your terminal has been asked for every key. If it can, there is a prompt now; /plain goes back.")
+    session.reply("If you see a > prompt, line editing is on; /plain turns it off.")
 
 
 def reader(session: Session, words: str) -> None:
@@ -71,7 +95,7 @@ def reader(session: Session, words: str) -> None:
         session.be_rich(False)
     session.restyle(reader=on)
     session.reply(
-        "One line an event, and nothing else. /reader off goes back."
+        "Reader mode is on: plain lines only. To turn it off: /reader off"
         if on
-        else "Colours, times and bells are as they were. /rich for the line being typed."
+        else "Reader mode is off. For line editing: /rich"
     )

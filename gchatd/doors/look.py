@@ -30,7 +30,9 @@ from ..events import (
     Turned,
     WentAway,
 )
+from ..names import WORD
 from ..rooms import LOBBY
+from ..wire.cells import cells, shortened, wrap
 from ..wire.lineedit import BELL, END, ERASE, PROMPT
 
 if TYPE_CHECKING:
@@ -44,6 +46,17 @@ _RESET = "\x1b[0m"
 _BOLD = "\x1b[1m"
 _REVERSE = "\x1b[7m"
 _INDENT = "\r\n    "  # before the second line of a message, and all that follow
+_LONGEST_WAS = 30  # columns of what an edited line was
+_STAMPS = {"off": 0, "hh:mm": 6, "full": 20}  # columns of a time
+_WIDTHS = range(10, 201, 10)  # see `wrapped_at`
+
+
+def wrapped_at(columns: int) -> int:
+    """Give the width at which lines are wrapped for a window of so many columns; 0 for one that does not say.
+
+    There are 20 such widths, so that it costs next to nothing how many windows there are: each look is rendered once.
+    """
+    return min(max(columns // 10 * 10, _WIDTHS[0]), _WIDTHS[-1]) if columns else 0
 
 
 class Look(msgspec.Struct, frozen=True, gc=False):
@@ -65,6 +78,19 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     headed: bool = False
     """What is said is headed with the room where it is."""
 
+    columns: int = 0
+    """The width at which lines are wrapped: see `wrapped_at`. 0: they are left to the terminal."""
+
+    @property
+    def wide(self) -> Look:
+        return _wide(self) if self.columns else self
+
+    def width(self, data: bytes) -> int:
+        return max(map(_columns_of, data.split(b"\r\n")))
+
+    def fits(self, width: int) -> bool:
+        return width < self.columns  # the last column stays free: terminals do not agree on what happens there
+
     @property
     def echo(self) -> bool:
         return self.rich
@@ -72,6 +98,15 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     @property
     def elsewhere(self) -> Look:
         return _headed(self)
+
+    @property
+    def unstamped(self) -> Look:
+        return _unstamped(self.theme, self.notices, self.reader, self.headed, self._columns_left)
+
+    def stamp(self, at: int) -> bytes:
+        if self.time == "off" or self.reader:
+            return b""
+        return _stamp(at // 1000 * 1000 + self.offset * 60_000, self.time == "full")
 
     @property
     def mentions(self) -> bool:
@@ -85,12 +120,8 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return f"UTC{'-' if self.offset < 0 else '+'}{hours:02}:{minutes:02}"
 
     def render(self, event: Event) -> bytes:
-        line = self._line(event)
-        if not line or self.time == "off" or self.reader:
-            return line.encode()
-        moment = event.at + self.offset * 60_000
-        shown = times.show_fully(moment) if self.time == "full" else times.show(moment, times.day(moment))
-        return f"{shown} {line}".encode()
+        line = self._laid_out(self._line(event), self._columns_left)
+        return self.stamp(event.at) + line if line else b""
 
     def render_own(self, event: Event) -> bytes:
         if isinstance(event, Said):
@@ -98,29 +129,41 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         words = _confirmation(event)
         return self.render(event) if words is None else self.notice(words) if words else b""
 
-    def render_mention(self, event: Event) -> bytes:
-        line = self.render(event).decode().removesuffix("\r\n")
-        if self.reader:
-            return line.encode() + b"\r\n"
-        if self.theme == "colour":
-            line = line.replace(_colour(event.name), _colour(event.name) + _REVERSE, 1)
-        elif self.rich or self.theme == "contrast":
-            line = f"{_REVERSE if self.theme == 'contrast' else _BOLD}{line.replace(_RESET, '')}{_RESET}"
-        return line.encode() + b"\r\n" + (BELL if self.bell != "off" else b"")
+    def render_mention(self, event: Event, name: str) -> bytes:
+        if not self.mentions:
+            return self.render(event)
+        line = self._line(event)
+        if self.rich or self.theme != "mono":
+            line = self._marked(line, event, name, _BOLD if self.theme == "mono" else _REVERSE)
+        rings = BELL if self.bell != "off" else b""
+        return self.stamp(event.at) + self._laid_out(line, self._columns_left) + rings
+
+    def _marked(self, line: str, event: Event, name: str, mark: str) -> str:
+        """Give a line with a name marked wherever it is named; what is for that person alone says `you` instead."""
+        if isinstance(event, (Told, Invited)):
+            head, you, text = line.partition(" you")
+            line = f"{head} {mark}you{_RESET}{text}" if you else line
+        if not isinstance(event, (Said, Edited, Told)):
+            return line
+        text = self._text(event.text)
+        marked = WORD.sub(lambda word: f"{mark}{word[0]}{_RESET}" if word[0].lower() == name else word[0], text)
+        return line.removesuffix(text) + marked
 
     def recall(self, event: Event, now: int) -> bytes:
         line = self._line(event)
+        if isinstance(event, Said) and event.edited:
+            line += " (edited)"
         if self.theme == "mono" or self.reader:
             line = line.replace(FOUND, "*").replace(FOUND_END, "*")
         else:
             line = line.replace(FOUND, _REVERSE).replace(FOUND_END, _RESET)
-        return f"[{self._moment(event.at, now)}] {line}".encode()
+        return self._laid_out(f"[{self._moment(event.at, now)}] {line}", self.columns)
 
     def moment(self, at: int, now: int) -> str:
         return f"{self._moment(at, now)} {self.zone}"
 
     def notice(self, text: str) -> bytes:
-        return f"server: {text}\r\n".encode()
+        return self._laid_out(f"server: {text}", self.columns)
 
     def frame(self, data: bytes, alert: bool = False) -> bytes:
         if alert and self.bell == "all" and not self.reader:
@@ -128,8 +171,22 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return ERASE + data + PROMPT if self.rich else data
 
     def farewell(self, text: str) -> bytes:
-        # Something as long as a prompt, which the line being typed takes the place of.
-        return ERASE + self.notice(text) + END + b"\r" * len(PROMPT) if self.rich else self.notice(text)
+        return ERASE + self.notice(text) + END if self.rich else self.notice(text)
+
+    @property
+    def _columns_left(self) -> int:
+        """The width at which a line is wrapped that has its time before it."""
+        stamp = 0 if self.reader else _STAMPS[self.time]
+        return max(self.columns - stamp, _WIDTHS[0]) if self.columns else 0
+
+    def _laid_out(self, line: str, columns: int) -> bytes:
+        """Give a line as it is sent, or nothing for none."""
+        if not line:
+            return b""
+        data = line.encode()
+        if columns and len(data) >= columns:  # a character takes no more columns than bytes
+            data = "\r\n".join(wrap(row, columns - 1) for row in line.split("\r\n")).encode()
+        return data + b"\r\n"
 
     def _moment(self, at: int, now: int) -> str:
         offset = self.offset * 60_000
@@ -139,7 +196,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         line = self._words(event)
         if line and self.headed and isinstance(event, (Said, Edited, Deleted)):
             line = f"[{event.room}] {line}"
-        return line + "\r\n" if line else ""
+        return line
 
     def _words(self, event: Event) -> str:
         name = self._name(event.name)
@@ -150,8 +207,8 @@ class Look(msgspec.Struct, frozen=True, gc=False):
                 return f"{name} : {self._text(text)}"
             case Told(text=text):
                 return f"{name} -> you : {self._text(text)}"
-            case Edited(text=text):
-                return f"* {name} edited: {self._text(text)}"
+            case Edited(text=text, was=was):
+                return f"* {name} edited{self._quoted(was)}: {self._text(text)}"
             case Deleted():
                 return f"* {name} deleted their last line."
         words = _notice(event, self.notices)
@@ -160,10 +217,19 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     def _text(self, text: str) -> str:
         return text.replace("\n", " " if self.reader else _INDENT) if "\n" in text else text
 
+    def _quoted(self, was: str) -> str:
+        first, more, _ = was.partition("\n")
+        short = shortened(first, _LONGEST_WAS)
+        return f' "{short}{"…" if more and short == first else ""}"' if was else ""
+
     def _name(self, name: str) -> str:
         if self.theme == "mono" or self.reader:
             return name
         return f"{_colour(name) if self.theme == 'colour' else _BOLD}{name}{_RESET}"
+
+
+def _columns_of(line: bytes) -> int:
+    return len(line) if line.isascii() and b"\x1b" not in line else cells(line.decode())
 
 
 @functools.lru_cache(4096)
@@ -172,9 +238,32 @@ def _colour(name: str) -> str:
     return f"\x1b[38;5;{COLOURS[zlib.crc32(name.casefold().encode()) % len(COLOURS)]}m"
 
 
+@functools.lru_cache(4096)
+def same_look(look: Look) -> Look:
+    """Give one object for all looks that are equal: most people's are."""
+    return look
+
+
 @functools.lru_cache(256)
 def _headed(look: Look) -> Look:
-    return msgspec.structs.replace(look, headed=True)
+    return same_look(msgspec.structs.replace(look, headed=True))
+
+
+@functools.lru_cache(256)
+def _wide(look: Look) -> Look:
+    return same_look(msgspec.structs.replace(look, columns=0))
+
+
+@functools.cache  # there are 24, times the widths
+def _unstamped(
+    theme: Literal["mono", "colour", "contrast"], notices: bool, reader: bool, headed: bool, columns: int
+) -> Look:
+    return Look(theme=theme, notices=notices, reader=reader, headed=headed, columns=columns)
+
+
+@functools.lru_cache(512)  # somebody lives in each of some 40 offsets
+def _stamp(moment: int, fully: bool) -> bytes:
+    return f"{times.show_fully(moment) if fully else times.show(moment, times.day(moment))} ".encode()
 
 
 def _notice(event: Event, notices: bool) -> str:
@@ -185,11 +274,11 @@ def _notice(event: Event, notices: bool) -> str:
         case Refused(why=why):
             return why
         case TopicSet(name=name, room=room, topic=topic):
-            return f"{name} set the topic of {room}: {topic}" if topic else f"{name} took the topic of {room} away."
+            return f"{name} set the topic of {room}: {topic}" if topic else f"{name} cleared the topic of {room}."
         case MadePrivate(name=name, room=room, key=key):
             return f"{name} made {room} private. To come back: /join {room} {key}"
         case Invited(name=name, room=room):
-            return f"{name} invites you: /join {room}"
+            return f"{name} invites you to {room}: /join {room}"
         case Joined(name=name, room=room) if notices:
             return f"{name} joined." if room == LOBBY else f"{name} joined {room}."
         case Left(name=name, room=room) if notices:
@@ -209,13 +298,13 @@ def _confirmation(event: Event) -> str | None:
         case Left(room=room):
             return f"You left {room}."
         case Turned(room=room):
-            return f"What you say is heard in {room}."
+            return f"You are now talking in {room}."
         case Invited(to=to, room=room):
-            return f"{to} is invited to {room}."
+            return f"You invited {to} to {room}."
         case Ignored(whom=whom, on=True):
-            return f"You hear nothing of {whom} from here on. /unignore {whom} goes back."
+            return f"You are now ignoring {whom}. To stop: /unignore {whom}"
         case Ignored(whom=whom):
-            return f"You hear {whom} again."
+            return f"You are no longer ignoring {whom}."
         case WentAway(words=words):
             return f"You are away{': ' if words else '.'}{words}"
         case CameBack():

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any, Final
+from socket import SHUT_WR
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from ..outbox import Outbox, SlowReaders
 from ..session import Session
-from ..wire.lineedit import Ask, Candidates, LineEditor, Quit, TooMuch
+from ..wire import http
+from ..wire.lineedit import Ask, Candidates, Interrupt, LineEditor, Quit, TooMuch
 from ..wire.negotiation import IAC, NOP
 from ..wire.telnet import TelnetWire
-from .look import Look
+from ..wire.text import TOO_LONG
+from .look import Look, same_look, wrapped_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 NOP_SECONDS: Final = 30.0
 """How often a terminal is sent something that it does not show, so that no NAT on the way forgets the connection."""
 
+LINGER_SECONDS: Final = 1.0
+"""How long a browser may take to read what it is answered, and to hang up."""
+
 PLAIN: Final = Look()
 _TELNETS_END = re.compile(rb"[^\r\n]*\r[\n\0]")  # a line that ends as those of telnet do, and those of nc do not
 _CHUNK = 4096  # bytes taken from one client before the others have their turn
@@ -39,7 +45,7 @@ _MOST_CANDIDATES = 60  # names that are shown where Tab is pressed twice
 class TelnetLink:
     """A connection that speaks telnet, as lines."""
 
-    __slots__ = ("_address", "_door", "_held", "_probes", "_sock", "_styled", "_wire", "format", "outbox")
+    __slots__ = ("_address", "_door", "_held", "_sock", "_stage", "_styled", "_wire", "format", "outbox")
 
     def __init__(self, door: TelnetDoor, sock: Socket, address: tuple[str, int]) -> None:
         self.format = PLAIN
@@ -48,7 +54,7 @@ class TelnetLink:
         self._sock = sock
         self._address = address
         self._wire = TelnetWire(door.limits.line)
-        self._probes = door.probes  # until the first line, whose end tells whether this may be a terminal
+        self._stage: Literal["new", "served", "refused"] = "new"  # until the first line
         self._held = b""  # to be sent with the next answer
         self._styled = False  # whether it has got the look that suits it
 
@@ -61,32 +67,46 @@ class TelnetLink:
         negotiation = self._wire.negotiation
         return negotiation.height if negotiation is not None else 0
 
+    @property
+    def width(self) -> int:
+        negotiation = self._wire.negotiation
+        return negotiation.columns if negotiation is not None else 0
+
+    @property
+    def refused(self) -> str:
+        return "sent an HTTP request" if self._stage == "refused" else ""
+
     def wait(self) -> None:
-        self._sock.hub.wait(self._sock._read_event)
+        if not self._wire.behind:
+            self._sock.hub.wait(self._sock._read_event)
 
     def read(self, complete: Complete) -> Sequence[str] | None:
-        """See `session.Link`. Takes one chunk at a time: nobody who sends without end is served without end."""
+        """See `link.Link`. Takes one chunk at a time: nobody who sends without end is served without end."""
+        wire = self._wire
         try:
-            data = self._sock._sock.recv(_CHUNK)
+            data = b"" if wire.behind else self._sock._sock.recv(_CHUNK)
         except BlockingIOError:
             return []
         except OSError as error:
             self.outbox.lose(error)
             return None
-        if not data:
+        if not (data or wire.behind):
             return None
-        wire = self._wire
+        begun = wire.unfinished + data if self._stage == "new" else b""
         typed, reply = wire.feed(data, complete)
+        if typed and self._stage == "new":
+            if http.is_request(str(typed[0])) or (typed[0] == TOO_LONG and http.begins_request(begun)):
+                self._refuse()
+                return None
+            self._stage = "served"
+            if self._door.probes and _TELNETS_END.match(data):
+                self._held = wire.probe()
         if wire.negotiation is not None:
             more, shown = self._adopt()
             typed, reply = [*typed, *more], reply + shown
         if reply:
             self.outbox.put(reply)
         if wire.editor is None:
-            if self._probes and typed:
-                self._probes = False
-                if _TELNETS_END.match(data):
-                    self._held = wire.probe()
             return typed  # type: ignore[return-value]  # without an editor there are only lines
         self._make_room()
         return [line for one in typed if (line := self._line(one)) is not None]
@@ -96,7 +116,18 @@ class TelnetLink:
         return held
 
     def restyle(self, **changes: Any) -> None:
-        self.format = msgspec.structs.replace(self.format, **changes)
+        self.format = same_look(msgspec.structs.replace(self.format, **changes))
+
+    def name_room(self, room: str) -> None:
+        editor = self._wire.editor
+        if editor is not None and editor.room != room:
+            self.outbox.put(editor.name_room(room))
+            self._make_room()
+
+    def clear(self) -> bool:
+        if self._wire.editor is not None:
+            self.outbox.put(self._wire.editor.wipe())
+        return self._wire.editor is not None
 
     def be_plain(self) -> None:
         if self._wire.negotiation is not None:
@@ -111,6 +142,26 @@ class TelnetLink:
             self.outbox.show_around(None)
             self.outbox.put(self._wire.edit_no_more())
             self._door.rich.pop(self, None)
+        if self._stage == "refused":
+            self._hang_up()
+
+    def _refuse(self) -> None:
+        """Answer a browser. Nothing else that it sends is looked at."""
+        self._stage = "refused"
+        self.outbox.put(http.ANSWER)
+
+    def _hang_up(self) -> None:
+        """Drop what a browser still sends, for a moment: to close at once would reset the connection, and what it was
+        answered would be lost. Switches.
+        """
+        until = time.monotonic() + LINGER_SECONDS
+        try:
+            self._sock._sock.shutdown(SHUT_WR)
+            self._sock.settimeout(LINGER_SECONDS)
+            while self._sock.recv(_CHUNK) and time.monotonic() < until:
+                pass
+        except OSError:
+            pass  # it was faster, or too slow
 
     def _adopt(self) -> tuple[Sequence[Typed], bytes]:
         """Become what has been negotiated; give what `TelnetWire.feed` gives."""
@@ -120,13 +171,16 @@ class TelnetLink:
         if wire.editor is not None and negotiation.stage == "line":
             self.outbox.show_around(None)
             self._door.rich.pop(self, None)
-            self.restyle(rich=False)
+            self.restyle(rich=False, columns=0)
             return [], wire.edit_no_more()
         if wire.editor is not None:
-            return [], wire.editor.resize(*size) if size != wire.editor.window else b""
+            if size == wire.editor.window:
+                return [], b""
+            self.restyle(columns=wrapped_at(size[0]))
+            return [], wire.editor.resize(*size)
         if negotiation.stage == "rich":
             limits = self._door.limits
-            self.restyle(rich=True)
+            self.restyle(rich=True, columns=wrapped_at(size[0]))
             if not self._styled:  # else what its user chose since stays as it is
                 self._style(bell="mentions", notices=True)
             self._door.rich[self] = time.monotonic() + NOP_SECONDS
@@ -142,9 +196,12 @@ class TelnetLink:
         self.restyle(theme="colour" if self._wire.negotiation.has_colour else "mono", **more)
 
     def _make_room(self) -> None:
-        """Let others' lines find room above what is being typed, or be sent as they are where nothing is."""
+        """Let others' lines find room above what is being typed, or be sent as they are where nothing is.
+
+        All others get the same bytes, with the same prompt; a prompt of their own is put in its place, too.
+        """
         editor = self._wire.editor
-        around = editor.around if editor is not None and editor.text else None
+        around = editor.around if editor is not None and (editor.text or editor.room) else None
         if (around is None) != (self.outbox.around is None):
             self.outbox.show_around(around)
 
@@ -153,13 +210,15 @@ class TelnetLink:
         match typed:
             case Quit():
                 return "/quit"
-            case Candidates(words):
-                more = f" and {len(words) - _MOST_CANDIDATES} more" if len(words) > _MOST_CANDIDATES else ""
+            case Interrupt():
+                self._notice("To leave, type /quit or press Ctrl-D.")
+            case Candidates(words, count):
+                more = f" and {count - _MOST_CANDIDATES:,} more" if count > _MOST_CANDIDATES else ""
                 self._notice(" ".join(word.strip().removesuffix(":") for word in words[:_MOST_CANDIDATES]) + more)
             case TooMuch(size, lines):
-                self._notice(f"That was too much to paste: a message has at most {size} bytes and {lines} lines.")
+                self._notice(f"That is too much to paste: a message has at most {size:,} bytes and {lines} lines.")
             case Ask(lines):
-                self._notice(f"This message has {lines} lines: Enter sends it, Ctrl-C drops it.")
+                self._notice(f"This message has {lines} lines. Enter sends it, Ctrl-C drops it.")
             case str():
                 return typed
         return None

@@ -6,6 +6,7 @@ be emptied. What is long is read a piece at a time.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -18,8 +19,9 @@ import msgspec
 
 from ..errors import StoreError, UserError
 from ..events import FOUND, FOUND_END, MadePrivate, Said, TopicSet
-from ..names import compared
-from . import store
+from . import schema
+from .folder import FILE, complaining
+from .schema import rows, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +38,11 @@ FEW = 2000
 SEARCH_SECONDS = 0.8
 """How long a search may take; one that takes longer is told so."""
 
+MOST_TERMS = 20
+"""Words that can be searched for at once: each costs up to 0.05 s in which nothing can break a search off."""
+
 INDEX_SECONDS = 0.04
 """How long a search waits for what was just said to be indexed: a little longer than the journal takes for it."""
-
-_NAMES = """with recursive names(room) as (
-    select min(room) from events where kind = 'said' union all
-    select (select min(room) from events where kind = 'said' and room > names.room) from names where room is not null
-) select room from names where room is not null"""  # of the rooms; one step in the index for each
 
 PIECE = 1000
 """Lines that are read at a time where all are read."""
@@ -60,14 +60,14 @@ class Reader:
 
     def __init__(self, directory: Path) -> None:
         """Open the database of a data directory. Raises StoreError if there is none that this program can read."""
-        path = directory / store.FILE
-        if not path.exists():
-            raise StoreError(f"{path}: no history is kept here")
-        with store.complaining(path):
+        path = directory / FILE
+        with complaining(path):
+            if not path.exists():
+                raise StoreError("no history is kept here")
             self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-            self._db.set_busy_timeout(store.BUSY_MS)
-            version = store.version_of(self._db)
-            if version < len(store.SCHEMA):
+            self._db.set_busy_timeout(schema.BUSY_MS)
+            version = schema.version_of(self._db)
+            if version < len(schema.SCHEMA):
                 raise StoreError("written by an older gchat: start the server once, which brings it up to date")
 
     def close(self) -> None:
@@ -75,13 +75,14 @@ class Reader:
 
     def page(self, room: str, count: int, before: int | None = None) -> Page:
         """Give a room's last lines, or the last before the one with the id `before`."""
-        rows = store.rows(
-            self._db, "select id, at, event, text from lines where room = ? and id < ? order by id desc limit ?",
+        found = rows(
+            self._db,
+            "select id, at, event, text, edited from lines where room = ? and id < ? order by id desc limit ?",
             room, 2**62 if before is None else before, count + 1,
         )  # fmt: skip
-        sizes = itertools.accumulate(len(event) for _, _, event, _ in rows[:count])
+        sizes = itertools.accumulate(len(event) for _, _, event, *_ in found[:count])
         fit = max(1, sum(size <= PAGE_CHARACTERS for size in sizes))
-        return Page([_event(*row) for row in rows[:fit]][::-1], len(rows) > fit)
+        return Page([_event(*row) for row in found[:fit]][::-1], len(found) > fit)
 
     def first_id_since(self, at: int) -> int:
         """Give an id below which everything was said before `at` (milliseconds since 1970), and nothing from it on.
@@ -89,11 +90,11 @@ class Reader:
         Times grow with ids, so it is looked for by halving; they do not where the clock was set back, and then the
         answer is one of those that are right.
         """
-        low: int = store.value(self._db, "select coalesce(min(id), 1) from events")
-        high: int = store.value(self._db, "select coalesce(max(id), 0) from events") + 1
+        low: int = value(self._db, "select coalesce(min(id), 1) from events")
+        high: int = value(self._db, "select coalesce(max(id), 0) from events") + 1
         while low < high:
             middle = (low + high) // 2
-            line = store.rows(self._db, "select id, at from events where id >= ? order by id limit 1", middle)
+            line = rows(self._db, "select id, at from events where id >= ? order by id limit 1", middle)
             if line and line[0][1] < at:
                 low = line[0][0] + 1
             else:
@@ -108,100 +109,117 @@ class Reader:
         """
         whole, begun = _terms(words)
         self._wait_for_index()
-        found = self._find_among_few(whole, begun, room, count + 1) if begun else None
+        deadline = time.monotonic() + SEARCH_SECONDS
+        found = self._find_among_few(whole, begun, room, count + 1, deadline)
         if found is None:
-            found = self._find("words", whole + begun, room, count + 1)
+            found = self._find("words", whole + begun, room, count + 1, deadline)
         return Page(found[:count], len(found) > count)
 
-    def _find(self, index: str, terms: list[str], room: str, count: int) -> list[Said]:
+    def _find(self, index: str, terms: list[str], room: str, count: int, deadline: float) -> list[Said]:
         """Give the newest lines that have all these terms, by an index. Raises UserError if it takes too long."""
-        deadline = time.monotonic() + SEARCH_SECONDS
-        self._db.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
-        try:
-            rows = store.rows(
+        with self._in_time(deadline):
+            found = rows(
                 self._db,
-                f"select id, at, event, highlight({index}, 0, ?, ?) from {index} join lines on id = {index}.rowid "  # noqa: S608
+                f"select id, at, event, highlight({index}, 0, ?, ?), edited "  # noqa: S608
+                f"from {index} join lines on id = {index}.rowid "
                 f"where {index} match ? and room = ? order by {index}.rowid desc limit ?",
                 FOUND, FOUND_END, " ".join(terms), room, count,
             )  # fmt: skip
-        except apsw.InterruptError:
-            raise UserError("That takes too long to find: search for something rarer.") from None
-        finally:
-            self._db.set_progress_handler(None)
-        return [_event(*row) for row in rows]
+        return [_event(*row) for row in found]
 
-    def _find_among_few(self, whole: list[str], begun: list[str], room: str, count: int) -> list[Said] | None:
-        """Give what `_find` would, sooner, by an index of only the newest lines that have the whole words.
+    def _find_among_few(
+        self, whole: list[str], begun: list[str], room: str, count: int, deadline: float
+    ) -> list[Said] | None:
+        """Give what `_find` would, sooner, by an index of only some lines: all of a small room, or the newest ones.
 
-        FTS5 joins the lists of all words that begin with a few letters, anew for each search: 0.5 s for one letter in a
-        million lines. But what is so frequent was also said lately. Gives nothing if that was not enough to tell.
+        In a small room that is because the lines of all the other rooms need not be looked at. Beginnings of words
+        take FTS5 long (it joins the lists of all words that begin with a few letters, anew for each search: 0.5 s for
+        one letter in a million lines), but what is so frequent was also said lately. So of a big room it is the newest
+        lines that have the whole words. Gives nothing if that was not enough to tell.
         """
-        if whole:  # in the order of the index, else all of it would be sorted
+        some = "select 1 from events where kind = 'said' and room = ? limit ?"
+        small = value(self._db, f"select count(*) from ({some})", room, FEW) < FEW  # noqa: S608
+        if not (small or begun):
+            return None
+        if whole and not small:  # in the order of the index, else all of it would be sorted
             source = "words join lines on id = words.rowid where words match ?2 and room = ?1 order by words.rowid"
         else:
-            source = "lines where room = ?1 and ?2 = '' order by id"
-        self._db.execute(f"create virtual table temp.few using fts5({store.FTS_COLUMNS})")
+            source = "lines where room = ?1 and ?2 is not null order by id"
+        self._db.execute(f"create virtual table temp.few using fts5({schema.FTS_COLUMNS})")
         try:
             newest = f"select id, lines.text from {source} desc limit ?3"  # noqa: S608
-            self._db.execute(f"insert into few(rowid, text) {newest}", (room, " ".join(whole), FEW))
-            all_of_them = self._db.changes() < FEW
-            found = self._find("few", whole + begun, room, count)
+            with self._in_time(deadline):
+                self._db.execute(f"insert into few(rowid, text) {newest}", (room, " ".join(whole), FEW))
+            all_of_them = small or self._db.changes() < FEW
+            found = self._find("few", whole + begun, room, count, deadline)
         finally:
             self._db.execute("drop table temp.few")
         return found if all_of_them or len(found) == count else None
 
+    @contextlib.contextmanager
+    def _in_time(self, deadline: float) -> Iterator[None]:
+        """Give up, with a UserError, what is asked of the database in here and takes until then (monotonic seconds)."""
+        self._db.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+        try:
+            yield
+        except apsw.InterruptError:
+            raise UserError("That takes too long to find: search for something rarer.") from None
+        finally:
+            self._db.set_progress_handler(None)
+
     def everything(self, room: str | None = None, since: int = 0) -> Iterator[Said]:
         """Give all that was said, or all in a room, from the id `since` on, oldest first."""
         while True:
-            rows = store.rows(
+            found = rows(
                 self._db,
-                "select id, at, event, text from lines where id >= ?1 and (?2 is null or room = ?2) "
+                "select id, at, event, text, edited from lines where id >= ?1 and (?2 is null or room = ?2) "
                 "order by id limit ?3",
                 since, room, PIECE,
             )  # fmt: skip
-            yield from (_event(*row) for row in rows)
-            if len(rows) < PIECE:
+            yield from (_event(*row) for row in found)
+            if len(found) < PIECE:
                 return
-            since = rows[-1][0] + 1
+            since = found[-1][0] + 1
 
     def rooms(self, most: int) -> list[str]:
         """Give the names of the rooms in which something was said: so many at most, those where it was last."""
-        last = "(select max(id) from events where kind = 'said' and room = names.room)"
-        found = store.rows(self._db, f"{_NAMES} order by {last} desc limit ?", most)
+        last = "(select max(id) from events where kind = 'said' and room = shown)"
+        found = rows(self._db, f"select shown from rooms order by {last} desc limit ?", most)  # noqa: S608
         return [name for (name,) in found]
 
     def named(self, name: str) -> str | None:
         """Give how a room of a compared name is written, if anything was said in it."""
-        return next((shown for (shown,) in self._db.execute(_NAMES) if compared(shown) == name), None)
+        shown: str | None = value(self._db, "select shown from rooms where compared = ?", name)
+        return shown
 
     def restored(self, name: str, count: int) -> tuple[str, list[Event]]:
         """Give a room's name and the events that say how it is, the last of what was said there among them."""
-        states = store.rows(self._db, "select event from states where room = ?", name)
+        states = rows(self._db, "select event from states where room = ?", name)
         lines = self.page(name, count).lines if count else []
         return name, [*(_decode_state(event) for (event,) in states), *lines]
 
     def _wait_for_index(self) -> None:
         """Wait, a little, until what was said before now can be found."""
-        last = store.value(self._db, "select max(id) from events") or 0
+        last = value(self._db, "select max(id) from events") or 0
         until = time.monotonic() + INDEX_SECONDS
-        while (store.value(self._db, "select max(id) from words_docsize") or 0) < last and time.monotonic() < until:
+        while (value(self._db, "select max(id) from words_docsize") or 0) < last and time.monotonic() < until:
             time.sleep(INDEX_SECONDS / 20)
 
 
 def copy(directory: Path, file: Path) -> int:
     """Copy a data directory's database to a file that does not exist yet, also while a server writes to it.
 
-    Gives the number of lines in the copy: all that had been said when it was begun. It is made anew, some thousand
+    Gives the number of lines in the copy: all that could be read when it was begun. It is made anew, some thousand
     lines at a time. (SQLite's own backup begins again whenever somebody writes, or holds one snapshot to its end.)
     Raises StoreError; then there is no file.
     """
     Reader(directory).close()  # says what is wrong with it
-    with store.complaining(file):
+    with complaining(file):
         if file.exists():
             raise StoreError("exists already")
         descriptor, part = tempfile.mkstemp(dir=file.parent, prefix=file.name)
         try:
-            lines = _copy_lines(directory / store.FILE, part)
+            lines = _copy_lines(directory / FILE, part)
             os.fsync(descriptor)
             os.rename(part, file)
         except BaseException:  # Ctrl-C too: half a copy is none
@@ -215,14 +233,14 @@ def copy(directory: Path, file: Path) -> int:
 def _copy_lines(source: Path, part: str) -> int:
     db = apsw.Connection(part, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI)
     try:
-        db.set_busy_timeout(store.BUSY_MS)
+        db.set_busy_timeout(schema.BUSY_MS)
         db.pragma("synchronous", "off")
-        store.bring_up_to_date(db, 0)
+        schema.bring_up_to_date(db, 0)
         db.execute("attach ? as live", (f"{source.absolute().as_uri()}?mode=ro",))
-        last = store.value(db, "select max(id) from live.events") or 0
+        last = value(db, "select max(id) from live.events") or 0
         done = 0
         while done < last:
-            upto = store.value(
+            upto = value(
                 db, "select max(id) from (select id from live.events where id > ? and id <= ? order by id limit ?)",
                 done, last, 5 * PIECE,
             ) or last  # fmt: skip
@@ -233,8 +251,9 @@ def _copy_lines(source: Path, part: str) -> int:
             done = upto
         db.execute("insert or replace into main.states select * from live.states")
         db.execute("detach live")
+        db.execute(schema.FILL_ROOMS)
         db.execute("insert into words(words) values('rebuild')")
-        lines: int = store.value(db, "select count(*) from events")
+        lines: int = value(db, "select count(*) from lines")
         return lines
     finally:
         db.close()
@@ -244,9 +263,9 @@ _decode = msgspec.json.Decoder(Said).decode
 _decode_state = msgspec.json.Decoder(TopicSet | MadePrivate).decode
 
 
-def _event(id: int, at: int, event: str, text: str) -> Said:
+def _event(id: int, at: int, event: str, text: str, edited: int) -> Said:
     """Make an event of what was said: with the text as it reads now."""
-    return msgspec.structs.replace(_decode(event), id=id, at=at, text=text)
+    return msgspec.structs.replace(_decode(event), id=id, at=at, text=text, edited=bool(edited))
 
 
 def _terms(words: str) -> tuple[list[str], list[str]]:
@@ -264,4 +283,6 @@ def _terms(words: str) -> tuple[list[str], list[str]]:
                 whole.append(f'"{text}"')
     if not (whole or begun):
         raise UserError(f"There is no word to search for in: {words}")
+    if len(whole) + len(begun) > MOST_TERMS:
+        raise UserError(f"Search for {MOST_TERMS} words at most.")
     return whole, begun

@@ -4,7 +4,8 @@
 2. Whatever gathered during the last commit is the next batch: the busier, the more lines share a commit.
 3. Nothing is handed back before it is committed. What cannot be committed comes back as `NotSent`, for its author.
 4. After a failure nothing is committed until the database was opened anew and found sound, and whatever of the failed
-   commit had got into it was taken back.
+   commit had got into it was taken back. That its files were deleted or replaced is noticed within TRIM_SECONDS and
+   is a failure, too; then a new database is made, or the one taken that is there now, and ids go on where they were.
 5. What is not history goes through the same queue, in order; while the thread has nothing to do, past it.
 
 What can wait is done after a batch was handed back: making it searchable, trimming, copying the write-ahead log into
@@ -31,9 +32,12 @@ import msgspec
 from .. import times
 from ..errors import StoreError
 from ..events import NotSent
-from .store import PAGE_BYTES, TRIM_STEP, Lock, Writer, reason
+from .clock import CautiousClock
+from .folder import FILE, Lock, reason
+from .store import PAGE_BYTES, TRIM_STEP, Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from ..events import Event
@@ -42,7 +46,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRIM_SECONDS = 1.0
-"""How often it is asked what is too old or too much; as long as something is, it is trimmed step by step."""
+"""How often it is asked what is too old or too much, and whether the files are still there; as long as something is too
+old or too much, it is trimmed step by step."""
 
 RETRY_SECONDS = 1.0
 """How long after a failure what is said is refused without trying the disk again."""
@@ -74,6 +79,16 @@ _MOST_AT_ONCE = 1000  # events to a commit
 _INDEX_AT_ONCE = 2000  # lines: some 4 ms
 
 
+class LostError(StoreError):
+    """A file of the database was deleted or replaced."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(
+            f"{file} was deleted or replaced. What was said before is lost, unless the {FILE} that is there now "
+            "has it; if there is none, a new one is made"
+        )
+
+
 class SqliteJournal:
     """See the contract in `gchatd.journal`."""
 
@@ -89,6 +104,9 @@ class SqliteJournal:
         self._out: collections.deque[list[Event]] = collections.deque()
         self._remarks: collections.deque[tuple[int, str]] = collections.deque()  # for the log, which is the hub's
         self._closed = self._ended = False
+        self.on_loss: Callable[[], None] = lambda: None
+        """Called on the hub's thread when the files were deleted or replaced: whoever has them open must let go."""
+        self._loss = threading.Event()
         self._news = gevent.event.Event()
         self._loop = gevent.get_hub().loop
         self._wake = self._loop.async_()
@@ -151,6 +169,9 @@ class SqliteJournal:
     def _on_wake(self) -> None:
         while self._remarks:
             log.log(*self._remarks.popleft())
+        if self._loss.is_set():
+            self._loss.clear()
+            gevent.spawn(self.on_loss)  # it may switch
         self._news.set()
 
     # On the journal's own thread.
@@ -163,9 +184,11 @@ class SqliteJournal:
             opened.put(error)
             return
         opened.put(None)
+        self._clock = CautiousClock()
         self._last_id = self._writer.last_id  # of what was handed back
         self._trouble = ""  # what was logged when what is said was first refused; nothing, while it is not
         self._why = ""  # what their authors are told
+        self._lost: list[tuple[str, str, int, str]] | None = None  # of a database that is lost: how the rooms were
         self._works = True  # whether the last thing that was written was
         self._retry_at = self._trim_at = 0.0
         self._index_at = math.inf  # monotonic seconds
@@ -176,7 +199,7 @@ class SqliteJournal:
                 self._hand_back(self._commit(events))
             self._do_what_can_wait(len(events))
         if self._writer is not None:
-            with contextlib.suppress(apsw.Error):  # what is committed is safe
+            with contextlib.suppress(apsw.Error, OSError):  # what is committed is safe
                 self._writer.index(_INDEX_AT_ONCE)
                 self._writer.close()
         self._lock.close()
@@ -230,10 +253,18 @@ class SqliteJournal:
 
     def _opened_anew(self) -> Writer:
         """Open the database after a failure, check it, take back what was refused. Raises StoreError, apsw.Error."""
+        if not self._lock.is_there:
+            lock = Lock(self._directory)
+            self._lock.close()
+            self._lock = lock
         writer = Writer(self._directory, self._settings.sync)
         try:
             writer.check()
-            writer.take_back_after(self._last_id)
+            if self._lost is None and writer.last_id >= self._last_id:
+                writer.take_back_after(self._last_id)
+            else:  # it is another database: what is in it is not ours to take back
+                writer.go_on_after(self._last_id, self._lost or [])
+                self._last_id, self._lost = writer.last_id, None
         except BaseException:  # whatever it was is told further up; nobody else would close this
             writer.close()
             raise
@@ -241,40 +272,66 @@ class SqliteJournal:
 
     def _do_what_can_wait(self, events: int) -> None:
         """Make lines searchable, empty the write-ahead log, trim: a little of each, if it is due."""
-        writer, now = self._writer, time.monotonic()
-        if writer is None:
-            self._trim_at, self._index_at = now + TRIM_SECONDS, math.inf
-            return
+        now = time.monotonic()
         try:
-            if writer.unindexed >= INDEX_LINES or now >= self._index_at:
-                writer.index(_INDEX_AT_ONCE)
-            if not writer.unindexed:
-                self._index_at = math.inf
-            elif self._index_at == math.inf:
-                self._index_at = now + (SPARSE_INDEX_SECONDS if self._wal_is_large() else INDEX_SECONDS)
-            writer.checkpoint_when_due()
+            if self._writer is None and self._lost is not None and now >= self._retry_at:
+                self._writer = self._opened_anew()
+                self._works = True
+            if self._writer is None:
+                self._trim_at, self._index_at = now + TRIM_SECONDS, math.inf
+                return
+            self._index(self._writer, now)
+            self._writer.checkpoint_when_due()
             if now >= self._trim_at:
-                steps = range(1 + events // TRIM_STEP)  # so that more goes than comes
-                if not all(writer.trim(self._settings.days, self._settings.lines_per_room) for _ in steps):
-                    self._trim_at = now + TRIM_SECONDS
+                self._trim(self._writer, now, events)
         except Exception as error:
             self._fail(error)
         if self._trouble and self._works:
             self._trouble = ""
             self._remark(logging.WARNING, "history is written again")
 
+    def _index(self, writer: Writer, now: float) -> None:
+        if writer.unindexed >= INDEX_LINES or now >= self._index_at:
+            writer.index(_INDEX_AT_ONCE)
+        if not writer.unindexed:
+            self._index_at = math.inf
+        elif self._index_at == math.inf:
+            self._index_at = now + (SPARSE_INDEX_SECONDS if self._wal_is_large() else INDEX_SECONDS)
+
+    def _trim(self, writer: Writer, now: float, events: int) -> None:
+        """See that the files are still there, then trim a little. Raises LostError, apsw.Error, OSError."""
+        missing = writer.missing()
+        if missing is not None:
+            raise LostError(self._directory / missing)
+        days, lines, moment = self._settings.days, self._settings.lines_per_room, self._clock.now() * 1000
+        steps = range(1 + events // TRIM_STEP)  # so that more goes than comes
+        if not all(writer.trim(days, lines, moment) for _ in steps):
+            self._trim_at = now + TRIM_SECONDS
+
     def _fail(self, error: Exception) -> None:
         """Note a failure, in the log if it is the first. All but a full disk ask for opening the database anew."""
-        self._why = reason(error) if isinstance(error, apsw.Error) else "the history cannot be used"
-        if not self._trouble:
-            self._trouble = f"history cannot be written, and what is said is refused: {reason(error)}"
+        trouble = f"history cannot be written, and what is said is refused: {reason(error)}"
+        if isinstance(error, LostError):
+            self._why = "the file of its history was deleted"
+            self._lost = []
+            if self._writer is not None:
+                with contextlib.suppress(apsw.Error):
+                    self._lost = self._writer.states()
+                    self._writer.checkpoint()  # if only its log is gone, all is in the file with that
+        elif self._lost is None:
+            self._why = reason(error) if isinstance(error, apsw.Error) else "the history cannot be used"
+        if not self._trouble or (self._lost is not None and trouble != self._trouble):
+            self._trouble = trouble
             self._remark(logging.ERROR, self._trouble)
         self._works = False
         self._retry_at = self._trim_at = self._index_at = time.monotonic() + RETRY_SECONDS
         if self._writer is not None and not isinstance(error, apsw.FullError):
-            with contextlib.suppress(apsw.Error):
+            with contextlib.suppress(apsw.Error, OSError):
                 self._writer.close()
             self._writer = None
+        if isinstance(error, LostError):  # and closed here
+            self._loss.set()
+            self._wake.send()
 
     def _wal_is_large(self) -> bool:
         return self._writer is not None and self._writer.wal_pages > LARGE_WAL_PAGES

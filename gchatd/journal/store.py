@@ -1,114 +1,28 @@
-"""The SQLite database in which history is kept: where it is, what is in it, and the one connection that writes to it.
-
-One file, `history.db`, in the data directory, and a lock beside it. Everything here blocks: it is for native threads.
-"""
+"""The one connection that writes to the database of history. Blocks: it is for native threads."""
 
 from __future__ import annotations
 
+import collections
 import contextlib
-import fcntl
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import apsw
 import msgspec
 
 from ..errors import StoreError
 from ..events import Said
+from ..names import compared
+from . import schema
+from .folder import FILE, Files, complaining
+from .schema import rows, transaction, value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..events import Event
-
-FILE = "history.db"
-APPLICATION_ID = 0x67636861  # "gcha", which SQLite keeps in the file's header
-
-FTS_COLUMNS = "text, tokenize = 'unicode61 remove_diacritics 2'"
-"""Words are what letters and digits make, in any script, case and accents aside."""
-
-SCHEMA = (
-    f"""
-    create table events(
-        id integer primary key autoincrement,  -- only grows, and is never used again
-        at integer not null,                   -- milliseconds since 1970, UTC
-        event text not null,                   -- all the rest of it, as JSON
-        room text as (event ->> 'room')
-    );
-    create index events_by_room on events(room);
-    create view spoken(id, text) as select id, event ->> 'text' from events;
-    create virtual table words using fts5(
-        {FTS_COLUMNS}, content = 'spoken', content_rowid = 'id'
-    );
-    create trigger events_trimmed before delete on events
-    when old.id <= (select coalesce(max(id), 0) from words_docsize)
-    begin
-        insert into words(words, rowid, text) values('delete', old.id, old.event ->> 'text');
-    end;
-    """,  # noqa: S608
-    """
-    alter table events add column kind text as (event ->> 'event');
-    alter table events add column line integer as (event ->> 'line');  -- what an edit or a deletion is about
-    create index changes on events(line) where line is not null;
-    drop index events_by_room;
-    create index lines_by_room on events(room) where kind = 'said';
-    create index notes on events(at) where kind not in ('said', 'edited', 'deleted');
-    drop view spoken;
-    create view spoken(id, text) as select id, case when kind = 'said' then
-        case when exists(select 1 from events change where change.line = events.id)
-        then (select event ->> 'text' from events change where change.line = events.id order by change.id desc limit 1)
-        else event ->> 'text' end end from events;
-    create view lines(id, at, room, event, text) as select id, at, room, event, coalesce(
-        (select event ->> 'text' from events change where change.line = events.id order by change.id desc limit 1),
-        event ->> 'text'
-    ) from events where kind = 'said'
-        and not exists(select 1 from events change where change.line = events.id and change.kind = 'deleted');
-    drop trigger events_trimmed;
-    create trigger events_trimmed before delete on events
-    when old.id <= (select coalesce(max(id), 0) from words_docsize)
-    begin
-        insert into words(words, rowid, text) select 'delete', id, text from spoken where id = old.id;
-    end;
-    create trigger line_changed after insert on events
-    when exists(
-        select 1 from words_docsize join events using (id) where id = new.event ->> 'line' and kind = 'said'
-    )
-    begin
-        insert into words(words, rowid, text) select 'delete', id, coalesce(
-            (select event ->> 'text' from events change
-                where change.line = said.id and change.id < new.id order by change.id desc limit 1),
-            said.event ->> 'text'
-        ) from events said where id = new.event ->> 'line';
-        insert into words(rowid, text) select id, text from spoken where id = new.event ->> 'line';
-    end;
-    create trigger line_changed_often after insert on events when new.event ->> 'event' = 'edited'
-    begin
-        delete from events where line = new.event ->> 'line' and id < coalesce((
-            select id from events where line = new.event ->> 'line' order by id desc limit 1 offset 9
-        ), 0);
-    end;
-    create table states(  -- how the rooms are: the last event of each kind that says so
-        room text not null,
-        kind text not null,
-        id integer not null,
-        event text not null,
-        primary key (room, kind)
-    ) without rowid;
-    create trigger state_changed after insert on events when new.event ->> 'event' in ('topicset', 'madeprivate')
-    begin
-        insert or replace into states values(new.event ->> 'room', new.event ->> 'event', new.id, new.event);
-    end;
-    create trigger room_vanished after insert on events when new.event ->> 'event' = 'vanished'
-    begin
-        delete from states where room = new.event ->> 'room';
-    end;
-    """,
-)
-"""How to come from each version of the schema to the next; the first makes it. `words` is the index for searching: it
-keeps no second copy of the text, and `Writer.index` brings it up to date. What was said stands in `events` as it was
-said, and how it reads now in `lines`: an edit and a deletion are events of their own, which name the line."""
 
 CHECKPOINT_PAGES = 1000
 """Pages in the write-ahead log (WAL) from which on they are copied into the database: 4 MiB, as is SQLite's default."""
@@ -119,36 +33,10 @@ TRIM_STEP = 100
 NOTES_KEPT_SECONDS = 3600
 """How long events are kept that only say how a room is: `states` knows, but a failed commit is taken back by them."""
 
-BUSY_MS = 5000
-"""How long to wait for somebody else who has locked the database; no part of gchat does."""
-
 PAGE_BYTES = 4096
 _STATES = ("topicset", "madeprivate")
+_FORGET_ROOMS = "delete from rooms where not exists(select 1 from events where kind = 'said' and room = shown)"
 _WAL_LIMIT = 16 * 2**20  # bytes that an emptied write-ahead log may keep on the disk
-
-
-class Lock:
-    """The right to write into a data directory: an flock, which the system releases when the process has ended."""
-
-    def __init__(self, directory: Path) -> None:
-        """Take the lock; make the directory when it is missing. Raises StoreError if another process has it."""
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StoreError(reason(error)) from None
-        os.set_inheritable(self._file, True)  # so that a program that takes over from this one can take it over, too
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
-            os.close(self._file)
-            raise StoreError(f"in use by another gchat, process {pid or '(just starting)'}") from None
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
-
-    def close(self) -> None:
-        os.close(self._file)
 
 
 class Writer:
@@ -164,18 +52,18 @@ class Writer:
             # Never opened and closed beside SQLite: that would drop the locks of this process (fcntl(2)).
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            version = _version_on_disk(path)
+            version = schema.version_on_disk(path)
             self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-            self._db.set_busy_timeout(BUSY_MS)
+            self._db.set_busy_timeout(schema.BUSY_MS)
             self._db.pragma("journal_mode", "wal")
             self._db.pragma("journal_size_limit", _WAL_LIMIT)
             self._db.pragma("synchronous", sync)
             self._db.set_wal_hook(self._note_wal)
             self._checkpointed = self.wal_pages = 0
             """Pages in the write-ahead log: when it was last copied, and after the last commit."""
-            if 0 < version < len(SCHEMA):
+            if 0 < version < len(schema.SCHEMA):
                 _copy_whole(self._db, path.with_name(f"history-schema{version}.db"))
-            bring_up_to_date(self._db, version)
+            schema.bring_up_to_date(self._db, version)
             self.last_id: int = value(
                 self._db, "select coalesce(max(seq), 0) from sqlite_sequence where name = 'events'"
             )
@@ -183,15 +71,40 @@ class Writer:
             first_id = value(self._db, "select min(id) from events") or self.last_id + 1
             self._indexed: int = max(first_id - 1, value(self._db, "select max(id) from words_docsize") or 0)
             self._counts = self._count()
+            self._files = Files(directory)
             # A room in which nothing was said did not outlive the server that it was in.
-            with self._db:
+            with transaction(self._db):
                 self._db.execute(
                     "delete from states where not exists"
                     "(select 1 from events where events.room = states.room and kind = 'said')"
                 )
 
     def close(self) -> None:
+        """Let go of the database, and of what is left beside one that is not there any more. Raises apsw.Error."""
         self._db.close()
+        self._files.clear_away()
+
+    def missing(self) -> str | None:
+        """Give the name of a file of the database that was deleted or replaced, if one was. Raises OSError."""
+        return self._files.missing()
+
+    def states(self) -> list[tuple[str, str, int, str]]:
+        """Give how the rooms are, for the next database. Raises apsw.Error."""
+        return rows(self._db, "select room, kind, id, event from states")
+
+    def go_on_after(self, id: int, states: Sequence[tuple[str, str, int, str]]) -> None:
+        """Follow a database that is lost: no id up to its last one is used again, and a private room stays private.
+
+        Raises apsw.Error.
+        """
+        with transaction(self._db):
+            self._db.executemany("insert or replace into states values(?, ?, ?, ?)", states)
+            if id > self.last_id:
+                self._db.execute("delete from sqlite_sequence where name = 'events'")
+                self._db.execute("insert into sqlite_sequence values('events', ?)", (id,))
+        if not self.unindexed:
+            self._indexed = max(self._indexed, id)
+        self.last_id = max(self.last_id, id)
 
     def append(self, events: Sequence[Event], at: int) -> int:
         """Add events, all at that time, in one transaction, and give the id of the first; the others' follow.
@@ -200,14 +113,18 @@ class Writer:
         interpreter lock away and has to get it back, which a busy hub may make it wait for.
         """
         first_id = self.last_id + 1
-        self._db.execute(
-            "insert into events(id, at, event) select ? + key, ?, value from json_each(?)",
-            (
-                first_id,
-                at,
-                msgspec.json.encode([msgspec.structs.replace(event, origin=0) for event in events]).decode(),
-            ),
-        )
+        batch = msgspec.json.encode([msgspec.structs.replace(event, origin=0) for event in events]).decode()
+        adding = "insert into events(id, at, event) select ? + key, ?, value from json_each(?)"
+        new = {event.room for event in events if isinstance(event, Said) and event.room not in self._counts}
+        if new:
+            with transaction(self._db):
+                self._db.execute(adding, (first_id, at, batch))
+                rooms = msgspec.json.encode([(compared(room), room) for room in new]).decode()
+                self._db.execute(
+                    "insert or replace into rooms select value ->> 0, value ->> 1 from json_each(?)", (rooms,)
+                )
+        else:
+            self._db.execute(adding, (first_id, at, batch))
         self.last_id += len(events)
         for event in events:
             if isinstance(event, Said):
@@ -234,8 +151,12 @@ class Writer:
         """
         self._checkpointed = min(self._checkpointed, self.wal_pages)  # it has begun anew
         if self.wal_pages - self._checkpointed >= CHECKPOINT_PAGES:
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._checkpointed = self.wal_pages
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Copy the write-ahead log into the database, as far as nobody reads older pages. Raises apsw.Error."""
+        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._checkpointed = self.wal_pages
 
     def check(self) -> None:
         """Raise StoreError unless the database is sound."""
@@ -245,15 +166,10 @@ class Writer:
 
     def take_back_after(self, id: int) -> None:
         """Delete what got into the database though its commit had failed. Ids are not used again. Raises apsw.Error."""
-        with self._db:
-            changed = "select id, text from spoken where id in (select line from events where id > ?)"
-            texts = rows(self._db, changed, id)
+        with transaction(self._db):
             vanished = rows(self._db, "select distinct room from events where id > ? and kind = 'vanished'", id)
             self._db.execute("delete from events where id > ?", (id,))
-            for line, text in texts:
-                if value(self._db, "select 1 from words_docsize where id = ?", line):
-                    self._db.execute("insert into words(words, rowid, text) values('delete', ?, ?)", (line, text))
-                    self._db.execute("insert into words(rowid, text) select id, text from spoken where id = ?", (line,))
+            self._db.execute(_FORGET_ROOMS)
             touched = rows(self._db, "delete from states where id > ? returning room, kind", id)
             for room, kind in {*touched, *((room, kind) for (room,) in vanished for kind in _STATES)}:
                 self._db.execute(
@@ -263,30 +179,38 @@ class Writer:
                     "order by id desc limit 1",
                     (room, kind),
                 )
-        self._counts = self._count()
+            self._counts = self._count()
 
-    def trim(self, days: float, lines_per_room: int) -> bool:
+    def trim(self, days: float, lines_per_room: int, now: float | None = None) -> bool:
         """Delete a few lines that are older than `days` or too many in their room. Raises apsw.Error.
 
-        Tells whether there may be more to delete.
+        `now`, in milliseconds since 1970, is the moment that it is (default: by the clock). Tells whether there may be
+        more to delete.
         """
-        now = time.time() * 1000
+        now = time.time() * 1000 if now is None else now
         oldest_kept = now - days * 86_400_000
         first = "select id, room, at, kind from events order by id limit ?"
         old = f"select id, room from ({first}) where at < ? and kind = 'said'"  # noqa: S608
         doomed = rows(self._db, old, TRIM_STEP, oldest_kept)
-        for room, count in self._counts.items():
-            if not doomed and count > lines_per_room:
-                most = min(TRIM_STEP, count - lines_per_room)
-                of_room = "select id, room from events where room = ? and kind = 'said' order by id limit ?"
-                doomed = rows(self._db, of_room, room, most)
+        full = None if doomed else next((room for room, count in self._counts.items() if count > lines_per_room), None)
+        if full is not None:
+            most = min(TRIM_STEP, self._counts[full] - lines_per_room)
+            of_room = "select id, room from events where room = ? and kind = 'said' order by id limit ?"
+            doomed = rows(self._db, of_room, full, most)
         if doomed:
             ids = msgspec.json.encode([id for id, _ in doomed]).decode()
-            with self._db:  # an edit or a deletion goes with its line, which else would read as it did before
+            with transaction(self._db):  # changes go with their line, which else would read as it did before them
                 for what in ("id", "line"):
                     self._db.execute(f"delete from events where {what} in (select value from json_each(?))", (ids,))  # noqa: S608
-            for _, room in doomed:
-                self._counts[room] -= 1
+                counts = collections.Counter(room for _, room in doomed)
+                silent = [room for room, count in counts.items() if count >= self._counts[room]]
+                if silent:
+                    rooms = msgspec.json.encode(silent).decode()
+                    self._db.execute(f"{_FORGET_ROOMS} and shown in (select value from json_each(?))", (rooms,))  # noqa: S608
+            for room, count in counts.items():
+                self._counts[room] -= count
+                if room in silent:
+                    del self._counts[room]
         return bool(doomed) or self._trim_notes(now - NOTES_KEPT_SECONDS * 1000, oldest_kept)
 
     def _trim_notes(self, settled: float, oldest_kept: float) -> bool:
@@ -311,36 +235,6 @@ class Writer:
         return apsw.SQLITE_OK
 
 
-def bring_up_to_date(db: apsw.Connection, version: int) -> None:
-    """Take a database from a version of the schema to today's, in one transaction."""
-    with db:
-        for step in SCHEMA[version:]:
-            db.execute(step)
-        db.pragma("application_id", APPLICATION_ID)
-        db.pragma("user_version", len(SCHEMA))
-
-
-def _version_on_disk(path: Path) -> int:
-    """Give the version of a database's schema, 0 for an empty file, without changing anything. Raises StoreError."""
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        db.set_busy_timeout(BUSY_MS)
-        empty = not value(db, "select count(*) from sqlite_schema")
-        return 0 if empty and not value(db, "pragma application_id") else version_of(db)
-    finally:
-        db.close()
-
-
-def version_of(db: apsw.Connection) -> int:
-    """Give the version of the schema of a database of gchat's. Raises StoreError if it is none, or is too new."""
-    if value(db, "pragma application_id") != APPLICATION_ID:
-        raise StoreError("not a gchat database")
-    version: int = value(db, "pragma user_version")
-    if version > len(SCHEMA):
-        raise StoreError(f"written by a newer gchat: its schema is {version}, this one knows {len(SCHEMA)}")
-    return version
-
-
 def _copy_whole(db: apsw.Connection, file: Path) -> None:
     """Copy a database that nobody else writes to, all at once."""
     part = file.with_name(f"{file.name}.part")
@@ -351,36 +245,3 @@ def _copy_whole(db: apsw.Connection, file: Path) -> None:
         backup.step()
     copy.close()
     part.rename(file)
-
-
-def rows(db: apsw.Connection, statement: str, *values: Any) -> list[Any]:
-    """Give all the rows that a statement gives."""
-    return db.execute(statement, values).fetchall()
-
-
-def value(db: apsw.Connection, statement: str, *values: Any) -> Any:
-    """Give the first column of the first row, or None."""
-    row: Any = db.execute(statement, values).fetchone()
-    return row[0] if row else None
-
-
-@contextlib.contextmanager
-def complaining(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong with a database into a StoreError that names it."""
-    try:
-        yield
-    except (apsw.Error, OSError, StoreError) as error:
-        raise StoreError(f"{path}: {reason(error)}") from None
-
-
-def reason(error: Exception) -> str:
-    """Say in a few words, in lower case, what went wrong."""
-    if isinstance(error, apsw.NotADBError):
-        return "not a gchat database"
-    if isinstance(error, apsw.FullError):
-        return "the disk is full"
-    if isinstance(error, apsw.IOError):
-        return "the disk has failed (I/O error)"
-    if isinstance(error, OSError):
-        return (error.strerror or str(error)).lower()
-    return str(error) or type(error).__name__

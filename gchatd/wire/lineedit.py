@@ -3,27 +3,46 @@
     editor = LineEditor(limit=8192)
     typed, screen = editor.feed(b"Hello\\r")
 
-The line stands below everything else, after a prompt, on as many rows as it needs. What others say goes above it:
-`around` puts it there in one go. All that is shown passes through here in the order in which it is sent, so the editor
-always knows where the cursor stands.
+The line stands below everything else, after a prompt, on as many rows as it needs. The prompt is `> `, or names the
+room where the line will be heard: `dev> `. What others say goes above it: `around` puts it there in one go. All that is
+shown passes through here in the order in which it is sent, so the editor always knows where the cursor stands.
 
-Keys are those of xterm (ctlseqs, "PC-Style Function Keys", "Bracketed Paste Mode"), commands those of GNU readline.
+Keys are those of xterm (ctlseqs, "PC-Style Function Keys", "Bracketed Paste Mode"), commands those of GNU readline: see
+keys.py.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from .cells import columns_of, lay_out, width
-from .linebuffer import LineBuffer
+from .cells import columns_of, lay_out, shortened, width
+from .keys import (
+    BEGUN,
+    CR,
+    CTRL_C,
+    CTRL_D,
+    CTRL_L,
+    CTRL_Y,
+    EDITS,
+    KEY,
+    KEYS_HELP,
+    LF,
+    LONGEST_SEQUENCE,
+    PASTE,
+    PASTE_END,
+    TAB,
+)
+from .linebuffer import COPIED, LineBuffer
 from .text import clean
+from .typed import Ask, Candidates, Completions, Interrupt, Quit, TooMuch, Typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Complete = Callable[[str], "Completions"]
+    Complete = Callable[[str], Completions]
+
+__all__ = ["KEYS_HELP", "Ask", "Candidates", "Completions", "Interrupt", "LineEditor", "Quit", "TooMuch", "Typed"]
 
 PROMPT: Final = b"> "
 ERASE: Final = b"\r\x1b[J"
@@ -39,60 +58,20 @@ BELL: Final = b"\a"
 MANY_LINES: Final = 3
 """A message of more lines than this is asked about first."""
 
+LONGEST_PROMPT: Final = 20
+"""Columns of a prompt, at most; nor has it more than half of the window."""
+
+MOST_WORK: Final = 60_000
+"""How much is done at a time, as a `LineBuffer` counts it: some 4 ms. The rest of what was typed waits."""
+
 _NEWLINE = "\u21b5"  # how the end of a line within a message is shown
-_LONGEST_SEQUENCE = 32  # characters of an escape sequence; a longer one is none
 _LONGEST_ECHO = 1000  # characters of a command that stay on the screen
-_COMPLETIONS = 4  # Tabs that are looked up in one piece of input: each may ask for all the names there are
-_PASTE_END = "\x1b[201~"
+_LOOKUPS = 4  # Tabs that are looked up in one piece of input: each may ask for all the names there are
+_KEY_WORK = 16  # what any key costs
 _INCOMPLETE = re.compile(
     rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
 )  # the beginning of a character
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
-_KEY = re.compile(
-    r"""
-      \x1b\[ [0-?]* [\ -/]* [@-~]      # CSI
-    | \x1bO [\ -~]                     # SS3
-    | \x1b [^\[O\x1b]                  # Alt and a key
-    | [\x00-\x1a\x1c-\x1f\x7f]         # Ctrl and a key
-    | [^\x00-\x1f\x7f]+                # text
-    | \x1b (?= [^\[O] )                # a lone Escape
-    """,
-    re.VERBOSE,
-)
-_BEGUN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O)?")
-
-
-class Completions(NamedTuple):
-    """What the word before the cursor may become: where it starts, and the whole words, with what follows each."""
-
-    start: int
-    words: list[str]
-
-
-class Candidates(NamedTuple):
-    """Somebody pressed Tab twice: these are the words to choose from."""
-
-    words: list[str]
-
-
-class TooMuch(NamedTuple):
-    """Something was pasted that no message can hold."""
-
-    bytes: int
-    lines: int
-
-
-class Ask(NamedTuple):
-    """Enter was pressed on a message of so many lines; another Enter sends it."""
-
-    lines: int
-
-
-class Quit:
-    """Ctrl-D was pressed on an empty line."""
-
-
-Typed = str | Candidates | TooMuch | Ask | Quit
 
 
 class LineEditor:
@@ -101,19 +80,25 @@ class LineEditor:
     __slots__ = (
         "_asked",
         "_column",
+        "_interrupted",
         "_limit",
         "_line",
+        "_lookups",
         "_may_send",
         "_most_lines",
         "_painted",
         "_painted_at",
         "_pasted",
+        "_prompt",
+        "_prompt_width",
         "_row",
         "_shown",
         "_skip",
         "_tabs",
         "_unread",
         "_unread_bytes",
+        "behind",
+        "room",
         "window",
     )
 
@@ -123,61 +108,74 @@ class LineEditor:
         self._limit = limit
         self._most_lines = most_lines
         self._unread_bytes = b""  # the beginning of a character
-        self._unread = ""  # the beginning of an escape sequence
+        self._unread = ""  # the beginning of an escape sequence, or what there was no time for
+        self.behind = False
+        """Whether there was no time for all that was typed. Then `feed` is to be called again, with or without data."""
         self._skip = ""  # what may follow a CR and means nothing
         self._pasted: list[str] | None = None  # while something is pasted
         self._tabs = 0  # Tabs in a row
-        self._may_send = 0  # characters of lines that this piece of input may still finish
+        # Of this piece of input:
+        self._may_send = 0  # characters of lines that it may still finish
+        self._lookups = 0  # Tabs that it may still have looked up
+        self._interrupted = False  # whether it had a Ctrl-C on an empty line
         self.window = columns, height
+        self.room = ""
+        """The room that the prompt names, if it does."""
+        self._prompt = PROMPT
+        self._prompt_width = len(PROMPT)
         # What the screen shows: the text, and where in it; which of its rows the cursor is in, and which column.
         self._painted = ""
         self._painted_at = self._row = 0
-        self._column = len(PROMPT)
+        self._column = self._prompt_width
         self._shown = b""  # what `_show` gave for that, if anything
 
     def feed(self, data: bytes, complete: Complete | None = None) -> tuple[list[Typed], bytes]:
-        """Take what was typed; give what came of it, and what to show for it. Takes time linear in `data`.
+        """Take what was typed; give what came of it, and what to show for it.
 
         A line that was said is removed from the screen, as its author will hear it like everybody; a command stays.
-        `complete` is asked for the words that the text before the cursor may become.
+        `complete` is asked for the words that the text before the cursor may become. Stops after MOST_WORK: `behind`.
         """
         typed: list[Typed] = []
         screen = bytearray()
         text = self._unread + self._decode(data)
         self._unread = ""
-        at, lookups, wiped = 0, 0, False
-        self._may_send = self._limit + len(data)
+        at, wiped = 0, False
+        if not self.behind:
+            self._may_send, self._lookups, self._interrupted = self._limit + len(data), _LOOKUPS, False
+        self.behind = False
+        self._line.work = 0
         while at < len(text):
+            if self._line.work > MOST_WORK:
+                self._unread, self.behind = text[at:], True
+                return typed, bytes(screen)
+            self._line.work += _KEY_WORK
             if self._pasted is not None:
                 at = self._take_paste(text, at, typed, screen)
                 continue
-            match = _KEY.match(text, at)
+            match = KEY.match(text, at)
             if match is None:
-                if _BEGUN.fullmatch(text, at) and len(text) - at < _LONGEST_SEQUENCE:
+                if BEGUN.fullmatch(text, at) and len(text) - at < LONGEST_SEQUENCE:
                     self._unread = text[at:]
                     break
                 at += 1  # it begins like a sequence and is none
                 continue
             at = match.end()
-            key = match[0]
-            if key == "\t":
-                lookups += 1
-                if lookups <= _COMPLETIONS and complete is not None:
-                    self._complete(complete, typed, screen)
-                continue
-            self._tabs = 0
-            if key >= " " and key != "\x7f":
-                self._skip = ""
-                self._insert(clean(key), screen)
-            elif key == "\x0c":
-                wiped = True
+            if match[0] == CTRL_L:
+                self._tabs, wiped = 0, True
+            elif match[0] == TAB:
+                self._tab(complete, typed, screen)
             else:
-                self._press(key, typed, screen)
-        return typed, bytes(screen + (b"\x1b[H\x1b[2J" + self._show() if wiped else self._repaint()))
+                self._tabs = 0
+                self._press(match[0], typed, screen)
+        return typed, bytes(screen + (self.wipe() if wiped else self._repaint()))
 
     def begin(self) -> bytes:
         """Give what to show at first, in place of what the terminal itself showed of the line being typed."""
-        return BEGIN + ERASE + PROMPT
+        return BEGIN + ERASE + self._prompt
+
+    def wipe(self) -> bytes:
+        """Give what leaves nothing on the screen but the line."""
+        return b"\x1b[H\x1b[2J" + self._show()
 
     def framed(self, data: bytes) -> bytes:
         """Give whole lines as `around` takes them."""
@@ -187,23 +185,45 @@ class LineEditor:
         """Take the size of the window, in characters (0: unknown); give what to show."""
         hidden = self._hide()
         self.window = columns, height
+        self._set_prompt()
         return hidden + self._show()
+
+    def name_room(self, room: str) -> bytes:
+        """Name a room in the prompt (none, if that is empty); give what to show."""
+        hidden = self._hide()
+        self.room = room
+        self._set_prompt()
+        return hidden + self._show()
+
+    def _set_prompt(self) -> None:
+        most = min(LONGEST_PROMPT, columns_of(self.window[0]) // 2) - len(PROMPT)
+        room = shortened(self.room, most)
+        self._prompt = room.encode() + PROMPT
+        self._prompt_width = sum(map(width, room)) + len(PROMPT)
 
     def around(self, framed: bytes) -> bytes:
         """Give what shows others' lines above the line being typed.
 
         `framed` is what is shown where nothing is being typed: ERASE, whole lines, PROMPT. (Whole lines alone will do:
-        what was on its way when the client became a terminal.)
+        what was on its way when the client became a terminal.) After the last thing that the server says
+        (END), the line goes from the screen.
         """
+        if framed.endswith(END):
+            return self._up() + framed
         if not framed.startswith(ERASE):
             framed = self.framed(framed)
         if not self._painted:
-            return framed
+            return framed if not self.room else framed[: -len(PROMPT)] + self._prompt
         return self._up() + framed[: -len(PROMPT)] + (self._shown or self._show())
 
     def leave(self) -> bytes:
         """Give what removes the line from the screen for good."""
         return self._hide() + END
+
+    @property
+    def unread(self) -> str:
+        """What there was no time for."""
+        return self._unread if self.behind else ""
 
     @property
     def text(self) -> str:
@@ -213,29 +233,35 @@ class LineEditor:
     # Keys.
 
     def _press(self, key: str, typed: list[Typed], screen: bytearray) -> None:
-        if key in ("\r", "\n"):
+        if key in (CR, LF):
             if key not in self._skip:
                 self._enter(typed, screen)
-            self._skip = "\n\0" if key == "\r" else ""
+            self._skip = "\n\0" if key == CR else ""
             return
         if key == "\0" and "\0" in self._skip:
             self._skip = ""
             return
         self._skip = ""
-        if key == "\x04" and not self.text:
+        if key >= " " and key != "\x7f":
+            self._insert(clean(key), screen)
+        elif key == CTRL_D and not self.text:
             typed.append(Quit())
-        elif key == "\x19":
+        elif key == CTRL_Y:
             self._insert(self._line.killed, screen)
-        elif key == "\x1b[200~":
+        elif key == PASTE:
             self._pasted = []
         else:
-            edit = _KEYS.get(key)
+            if key == CTRL_C and not (self.text or self._interrupted):
+                self._interrupted = True
+                typed.append(Interrupt())
+            edit = EDITS.get(key)
             if edit is not None:
                 edit(self._line)
                 self._asked = False
 
     def _enter(self, typed: list[Typed], screen: bytearray) -> None:
         text = self._line.text
+        self._line.work += len(text) // COPIED
         lines = text.count("\n") + 1
         if lines > MANY_LINES and not self._asked:
             self._asked = True
@@ -247,48 +273,54 @@ class LineEditor:
             return
         typed.append(text if text.strip() else "")
         if text.startswith("/") and not text.startswith("//"):
-            screen += self._hide() + PROMPT + _visible(text[:_LONGEST_ECHO]) + b"\r\n" + PROMPT
-            self._painted, self._painted_at, self._row, self._column = "", 0, 0, len(PROMPT)
+            shown = text[:_LONGEST_ECHO]
+            rows = lay_out(shown, 0, self._prompt_width, self.window[0], len(shown)).rows
+            screen += self._hide() + self._prompt + b"\r\n".join(map(_visible, rows)) + b"\r\n" + self._prompt
+            self._painted, self._painted_at, self._row, self._column = "", 0, 0, self._prompt_width
         self._line.finish()
 
     def _insert(self, text: str, screen: bytearray) -> None:
         """Insert something at the cursor, unless the message would get too long: that rings the bell."""
         line = self._line
+        line.work += (len(line.text) + len(text)) // COPIED
         if len(line.text) + len(text) > self._limit // 4 and len((line.text + text).encode()) > self._limit:
             screen += BELL
         else:
             line.insert(text)
             self._asked = False
 
-    def _complete(self, complete: Complete, typed: list[Typed], screen: bytearray) -> None:
+    def _tab(self, complete: Complete | None, typed: list[Typed], screen: bytearray) -> None:
+        if complete is None or not self._lookups:
+            return
         line = self._line
-        start, words = complete(line.text[: line.at])
+        start, words, common, count = complete(line.text[: line.at])
+        self._lookups -= 1
+        line.work += MOST_WORK  # it may have looked at every name there is
         self._tabs += 1
-        common = os.path.commonprefix([word.casefold() for word in words])  # noqa: RUF071  # that is what is wanted
         word = line.text[start : line.at]
-        whole = words[0] if len(words) == 1 else words[0][: len(common)] if words else ""
-        longer = len(words) == 1 or (len(common) > len(word) and len(whole.casefold()) == len(common))
+        whole = words[0] if count == 1 else words[0][: len(common)] if words else ""
+        longer = count == 1 or (len(common) > len(word) and len(whole.casefold()) == len(common))
         if longer and len((line.text + whole).encode()) <= self._limit:
             line.cut(start, line.at)
             self._insert(whole, screen)
-            self._tabs = 0 if len(words) == 1 else 1
+            self._tabs = 0 if count == 1 else 1
         elif longer or not words:
             screen += BELL
-        elif self._tabs == 2:
-            typed.append(Candidates(words))
+        elif self._tabs == 2 or (self._tabs == 1 and not word):
+            typed.append(Candidates(words, count))
 
     # Pasting.
 
     def _take_paste(self, text: str, at: int, typed: list[Typed], screen: bytearray) -> int:
         """Take what is pasted, as far as it goes; give where to go on."""
         assert self._pasted is not None
-        end = text.find(_PASTE_END, at)
+        end = text.find(PASTE_END, at)
         if end < 0 and (cancel := text.find("\x03", at)) >= 0:  # a paste without an end is got out of by Ctrl-C
             self._pasted = None
             return cancel + 1
         if end < 0:
-            last = text.rfind("\x1b", max(at, len(text) - len(_PASTE_END) + 1))
-            stop = last if last >= 0 and _PASTE_END.startswith(text[last:]) else len(text)
+            last = text.rfind("\x1b", max(at, len(text) - len(PASTE_END) + 1))
+            stop = last if last >= 0 and PASTE_END.startswith(text[last:]) else len(text)
             self._unread = text[stop:]
             self._keep_pasted(text[at:stop])
             return len(text)
@@ -296,12 +328,13 @@ class LineEditor:
         pasted, self._pasted = "".join(self._pasted), None
         lines = re.split(r"\r\n|\r\0|\r|\n", pasted.rstrip("\r\n\0"))
         message = "\n".join(clean(line) for line in lines)
+        self._line.work += (len(self.text) + len(message)) // COPIED
         size = len((self.text + message).encode())
         if size > self._limit or self.text.count("\n") + len(lines) > self._most_lines:
             typed.append(TooMuch(self._limit, self._most_lines))
         else:
             self._insert(message, screen)
-        return end + len(_PASTE_END)
+        return end + len(PASTE_END)
 
     def _keep_pasted(self, text: str) -> None:
         """Keep a piece of what is pasted, but no more than twice what a message may have: it is too much then."""
@@ -336,9 +369,9 @@ class LineEditor:
     def _show(self) -> bytes:
         """Give prompt and line, from the first column of an empty row."""
         text, at = self._line.text, self._line.at
-        place = lay_out(text, at, len(PROMPT), *self.window)
+        place = lay_out(text, at, self._prompt_width, *self.window)
         self._painted, self._painted_at, self._row, self._column = text, at, place.row, place.column
-        shown = (b"" if place.cut else PROMPT) + b"\r\n".join(map(_visible, place.rows))
+        shown = (b"" if place.cut else self._prompt) + b"\r\n".join(map(_visible, place.rows))
         if at < len(text):
             back = len(place.rows) - 1 - place.row
             shown += (b"\x1b[%dA" % back if back else b"") + b"\r"
@@ -358,23 +391,3 @@ class LineEditor:
 
 def _visible(text: str) -> bytes:
     return text.replace("\n", _NEWLINE).encode()
-
-
-_KEYS: dict[str, Callable[[LineBuffer], None]] = {
-    **dict.fromkeys(["\x1b[D", "\x1bOD", "\x02"], LineBuffer.left),
-    **dict.fromkeys(["\x1b[C", "\x1bOC", "\x06"], LineBuffer.right),
-    **dict.fromkeys(["\x1b[H", "\x1bOH", "\x1b[1~", "\x1b[7~", "\x01"], LineBuffer.home),
-    **dict.fromkeys(["\x1b[F", "\x1bOF", "\x1b[4~", "\x1b[8~", "\x05"], LineBuffer.end),
-    **dict.fromkeys(["\x1bb", "\x1b[1;5D", "\x1b[1;3D", "\x1b[5D", "\x1bOd"], LineBuffer.word_left),
-    **dict.fromkeys(["\x1bf", "\x1b[1;5C", "\x1b[1;3C", "\x1b[5C", "\x1bOc"], LineBuffer.word_right),
-    **dict.fromkeys(["\x7f", "\x08"], LineBuffer.backspace),
-    **dict.fromkeys(["\x1b[3~", "\x04"], LineBuffer.delete),
-    **dict.fromkeys(["\x1b[A", "\x1bOA", "\x10"], LineBuffer.earlier),
-    **dict.fromkeys(["\x1b[B", "\x1bOB", "\x0e"], LineBuffer.later),
-    **dict.fromkeys(["\x1b\x7f", "\x1b\x08"], LineBuffer.kill_word_left),
-    "\x1bd": LineBuffer.kill_word_right,
-    "\x03": LineBuffer.clear,
-    "\x0b": LineBuffer.kill_to_end,
-    "\x15": LineBuffer.kill_to_start,
-    "\x17": LineBuffer.kill_word,
-}

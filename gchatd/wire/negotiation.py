@@ -43,13 +43,14 @@ Stage = Literal["unasked", "asked", "naming", "offered", "rich", "line"]
 class Negotiation:
     """What is agreed with one client. After each piece of input look at `stage`, which may have become rich or line."""
 
-    __slots__ = ("_agreed", "_insists", "columns", "height", "names", "stage")
+    __slots__ = ("_insists", "_ours", "_theirs", "columns", "height", "names", "stage")
 
     def __init__(self, asked: bool = False) -> None:
         self.stage: Stage = "asked" if asked else "unasked"
         self.columns = self.height = 0  # of the window; 0: unknown
         self.names: tuple[str, ...] = ()  # of the kind of terminal, in lower case
-        self._agreed: frozenset[int] = frozenset()  # options that the client asked us to do
+        self._ours: frozenset[int] = frozenset()  # options that the client wants us to have on (DO)
+        self._theirs: frozenset[int] = frozenset()  # options that it has on itself (WILL)
         self._insists = False  # somebody asked for it by hand
 
     @property
@@ -79,27 +80,70 @@ class Negotiation:
     def withdraw(self) -> bytes:
         """Go back to lines. Gives what to send, which is nothing where nothing was offered."""
         offered, self.stage = self.stage in ("offered", "rich"), "line"
-        self._agreed = frozenset()
+        self._ours -= {ECHO, SGA}
+        self._theirs -= {BINARY}
         return bytes((IAC, WONT, ECHO, IAC, WONT, SGA, IAC, DONT, BINARY)) if offered else b""
 
     def hear(self, command: int, option: int) -> bytes | None:
-        """Take WILL, WONT, DO or DONT; give what to send (None: this is none of ours, refuse it)."""
-        if option == NAWS and command in (WILL, WONT) and self.stage in ("asked", "unasked"):
-            asked, self.stage = self.stage == "asked", "naming" if command == WILL else "line"
-            return (b"" if asked else PROBE) + (bytes((IAC, DO, TTYPE)) if command == WILL else b"")
-        if option == TTYPE and command in (WILL, WONT):
-            if self.stage != "naming":
-                return b"" if command == WONT or self.names else None
-            return _ASK_NAME if command == WILL else self._offer()
-        if option in (ECHO, SGA) and command in (DO, DONT):
-            return self._hear_terms(command, option)
-        if option == CHARSET and command in (WILL, DO):
-            return bytes((IAC, DO if command == WILL else WILL, CHARSET)) + (
-                bytes((IAC, SB, CHARSET, _REQUEST)) + b";UTF-8" + bytes((IAC, SE)) if command == WILL else b""
-            )
-        if option == BINARY and command == WILL and self.stage in ("offered", "rich"):
-            return b""
-        return b"" if command in (WONT, DONT) else None
+        """Take WILL, WONT, DO or DONT; give what to send (None: this is none of ours, refuse it).
+
+        What is on already, or off, is never answered, however often a client says so (RFC 1143 section 7).
+        """
+        if command == WILL:
+            return b"" if option in self._theirs else self._hear_will(option)
+        if command == DO:
+            return b"" if option in self._ours else self._hear_do(option)
+        return self._hear_wont(option) if command == WONT else self._hear_dont(option)
+
+    def _hear_will(self, option: int) -> bytes | None:
+        """The client has something on that was off."""
+        answer = None
+        if option == NAWS and self.stage in ("asked", "unasked"):
+            answer = (PROBE if self.stage == "unasked" else b"") + bytes((IAC, DO, TTYPE))
+            self.stage = "naming"
+        elif option == NAWS:
+            answer = PROBE
+        elif option == TTYPE and self.stage == "naming":
+            answer = _ASK_NAME
+        elif option == CHARSET:
+            answer = bytes((IAC, DO, CHARSET, IAC, SB, CHARSET, _REQUEST)) + b";UTF-8" + bytes((IAC, SE))
+        elif option == BINARY and self.stage in ("offered", "rich"):
+            answer = b""
+        if answer is not None:
+            self._theirs |= {option}
+        return answer
+
+    def _hear_wont(self, option: int) -> bytes:
+        """The client has something off, from now on or still."""
+        answer = bytes((IAC, DONT, option)) if option in self._theirs else b""
+        self._theirs -= {option}
+        if option == NAWS:
+            self.columns = self.height = 0
+            if self.stage == "asked":
+                self.stage = "line"
+        elif option == TTYPE and self.stage == "naming":
+            answer += self._offer()
+        return answer
+
+    def _hear_do(self, option: int) -> bytes | None:
+        """The client wants us to have something on that was off. Of ECHO and SGA it must want both."""
+        if option == CHARSET:
+            self._ours |= {CHARSET}
+            return bytes((IAC, WILL, CHARSET))
+        if option not in (ECHO, SGA) or self.stage != "offered":
+            return None
+        self._ours |= {option}
+        if self._ours >= {ECHO, SGA}:
+            self.stage = "rich"
+        return b""
+
+    def _hear_dont(self, option: int) -> bytes:
+        """The client wants us to have something off."""
+        if option in (ECHO, SGA):
+            return self.withdraw()
+        answer = bytes((IAC, WONT, option)) if option in self._ours else b""
+        self._ours -= {option}
+        return answer
 
     def hear_more(self, data: bytes) -> bytes:
         """Take a subnegotiation, without IAC SB and IAC SE; give what to send."""
@@ -113,7 +157,7 @@ class Negotiation:
             if known or self.is_mud_client or len(self.names) >= MOST_NAMES:
                 return self._offer()
             return _ASK_NAME
-        elif option == CHARSET and data[:1] == bytes((_REQUEST,)):
+        elif option == CHARSET and data[:1] == bytes((_REQUEST,)) and CHARSET in self._ours | self._theirs:
             offered = data[2:].upper().split(data[1:2]) if len(data) > 2 else []
             verdict = bytes((_ACCEPTED,)) + b"UTF-8" if b"UTF-8" in offered else bytes((_REJECTED,))
             return bytes((IAC, SB, CHARSET)) + verdict + bytes((IAC, SE))
@@ -126,14 +170,3 @@ class Negotiation:
             return b""
         self.stage = "offered"
         return bytes((IAC, WILL, ECHO, IAC, WILL, SGA, IAC, DO, BINARY))
-
-    def _hear_terms(self, command: int, option: int) -> bytes | None:
-        """Both of ECHO and SGA, or neither."""
-        if self.stage == "offered" and command == DO:
-            self._agreed |= {option}
-            if len(self._agreed) == 2:
-                self.stage = "rich"
-            return b""
-        if self.stage in ("offered", "rich") and command == DONT:
-            return self.withdraw()
-        return b"" if command == DONT or self.stage == "rich" else None

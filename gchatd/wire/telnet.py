@@ -45,6 +45,7 @@ class TelnetWire:
         "_skip",
         "_state",
         "_sub",
+        "_unread",
         "editor",
         "negotiation",
     )
@@ -55,6 +56,7 @@ class TelnetWire:
         self.editor: LineEditor | None = None  # made for a terminal that sends every key
         self._limit = limit
         self._partial = b""  # the unfinished line, with a CR whose meaning the next byte decides
+        self._unread = b""  # what a line editor had no time for
         self._skip = False  # the unfinished line is too long: drop it to its end
         self._state: _State = "text"
         self._command = 0  # WILL, WONT, DO or DONT, while its option is awaited
@@ -76,6 +78,8 @@ class TelnetWire:
         if self.editor is not None:
             typed, screen = self.editor.feed(data, complete)
             return typed, reply + screen
+        if self._unread:
+            data, self._unread = self._unread + data, b""
         return self._cut(data), reply
 
     def probe(self, insists: bool = False) -> bytes:
@@ -101,7 +105,18 @@ class TelnetWire:
         assert self.editor is not None
         editor, self.editor = self.editor, None
         self._partial = editor.text.replace("\n", " ").encode()[: self._limit].decode(errors="ignore").encode()
+        self._unread = editor.unread.encode()
         return editor.leave()
+
+    @property
+    def behind(self) -> bool:
+        """Whether there was no time for all that was sent. Then `feed` is to be called again, if only with nothing."""
+        return bool(self._unread) or (self.editor is not None and self.editor.behind)
+
+    @property
+    def unfinished(self) -> bytes:
+        """The line that is not finished yet, as far as it came; nothing while one is dropped for its length."""
+        return self._partial
 
     def _cut(self, data: bytes) -> list[str]:
         fresh = not (self._partial or self._skip)

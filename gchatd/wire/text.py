@@ -1,6 +1,6 @@
 r"""Makes what people type safe on other people's terminals. Knows text; knows no bytes, no people.
 
-This is the one place where it is done, on the way in: past `clean` a line can be shown, logged or stored as it is.
+This is the one place where that happens, on the way in: after `clean`, a line is safe to show, log or store as it is.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import re
 import unicodedata
 
 TOO_LONG = "\n"
-"""Stands among the lines of a wire where one was dropped for its length. No line has a LF in it: it is unmistakable."""
+"""Stands in for a line that was too long and was dropped. No line contains a LF, so it cannot be mistaken for one."""
 
 MARKS_IN_A_ROW = 5
-"""How many combining marks one letter may carry. Burmese needs 4, pointed Hebrew 5; "zalgo" text has dozens."""
+"""How many combining marks a letter may have. Burmese needs 4, pointed Hebrew 5; "zalgo" text has dozens."""
 
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters that show nothing
 
@@ -43,10 +43,10 @@ _UNSAFE = re.compile(
 
 
 def clean(text: str) -> str:
-    """Give a line as it may appear on anybody's terminal: without what a terminal obeys or a reader is fooled by.
+    """Make a line safe for any terminal: remove what a terminal would obey and what would fool a reader.
 
     Escape sequences, control characters, bidi embeddings, overrides and isolates, line separators and tag characters
-    are removed, a TAB becomes a space, and of a stack of combining marks the first few stay. Joined emoji stay whole.
+    go, a TAB becomes a space, and a stack of combining marks is cut to the first few. Joined emoji stay whole.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -55,7 +55,7 @@ def clean(text: str) -> str:
 
 
 def _unstack(text: str) -> str:
-    """Drop the combining marks of a stack past the first few. What is invisible neither counts nor starts anew."""
+    """Cut stacks of combining marks to the first few. Invisible characters neither count nor end a stack."""
     kept = []
     marks = 0
     for char in text:

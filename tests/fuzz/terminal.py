@@ -55,7 +55,7 @@ def check(data: bytes) -> None:  # noqa: C901
 def complete(before: str) -> Completions:
     start = max(before.rfind(" "), before.rfind("\n")) + 1
     names = ["Alice: ", "alina: ", "Ålice: ", "さくら: "]
-    return Completions(start, [name for name in names if name.casefold().startswith(before[start:].casefold())])
+    return Completions.of(start, [name for name in names if name.casefold().startswith(before[start:].casefold())])
 
 
 def main() -> None:

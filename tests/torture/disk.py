@@ -26,9 +26,9 @@ import apsw
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
-from people import PATIENCE, Person, Server, eventually
+from people import PATIENCE, ROOT, Person, Server, eventually
 
-from gchatd.journal.store import FILE
+from gchatd.journal.folder import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,6 +104,20 @@ def full_file_system() -> None:
         trouble(server, lambda: None, lambda: run("mount", "-o", "remount,size=8m", str(home)), "the disk is full")
 
 
+def full_at_the_start() -> None:
+    print("the file system is full when the server starts")
+    for left in range(0, 80_000, 4096):  # bytes
+        with small_file_system() as home:
+            with open(home / "filler", "wb", buffering=0) as filler, contextlib.suppress(OSError):
+                while True:
+                    filler.write(b"x" * 4096)
+            os.truncate(home / "filler", (home / "filler").stat().st_size - left)
+            words = [sys.executable, "gchat.py", "--listen", "127.0.0.1:0", "--data", str(home / "data")]
+            ended = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT, check=False)
+            assert ended.returncode == 2, ended
+            assert re.fullmatch(r".*(the disk is full|no space left on device)\n", ended.stderr), ended.stderr
+
+
 @contextlib.contextmanager
 def tampering(server: Server, calls: str, how: str) -> Iterator[subprocess.Popen[bytes]]:
     """Let strace tamper with what the server's threads ask of the system for its database, as long as this lasts."""
@@ -162,6 +176,7 @@ def main() -> int:
     missing = []
     if os.geteuid() == 0:
         full_file_system()
+        full_at_the_start()
     else:
         missing.append("a full file system (needs root)")
     if shutil.which("strace"):

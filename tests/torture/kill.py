@@ -32,7 +32,8 @@ sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.par
 
 from people import Server
 
-from gchatd.journal.store import FILE, Writer
+from gchatd.journal.folder import FILE
+from gchatd.journal.store import Writer
 
 MOST_SAID = 20_000  # lines in a round
 KEPT_LINES = 30_000

@@ -1,0 +1,75 @@
+"""What comes of what is typed into the line editor, beside finished lines. Values only."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST_WORDS: Final = 1000
+"""Words that are kept of those that Tab may mean."""
+
+
+class Completions(NamedTuple):
+    """What the word before the cursor may become. Make it with `of`."""
+
+    start: int
+    """Where the word starts."""
+
+    words: list[str]
+    """The whole words in order, with what follows each; of very many, some."""
+
+    common: str
+    """What all of them begin with, in lower case."""
+
+    total: int
+    """How many there are."""
+
+    @classmethod
+    def of(cls, start: int, words: Iterable[str], after: str = "") -> Completions:
+        """Take any number of words, and what follows each; look at each once."""
+        kept: list[str] = []
+        common = shown = ""  # in lower case, and as the first word has it
+        total = 0
+        for total, word in enumerate(words, 1):
+            if total <= MOST_WORDS:
+                kept.append(word + after)
+            if total == 1:
+                common, shown = word.casefold(), word
+            elif not word.startswith(shown):
+                common = os.path.commonprefix((common, word.casefold()))  # noqa: RUF071  # that is what is wanted
+                shown = shown[: len(common)]
+        return cls(start, sorted(kept, key=str.casefold), common, total)
+
+
+class Candidates(NamedTuple):
+    """Somebody wants to know what Tab may mean: these words, or, where there are very many, some of so many."""
+
+    words: list[str]
+    total: int
+
+
+class TooMuch(NamedTuple):
+    """Something was pasted that no message can hold."""
+
+    bytes: int
+    lines: int
+
+
+class Ask(NamedTuple):
+    """Enter was pressed on a message of so many lines; another Enter sends it."""
+
+    lines: int
+
+
+class Quit:
+    """Ctrl-D was pressed on an empty line."""
+
+
+class Interrupt:
+    """Ctrl-C was pressed on an empty line: somebody may want to know how to leave."""
+
+
+Typed = str | Candidates | TooMuch | Ask | Quit | Interrupt
