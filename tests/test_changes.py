@@ -225,6 +225,7 @@ def test_a_room_is_found_by_its_compared_name_as_long_as_something_is_kept_that_
 def test_finding_a_room_takes_one_look_however_many_there_are(writer, look):
     names = [f"räum{number}" for number in range(3000)]
     writer.append([line for name in names for line in said("one", room=name)], NOW)
+    assert look.named("räum0") == "räum0"  # the first question reads the schema as well
     steps = []
     look._db.set_progress_handler(lambda: bool(steps.append(1)), 1)
     assert (look.named("räum2999"), look.named("räum3000")) == ("räum2999", None)

@@ -182,7 +182,7 @@ def test_what_was_said_can_be_changed_for_ten_minutes(stage, monkeypatch):
     stage.turn()
     assert ann.screen() == ["server: Edited."]
     monkeypatch.setattr(times, "now", lambda: now + 601_000)
-    told = ["server: What you said last in lobby is more than 10 minutes old: it stays."]
+    told = ["server: What you said last is more than 10 minutes old, and cannot be changed."]
     assert asks(ann, "/edit hullo") == asks(ann, "/delete") == told
 
 
@@ -192,7 +192,7 @@ def test_what_somebody_of_the_same_name_said_before_cannot_be_changed(stage):
     first.leaves()
     second = stage.enters("Ann")
     stage.turn()
-    told = ["server: There is nothing in lobby that you said on this connection, or it is deleted."]
+    told = ["server: You have said nothing on this connection that could be changed."]
     assert asks(second, "/edit hallo") == told
 
 
