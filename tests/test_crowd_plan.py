@@ -33,6 +33,8 @@ def options(*args: str) -> argparse.Namespace:
     ("args", "words"),
     [
         (["--clients", "0"], "--clients 0: expected a whole number from 1 to 1000000"),
+        (["--clients", "100000000"], "--clients 100000000: expected a whole number from 1 to 1000000"),
+        (["--rate", "2e8"], "--rate 200000000: expected a number more than 0, at most 100000"),
         (["--clients", "many"], "'many': expected a whole number"),
         (["--rate", "-1"], "--rate -1: expected a number more than 0, at most 100000"),
         (["--seconds", "nan"], "--seconds nan: expected a number more than 0, at most 3600"),

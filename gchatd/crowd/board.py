@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from ..phrases import plainly
 from .facts import NOTHING_LOST
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Board:
         self._title = Text.assemble(
             ("A crowd of ", ""),
             (f"{plan.clients:,}", "bold cyan"),
-            (f"{several} in one room: {talkers}, {plan.rate:g} lines a second in all{churn}.\n", ""),
+            (f"{several} in one room: {talkers}, {plainly(plan.rate)} lines a second in all{churn}.\n", ""),
             ("Join them from another terminal:  ", ""),
             (f"telnet {host} {port}", "bold green"),
         )

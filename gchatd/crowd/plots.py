@@ -154,7 +154,7 @@ def _connections(axes: Axes, facts: Facts, colours: Colours) -> None:
 
 
 def _memory(axes: Axes, facts: Facts, colours: Colours) -> None:
-    """Shows people coming in. They all leave at once, so there is just one mark for that."""
+    """Shows people arriving. They all leave at once, so there is just one mark for that."""
     memory = facts.memory_kb
     coming = [row for row in facts.samples if row.phase == "connecting"]
     points = [(0, memory.before), *((row.connected, row.rss_kb) for row in coming), (facts.connected, memory.full)]
@@ -165,13 +165,13 @@ def _memory(axes: Axes, facts: Facts, colours: Colours) -> None:
         color=colours.first,
         clip_on=False,
         **_dots(known),
-        label="coming",
+        label="arriving",
     )
     if memory.left is not None:
         ring: dict[str, Any] = {"markerfacecolor": colours.paper, "markeredgewidth": 1.6, "markersize": 7}
-        axes.plot([0], [memory.left / 1024], "o", color=colours.second, label="all gone", clip_on=False, **ring)
+        axes.plot([0], [memory.left / 1024], "o", color=colours.second, label="all gone again", clip_on=False, **ring)
     axes.set_xlabel("people connected")
-    axes.set_xlim(0, 1.04 * facts.clients)
+    axes.set_xlim(-0.04 * facts.clients, 1.04 * facts.clients)  # the marks at 0 stay clear of the labels
     axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     _from_zero(axes)

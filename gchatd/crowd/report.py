@@ -8,6 +8,7 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ..phrases import plainly
 from . import plots
 from .board import ms, number, summary, verdict_line
 from .facts import as_json
@@ -38,11 +39,12 @@ def _page(facts: Facts) -> str:
         ("latency p99", ms(late.p99 if late else None)),
         ("memory per client", number(facts.rss_kb_per_client, "KB", 1)),
     ]
+    labels = {"cpu": "CPU", "memory_mb": "memory, MB", "python": "Python"}
     machine = [
-        (name.replace("_mb", ", MB"), f"{value:,}" if isinstance(value, int) else value)
+        (labels.get(name, name), f"{value:,}" if isinstance(value, int) else value)
         for name, value in facts.machine.items()
     ]
-    machine.append(("with", ", ".join(f"{name} {version}" for name, version in facts.versions.items())))
+    machine.append(("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items())))
     line = verdict_line(facts)
     verdict, more = line[: len(facts.verdict)], line[len(facts.verdict) :]
     return string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -65,7 +67,7 @@ def _subtitle(facts: Facts) -> str:
     talked = "one talked" if plan.talkers == 1 else f"{plan.talkers:,} talked"
     return (
         f"Simulated people in one room of a gchat server: {talked} for {facts.talk_seconds:.0f} s, "
-        f"{plan.rate:g} lines a second in all{style}. {facts.started.replace('T', ' ').replace('+00:00', ' UTC')}."
+        f"{plainly(plan.rate)} lines a second in all{style}. {facts.started.replace('T', ' ').replace('+00:00', ' UTC')}."
     )
 
 
@@ -74,7 +76,7 @@ def _command(facts: Facts) -> str:
     words = ["python gchat.py crowd"]
     for name in ("clients", "talkers", "rate", "seconds", "ramp", "style"):
         value = getattr(plan, name)
-        words.append(f"--{name} {value if isinstance(value, str) else format(value, 'g')}")
+        words.append(f"--{name} {value if isinstance(value, str) else plainly(value)}")
     return " ".join(f'<span class="whole">{_text(word)}</span>' for word in words)
 
 
