@@ -10,6 +10,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from ..phrases import plainly
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sized
 
@@ -92,7 +94,10 @@ def _draw(name: str, figure: FigureBase, facts: Facts, colours: Colours) -> None
     figure.text(0.02, 0.965, plot.title, fontsize=12, fontweight="bold", va="top")
     figure.text(0.02, 0.862, plot.unit, fontsize=_SMALL, color=colours.faint, va="top")
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
+    if not axes.patches and not any(len(line.get_xdata()) for line in axes.lines):  # stopped before there was any
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=colours.faint)
+    elif handles:
         legend = figure.legend(handles, labels, loc="upper right", ncols=3, handlelength=1, columnspacing=0.9)
         legend.set_bbox_to_anchor((1.0, 1.0))
 
@@ -213,7 +218,7 @@ def _histogram(axes: Axes, facts: Facts, colours: Colours) -> None:
     if steps:
         low, high = min(lefts), max(up for up, _ in steps)
         axes.set_xlim(low / 1.3, high * max(2.5, (high / low) ** 0.3))  # room for the words beside p99
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.xaxis.set_minor_formatter(FuncFormatter(_few_minor(lefts)))
     axes.tick_params(axis="x", which="both", labelsize=_SMALL, labelcolor=colours.faint, length=3)
     axes.set_xlabel("ms after a line was due")
@@ -275,7 +280,7 @@ def _from_zero(axes: Axes) -> None:
 
 
 def _thousands(value: float, _: object) -> str:
-    return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:g}"
+    return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else plainly(value)
 
 
 def _few_minor(lefts: list[float]) -> Callable[[float, object], str]:
@@ -284,6 +289,6 @@ def _few_minor(lefts: list[float]) -> Callable[[float, object], str]:
 
     def label(value: float, _: object) -> str:
         digit = f"{value:e}"[0]
-        return f"{value:g}" if digit in ("2", "5") and not wide else ""
+        return _thousands(value, None) if digit in ("2", "5") and not wide else ""
 
     return label
