@@ -65,9 +65,10 @@ def _subtitle(facts: Facts) -> str:
     plan = facts.plan
     style = f", while {100 * plan.churn:g} % left each second and others came" if plan.churn else ""
     talked = "one talked" if plan.talkers == 1 else f"{plan.talkers:,} talked"
+    started = facts.started.replace("T", " ").replace("+00:00", " UTC")
     return (
         f"Simulated people in one room of a gchat server: {talked} for {facts.talk_seconds:.0f} s, "
-        f"{plainly(plan.rate)} lines a second in all{style}. {facts.started.replace('T', ' ').replace('+00:00', ' UTC')}."
+        f"{plainly(plan.rate)} lines a second in all{style}. {started}."
     )
 
 
