@@ -136,7 +136,7 @@ def test_another_machine_needs_to_be_asked_for_and_somebody_who_agrees(monkeypat
     other = where.Target("chat.example:1337", "192.0.2.1", 1337, here=False)
     with pytest.raises(ConfigError, match=r"192\.0\.2\.1 is not this machine: see --not-this-machine"):
         where.ask_before_leaving(other, False, "10 people")
-    with pytest.raises(ConfigError, match="nobody is here to be asked"):
+    with pytest.raises(ConfigError, match="there is no terminal to ask you on"):
         where.ask_before_leaving(other, True, "10 people")
     answers = iter(["no\n", "", "yes\n"])
     stdin = SimpleNamespace(isatty=lambda: True, readline=lambda: next(answers))
@@ -146,4 +146,4 @@ def test_another_machine_needs_to_be_asked_for_and_somebody_who_agrees(monkeypat
         with pytest.raises(ConfigError, match="you did not agree"):
             where.ask_before_leaving(other, True, "10 people")
     where.ask_before_leaving(other, True, "10 people")
-    assert "lets 10 people connect to 192.0.2.1" in capsys.readouterr().err
+    assert "sends 10 people to 192.0.2.1, port 1337" in capsys.readouterr().err

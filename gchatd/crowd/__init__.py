@@ -1,15 +1,15 @@
-"""`gchat crowd`: fills a room with simulated people, lets them talk, and tells what happened.
+"""`gchat crowd`: fills a room with simulated people, lets them talk, and reports what happened.
 
-The server never imports this but for its command line (this file), and nothing here imports the packages that only the
-demo needs (requirements-crowd.txt) before it is asked for: see `missing_packages`.
+The server imports only this file, for its command line. The packages that only the crowd needs
+(requirements-crowd.txt) are imported when somebody runs the command, not before: see `missing_packages`.
 
-    __init__.py    arguments, and the order of things          people.py    the simulated people, a process of them
+    __init__.py    arguments, and what happens in which order  people.py    the simulated people of one process
     plan.py        how many, in how many processes             checking.py  did all hear every line, once, in order?
-    where.py       on this machine, or may it leave it?        lines.py     what they say
+    where.py       is the target this machine?                 lines.py     what they say
     stage.py       the server (guard.py ends it)               messages.py  what the processes tell each other
     conduct.py     a run (troupe.py: its processes)            watch.py     the server's memory and CPU
-    board.py       what is shown meanwhile                     facts.py     what is known in the end
-    report.py      the report as a page (plots.py: pictures)
+    board.py       what you see during a run                   facts.py     what is known at its end
+    report.py      the report as a page (plots.py: charts)
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ if TYPE_CHECKING:
     from .where import Target
 
 PACKAGES: Final = {"rich": "rich", "psutil": "psutil", "hdrh": "hdrhistogram", "matplotlib": "matplotlib"}
-"""What the demo needs: as it is imported, and as it is installed."""
+"""What the crowd needs: the name to import, and the name to install."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `crowd` to the commands."""
     parser = commands.add_parser(
         "crowd",
-        help="fill a room with thousands of simulated people, and tell what happened",
-        description="Fill a room with simulated people, let them talk, and tell what happened. Starts a server of its "
-        "own on a free port, and ends it. A person may come in meanwhile: it says how.",
+        help="fill a room with thousands of simulated people and report what happens",
+        description="Start a server on a free port, fill a room with simulated people, let them talk, and report what "
+        "happened. You can join them: the board says how.",
     )
     add = parser.add_argument
-    add("--clients", metavar="N", type=_whole, help="how many come (default: 10000, or what this machine can hold)")
+    add("--clients", metavar="N", type=_whole, help="how many people (default: 10000, or what this machine can hold)")
     add("--talkers", metavar="N", type=_whole, help="how many of them talk (default: 20)")
-    add("--rate", metavar="LINES", type=_number, help="lines a second, of all talkers together (default: 5)")
+    add("--rate", metavar="LINES", type=_number, help="lines per second, all talkers together (default: 5)")
     add("--seconds", metavar="S", type=_number, help="how long they talk (default: 30)")
-    add("--ramp", metavar="N", type=_number, help="connections a second, at most (default: 5000)")
-    add("--style", choices=("steady", "churn"), default="steady", help="churn: 5%% leave each second, and others come")
-    add("--report", metavar="DIR", type=Path, help="write report.html, crowd.json and pictures there")
-    add("--json", action="store_true", help="print what happened as JSON; the board goes to standard error")
-    add("--connect", metavar="HOST:PORT", help="go to a server that is there already, on this machine")
-    add("--not-this-machine", action="store_true", help="let --connect leave this machine; asks first")
+    add("--ramp", metavar="N", type=_number, help="most connections per second (default: 5000)")
+    add("--style", choices=("steady", "churn"), default="steady", help="churn: every second 5%% leave and others come")
+    add("--report", metavar="DIR", type=Path, help="write report.html, crowd.json and the charts to this folder")
+    add("--json", action="store_true", help="print the results as JSON; the board goes to standard error")
+    add("--connect", metavar="HOST:PORT", help="use a server that is already running on this machine")
+    add("--not-this-machine", action="store_true", help="let --connect go to another machine; asks you first")
 
 
 def _number(text: str) -> float:
@@ -74,14 +74,14 @@ def _whole(text: str) -> int:
 
 
 def missing_packages() -> list[str]:
-    """Which of the packages that only this needs are not installed."""
+    """Give the packages that the crowd needs and that are not installed."""
     return [package for module, package in PACKAGES.items() if importlib.util.find_spec(module) is None]
 
 
 def run(options: argparse.Namespace, program: Path) -> int:
-    """Run the command; give the exit status: 0 if everybody came and heard everything. `program` is gchat.py.
+    """Run the command and give the exit status: 0 if everybody came and heard everything. `program` is gchat.py.
 
-    Raises ConfigError for what cannot be done as it was asked for.
+    Raises ConfigError if what was asked for cannot be done.
     """
     missing = missing_packages()
     if missing:
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace, program: Path) -> int:
         sys.stderr.write(f"gchat: crowd: {error}\n")
         return 1
     except KeyboardInterrupt:  # the second one
-        sys.stderr.write("gchat: crowd: broken off\n")
+        sys.stderr.write("gchat: crowd: stopped at once, without results\n")
         return 130
 
 
@@ -134,7 +134,7 @@ def _run(options: argparse.Namespace, program: Path, target: Target | None) -> i
 
 @contextlib.contextmanager
 def _stopped_by_signals(show: Show) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the show, with a report; a second one breaks it off."""
+    """Let Ctrl-C and SIGTERM end the show with a report; a second one ends it at once, without."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.default_int_handler)
@@ -160,7 +160,7 @@ def _tell(options: argparse.Namespace, board: Board, facts: Facts) -> None:
             report.write(options.report, facts)
         except OSError as error:
             raise CrowdError(f"--report: {error}") from None
-        board.say(f"The report: {options.report / 'report.html'}")
+        board.say(f"Report: {options.report / 'report.html'}")
     if options.json:
         sys.stdout.write(as_json(facts).decode())
 

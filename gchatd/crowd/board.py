@@ -1,6 +1,6 @@
-"""The board that shows how the crowd does while it lasts, and the table in the end. Knows how things look, no more.
+"""The board that you see during a run, and the table at its end. Knows how things look, no more.
 
-On a terminal: progress bars and a table that change in place. Elsewhere: a line a second.
+On a terminal: progress bars and a table that change in place. Elsewhere: a line per second.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WIDE = 78  # columns of a terminal on which three columns of figures fit
 
 
 class Board:
-    """A context manager. Writes to a stream, and to no other."""
+    """A context manager. Writes only to the stream that it is given."""
 
     def __init__(self, plan: Plan, host: str, port: int, stream: IO[str]) -> None:
         self._plan = plan
@@ -84,7 +84,7 @@ class Board:
         self.tick()
 
     def tick(self, talked: float | None = None) -> None:
-        """Let time pass on the board; people have talked for so many seconds."""
+        """Move the bars on. `talked`: for how many seconds people have been talking."""
         if talked is not None:
             self._progress.update(self._bars["talking"], completed=min(int(talked), round(self._plan.seconds)))
         now = time.monotonic()
@@ -107,7 +107,7 @@ class Board:
 
 
 def verdict_line(facts: Facts) -> str:
-    """The outcome in one line. Starts with `facts.verdict`, in whatever case."""
+    """Give the outcome in one line. It starts with `facts.verdict`, capitalised."""
     words = [facts.verdict[0].upper() + facts.verdict[1:]]
     if facts.verdict == NOTHING_LOST:
         words[0] += ": everybody heard every line once and in order"
@@ -116,19 +116,19 @@ def verdict_line(facts: Facts) -> str:
     words += [f"{count:,} times: {what}" for what, count in facts.errors.items()]
     words += facts.examples
     if facts.interrupted:
-        words.append("stopped early, as you asked")
+        words.append("you stopped it early")
     return "; ".join(words)
 
 
 def number(value: float | None, unit: str = "", digits: int = 0) -> str:
-    """A number as people read it: thousands apart, a fraction only where it says something."""
+    """Write a number for people: with thousands separators, and as many digits after the point as asked for."""
     if value is None:
         return UNKNOWN
     return f"{value:,.{digits}f}{' ' if unit else ''}{unit}"
 
 
 def ms(value: float | None) -> str:
-    """A time in ms, with three digits."""
+    """Write a time in ms, with three digits."""
     return number(value, "ms", 0 if value is None or value >= 100 else 1 if value >= 10 else 2)
 
 
@@ -167,10 +167,10 @@ def _table(row: Row, columns: int) -> Padding:
 
 def _hint(row: Row) -> Text:
     words = {
-        "connecting": "People come in. Ctrl-C ends it, and still reports.",
-        "talking": "Latency counts from when a line was due. Ctrl-C ends it, and still reports.",
-        "counting": "The talk is over: did everybody hear everything?",
-        "leaving": "They leave.",
+        "connecting": "People are coming in. Press Ctrl-C to stop early; you still get the results.",
+        "talking": "Latency counts from when a line was due. Press Ctrl-C to stop early; you still get the results.",
+        "counting": "Checking that everybody heard everything.",
+        "leaving": "Everybody is leaving.",
     }
     return Text(f"\n {words[row.phase]}", style="bright_black")
 
@@ -181,7 +181,7 @@ def _line(row: Row) -> str:
 
 
 def _result(facts: Facts) -> Table:
-    table = Table(title="What happened", title_justify="left", title_style="bold", box=None, show_header=False)
+    table = Table(title="Results", title_justify="left", title_style="bold", box=None, show_header=False)
     table.add_column(style="bright_black")
     table.add_column()
     for name, value in summary(facts):
@@ -190,7 +190,7 @@ def _result(facts: Facts) -> Table:
 
 
 def summary(facts: Facts) -> list[tuple[str, str]]:
-    """What happened, as names and values."""
+    """Give the results, as names and values."""
     late, memory = facts.latency_ms, facts.memory_kb
     latency = f"p50 {ms(late.p50)}, p99 {ms(late.p99)}, max {ms(late.max)}" if late else UNKNOWN
     stages = {
@@ -204,7 +204,7 @@ def summary(facts: Facts) -> list[tuple[str, str]]:
         ("connected", f"{facts.connected:,} of {facts.clients:,}, in {facts.connect_seconds:.1f} s"),
         ("lines said", f"{facts.lines:,}, in {facts.talk_seconds:.0f} s"),
         ("deliveries", f"{facts.deliveries:,}: {facts.deliveries_per_second:,.0f} a second"),
-        ("latency, from when due", latency),
+        ("latency since due", latency),
         ("server memory", megabytes or UNKNOWN),
         ("memory per client", number(facts.rss_kb_per_client, "KB", 1)),
         ("server CPU", UNKNOWN if facts.cpu_percent is None else f"{facts.cpu_percent:.0f} % of one core"),

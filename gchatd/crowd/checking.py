@@ -1,10 +1,10 @@
-"""Whether everybody heard every line, once and in order. Knows no sockets and no clock.
+"""Checks that everybody hears every line, once and in order. Knows no sockets and no clock.
 
-All who only listen are sent the same bytes. So one copy of them is kept, the stream, which is checked line by line as
-it grows, and a listener is no more than a position in it: what they hear next must be what stands there. That is one
-comparison for each delivery instead of taking each apart, which is what lets one process check 90,000 a second.
-Those who hear something else (talkers, who do not hear themselves; whoever was sent something wrong) are checked line
-by line, each against what they should hear next of every talker.
+Everybody who only listens is sent the same bytes. So one copy is kept, the stream, and checked line by line as it
+grows. A listener is a position in it, and what they hear next must be what stands there. That way a delivery costs one
+comparison instead of parsing, which lets one process check 90,000 a second. Those who hear something else (talkers, who
+do not hear themselves, and whoever was sent something wrong) are checked line by line, against what they should hear
+next from each talker.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 ARRIVING: Final = -1
-"""The position of somebody who has not heard a line of ours yet."""
+"""The position of somebody who has not heard any of our lines yet."""
 
 ALONE: Final = -2
 """The position of somebody who is checked line by line."""
 
-_KEEP_NS: Final = 60_000_000_000  # how long a line is known to those who might yet turn out to have missed it
+_KEEP_NS: Final = 60_000_000_000  # how long a line is kept, for those who turn out to have missed it
 _KEEP_BYTES: Final = 1 << 20
 _MOST_PIECES: Final = 1024
 
 
 class Listener:
-    """One who listens, from the beginning of a line on. `since`: every line due from then on is theirs to hear."""
+    """Somebody who listens, from the start of a line. `since`: they must hear every line due from then on."""
 
     __slots__ = ("expected", "hearing", "lost", "missing", "own", "position", "rest", "since")
 
     def __init__(self, own: int | None = None, since: int = 0) -> None:
-        """A talker, if it has a number of its `own`."""
+        """`own`: the talker's number, if they talk."""
         self.own = own
         self.since = since
         self.position = ARRIVING
-        self.hearing: list[tuple[bytes, int]] = []  # what one who arrives has heard: bytes, and when
+        self.hearing: list[tuple[bytes, int]] = []  # while arriving: the bytes they have heard, and when
         self.rest = b""  # of a line, while alone
         self.expected: list[int] = []  # by talker, while alone: the number of the next line
         self.missing: set[tuple[int, int]] = set()  # talker and number of lines that were skipped
@@ -46,7 +46,7 @@ class Listener:
 
 
 class Stream:
-    """What a room of listeners hears. Counts what is wrong; `late` gathers each delivery's lateness, in nanoseconds."""
+    """What a room of listeners hears. Counts what is wrong; `late` collects each delivery's latency, in nanoseconds."""
 
     def __init__(self, script: Script, talkers: int) -> None:
         self._script = script
@@ -65,7 +65,7 @@ class Stream:
         self.altered = 0
 
     def hear(self, listener: Listener, data: bytes, now: int) -> None:
-        """A listener was sent data at a time (CLOCK_MONOTONIC, nanoseconds). Raises nothing, whatever it is."""
+        """Take in what a listener was sent, and when (CLOCK_MONOTONIC, ns). Raises nothing, whatever the data."""
         piece = self._pieces.get(listener.position)
         if piece is not None and piece[0] == data:
             listener.position = piece[1]
@@ -83,7 +83,7 @@ class Stream:
             self._arrive(listener)
 
     def missed(self, listener: Listener, said: Sequence[int]) -> int:
-        """How many lines a listener should have heard and has not, when so many were said by each talker."""
+        """Count the lines that a listener should have heard and has not. `said`: how many lines each talker said."""
         lost = listener.lost + len(listener.missing)
         if listener.position == ALONE:
             pairs = zip(said, listener.expected, strict=True)
@@ -96,7 +96,7 @@ class Stream:
         return lost + unheard + len(self._ends) - bisect_right(self._ends, listener.position)
 
     def forget(self, listener: Listener, until: int) -> int:
-        """A listener leaves. Give how many lines they missed of those that were due until then."""
+        """A listener leaves. Count the lines they missed of those due by then."""
         self._arriving.discard(listener)
         lost = listener.lost + len(listener.missing)
         if listener.position >= 0:
@@ -108,7 +108,7 @@ class Stream:
         return lost + sum(listener.since <= line.due <= until for line in self._lines[first:])
 
     def trim(self, listeners: Iterable[Listener], now: int) -> None:
-        """Forget what everybody has heard, when it is much."""
+        """Forget what everybody has heard, once it is a lot."""
         if len(self._pieces) > _MOST_PIECES:
             self._pieces.clear()
         if len(self._text) < _KEEP_BYTES:
@@ -124,10 +124,10 @@ class Stream:
         self._base = end
         self._pieces.clear()
 
-    # One who arrives.
+    # Those who arrive.
 
     def _arrive(self, listener: Listener) -> None:
-        """Find where in the stream somebody is, by the first line of ours that they hear."""
+        """Find where in the stream somebody is, by the first of our lines that they hear."""
         heard = b"".join(data for data, _ in listener.hearing)
         start = 0
         while (end := heard.find(b"\n", start)) >= 0:
@@ -160,7 +160,7 @@ class Stream:
 
     @staticmethod
     def _skip(listener: Listener, count: int) -> None:
-        """Take so many bytes off what somebody who arrives has heard."""
+        """Drop so many bytes from the start of what an arriving listener has heard."""
         while count:
             data, now = listener.hearing[0]
             if count < len(data):
@@ -169,7 +169,7 @@ class Stream:
             count -= len(data)
             del listener.hearing[0]
 
-    # One who hears what all hear.
+    # Those who hear what everybody hears.
 
     def _follow(self, listener: Listener, data: bytes, now: int) -> None:
         at = listener.position - self._base
@@ -190,7 +190,7 @@ class Stream:
                 self._arrive(other)
 
     def _extend(self, more: bytes) -> bool:
-        """Let the stream grow, unless what is to be added is wrong: then tell so, and leave it as it is."""
+        """Add to the stream. If what would be added is wrong, leave it as it is and return False."""
         start = self._whole
         text = bytes(self._text[start - self._base :]) + more
         ahead: list[tuple[Said, int, int]] = []
@@ -216,14 +216,14 @@ class Stream:
             self._start_of[said.talker, said.number] = begin
         return True
 
-    # One who is checked line by line.
+    # Those who are checked line by line.
 
     def _be_alone(self, listener: Listener, expected: list[int]) -> None:
         listener.position = ALONE
         listener.expected = expected
 
     def _fall(self, listener: Listener) -> None:
-        """Check somebody line by line from the beginning of the line they are in."""
+        """From the start of the line they are in, check somebody line by line."""
         at = listener.position - self._base
         expected = list(self._next)
         for line in reversed(self._lines[bisect_right(self._ends, listener.position) :]):
@@ -248,7 +248,7 @@ class Stream:
                 listener.expected = []
 
     def _note(self, listener: Listener, said: Said, now: int) -> None:
-        """Somebody who is checked line by line hears one of ours."""
+        """Somebody who is checked line by line hears one of our lines."""
         talker, number, due = said
         expected = listener.expected[talker]
         if number >= expected and talker != listener.own:

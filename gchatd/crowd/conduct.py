@@ -1,7 +1,7 @@
-"""A run, from the first connection to the last goodbye: tells the crowd what to do and gathers what happens.
+"""A run, from the first connection to the last goodbye: tells the crowd what to do and collects what happens.
 
-One thread, one select loop, which wakes a few times a second. What is measured is measured by others: by the people
-(people.py) and by looking at the server from outside (watch.py).
+One thread with one select loop, which wakes a few times a second. It measures nothing itself: the people do
+(people.py), and so does watch.py, which looks at the server from outside.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from .troupe import Company
 
 STALL_SECONDS: Final = 10.0
-"""Nobody has come in for so long: nobody will."""
+"""If nobody has come in for this long, nobody will."""
 
 COUNT_SECONDS: Final = 20.0
-"""How long people may take to hear what is still on its way when the talk ends."""
+"""How long people may take, after the talk, to hear what is still on its way."""
 
 CALM_SECONDS: Final = 10.0
-"""How long the server may take to get calm before its memory is read."""
+"""How long to wait for a calm server before reading its memory."""
 
 CALM_PERCENT: Final = 10.0
-"""CPU that a calm server may take, in a quarter of a second."""
+"""A server is calm if it takes less CPU than this for a quarter of a second."""
 
 HURRY_SECONDS: Final = 3.0
-"""The same, for those who have pressed Ctrl-C."""
+"""How long to wait for either of these after Ctrl-C."""
 
 _TURN = 0.1
 _EARLY, _LATE = 0.02, 0.6  # seconds: a row ends with a sample, so that its rates are those of whole samples
@@ -52,7 +52,7 @@ _STEPS_PER_DOUBLING = 8
 
 
 class Show:
-    """A run. `run` may be called once; `stop` makes it come to its end sooner, from a signal handler too."""
+    """A run. Call `run` once; `stop` ends it early, and may be called from a signal handler."""
 
     def __init__(self, plan: Plan, stage: Stage, board: Board, own_server: bool) -> None:
         self._plan = plan
@@ -80,16 +80,16 @@ class Show:
         self._connect_seconds = self._talk_began = self._talk_seconds = 0.0
 
     def stop(self) -> None:
-        """Come to an end, and report."""
+        """End early, with a report."""
         self._stopping = True
 
     def run(self) -> Facts:
-        """Let people come, talk and leave; give what happened. Raises CrowdError if the crowd itself fails."""
+        """Let people come, talk and leave, and give what happened. Raises CrowdError if the crowd itself fails."""
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         try:
             if self._stage.fileno() >= 0:
                 self._selector.register(self._stage.fileno(), selectors.EVENT_READ)
-            tag = "" if self._own_server else secrets.token_hex(2)  # another crowd may be there, or have been
+            tag = "" if self._own_server else secrets.token_hex(2)  # another crowd may be there, or may have been
             self._companies = gather(self._plan, self._stage, tag)
             for company in self._companies:
                 self._selector.register(company, selectors.EVENT_READ, company)
@@ -139,7 +139,7 @@ class Show:
         self._cpu_percent = _percent(cpu, self._watch.cpu_seconds(), took)
 
     def _count(self) -> None:
-        """Find out whether everybody has heard everything."""
+        """Find out whether everybody heard everything."""
         self._phase = "counting"
         self._order(Hush())
         self._wait(HURRY_SECONDS, lambda: all(sample is not None and sample.hushed for sample in self._samples()), 1.0)
@@ -190,7 +190,7 @@ class Show:
                 return
 
     def _turn(self, row_seconds: float) -> None:
-        """Take in what there is, wait a moment if there is nothing, and note how things are every so often."""
+        """Read what has come, or wait a moment if nothing has; add a row every `row_seconds`."""
         for key, _ in self._selector.select(_TURN):
             if key.data is not None:
                 for sample in key.data.read():
@@ -297,7 +297,7 @@ class Show:
 
 
 def _percent(before: float | None, after: float | None, took: float) -> float | None:
-    """CPU seconds as percent of one core."""
+    """Give CPU seconds as percent of one core."""
     return None if before is None or after is None else round(100 * (after - before) / took, 1)
 
 
@@ -311,7 +311,7 @@ def _latency(histogram: HdrHistogram, slowest_us: int) -> Latency | None:
 
 
 def _histogram(histogram: HdrHistogram) -> list[tuple[float, int]]:
-    """In steps that a picture can show: eight for each doubling."""
+    """Gather the latencies into steps that a chart can show: eight for each doubling."""
     steps: collections.Counter[int] = collections.Counter()
     for item in histogram.get_recorded_iterator():
         step = math.ceil(math.log2(item.value_iterated_to / 1000) * _STEPS_PER_DOUBLING)

@@ -1,4 +1,4 @@
-"""What is known of a run: while it goes on, and in the end. The JSON of a report is `Facts` as it stands."""
+"""What is known about a run, while it lasts and at its end. crowd.json is `Facts`, field by field."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 from .plan import Plan  # noqa: TC001 (msgspec reads the types)
 
 NOTHING_LOST: Final = "nothing lost"
-"""The verdict on a run in which all is well."""
+"""The verdict on a run in which all went well."""
 
 Phase = Literal["connecting", "talking", "counting", "leaving"]
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """From when a line was due to be said until it was heard, in ms; `max` is exact, the others to three digits."""
+    """Time from when a line was due until somebody heard it, in ms. `max` is exact; the others have three digits."""
 
     p50: float
     p90: float
@@ -25,7 +25,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A moment, or what happened since the one before. None: not known, or nothing to measure."""
+    """How things are at a moment, and what happened since the row before. None: not known, or nothing to measure."""
 
     at: float  # seconds since the first connection
     phase: Phase
@@ -36,13 +36,13 @@ class Row(msgspec.Struct, frozen=True):
     cpu_percent: float | None  # of one core, the server's
     rss_kb: int | None  # the server's
     rss_kb_per_client: float | None
-    slow_readers: int | None  # in all
-    errors: int  # in all
+    slow_readers: int | None  # since the run began
+    errors: int  # since the run began
 
 
 class Memory(msgspec.Struct):
-    """Resident memory of the server, in KB: before anybody came, with everybody there and silent, at the end of the
-    talk with as many there, and after all had left.
+    """The server's resident memory, in KB: before anybody came, with everybody there but silent, with everybody there
+    at the end of the talk, and after all had left.
     """
 
     before: int | None = None
@@ -52,7 +52,7 @@ class Memory(msgspec.Struct):
 
 
 class Facts(msgspec.Struct, kw_only=True):
-    """All that is known in the end. `connected`: at once, at most while people came."""
+    """All that is known at the end. `connected`: the most people who were there at once."""
 
     verdict: str
     ok: bool
@@ -73,7 +73,7 @@ class Facts(msgspec.Struct, kw_only=True):
     slow_readers: int | None
     connect_seconds: float
     talk_seconds: float
-    came_later: int  # newcomers, while others left
+    came_later: int  # newcomers, in place of those who left
     left: int
     errors: dict[str, int]
     examples: list[str]  # of what was missed
@@ -84,18 +84,18 @@ class Facts(msgspec.Struct, kw_only=True):
     machine: dict[str, str | int]
     versions: dict[str, str]
     samples: list[Row]
-    histogram_ms: list[tuple[float, int]]  # deliveries not later than so many ms, and later than those before
+    histogram_ms: list[tuple[float, int]]  # how many deliveries took at most so many ms, and more than the step before
 
 
 def per_client(full: int | None, before: int | None, connected: int) -> float | None:
-    """KB that each of so many clients takes."""
+    """Give the KB that each client takes."""
     if full is None or before is None or not connected:
         return None
     return round((full - before) / connected, 2)
 
 
 def verdict(lines: int, lost: int, duplicated: int, disordered: int, altered: int) -> str:
-    """What was wrong with what was heard, in words."""
+    """Say in words what was wrong with what people heard."""
     wrong = {
         "lost": lost,
         "heard twice": duplicated,
@@ -109,5 +109,5 @@ def verdict(lines: int, lost: int, duplicated: int, disordered: int, altered: in
 
 
 def as_json(facts: Facts) -> bytes:
-    """All of it, for people and programs."""
+    """Give everything as JSON, indented."""
     return msgspec.json.format(msgspec.json.encode(facts)) + b"\n"

@@ -1,7 +1,8 @@
-"""Keeps a server for as long as somebody holds the other end of its standard input, then ends it and removes its data.
+"""Runs a server until its own standard input ends, then ends the server and removes its data.
 
-So nothing is left behind, however the one who started it ends. Run as `python -P -m gchatd.crowd.guard COMMAND...`:
-makes a folder, starts the server in it, and prints the server's process id, then whatever the server prints.
+So nothing is left behind, however the process that started it ends. Run as
+`python -P -m gchatd.crowd.guard COMMAND...`: it makes a folder, starts the server in it, and prints the server's
+process id, then whatever the server prints.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 
 PATIENCE_SECONDS = 10.0
-"""How long the server may take to end."""
+"""How long the server may take to end before it is killed."""
 
 
 def main(*command: str) -> None:
@@ -25,7 +26,7 @@ def main(*command: str) -> None:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_be_yourself, cwd=folder)
         os.write(1, f"{server.pid}\n".encode())
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)  # so that whoever reads sees the end when the server ends
+        os.dup2(nowhere, 1)  # so that whoever reads our output sees it end when the server ends
         os.dup2(nowhere, 2)
         while os.read(0, 1024):
             pass
@@ -40,7 +41,7 @@ def main(*command: str) -> None:
 
 
 def _be_yourself() -> None:
-    """Take signals as a process does that nobody started."""
+    """Let the server react to signals as usual: this process ignores them, and a child inherits that."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 

@@ -1,9 +1,9 @@
-"""What the simulated people are called, what they say and when, and which lines that are heard are theirs.
+"""The names of the simulated people, what they say and when, and how to recognise their lines.
 
     ada-0 : the kettle is on #3
 
-Every line can be made again from who says it and which of their lines it is. So whoever hears one can tell whether it
-is whole, and when it was due. Knows no sockets, and nothing of what was heard before.
+Talker and number are enough to make a line again. So whoever hears one can tell whether it is whole and when it was
+due. Knows no sockets, and nothing of what was heard before.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ SENTENCES: Final = (
     "that is the nicest bug I have seen today",
     "so many names, and not one of them mine",
 )
-"""A prime number of them, so that everybody gets to say each."""
+"""A prime number of them, so that every talker says each of them in turn."""
 
 
 class Said(NamedTuple):
-    """A line of ours: who says it, which of theirs (from 0), and when it is due (CLOCK_MONOTONIC, nanoseconds)."""
+    """One of our lines: its talker, its number (from 0, for each talker), and when it is due (CLOCK_MONOTONIC, ns)."""
 
     talker: int
     number: int
@@ -60,17 +60,17 @@ class Said(NamedTuple):
 
 
 class AlteredError(ValueError):
-    """A line of ours that is not as it was said."""
+    """One of our lines that is not as it was said."""
 
 
 class Script:
-    """Who says what, and when. All processes of a run have the same one.
+    """Who says what, and when. The same in all processes of a run.
 
     The talkers take turns: line n of all is due at `start + n / rate`. Until `begin` every line is due at 0.
     """
 
     def __init__(self, tag: str, talkers: int) -> None:
-        """A `tag` makes the names of this run unlike those of any other crowd in the same room."""
+        """A `tag` sets the names of this run apart from those of any other crowd in the same room."""
         self._suffix = f"-{tag}" if tag else ""
         self._talkers = talkers
         self._start = 0
@@ -78,31 +78,31 @@ class Script:
         self._ours = re.compile(rb"[a-z]+-(\d{1,7})%s : .* #([1-9]\d{0,8})" % self._suffix.encode())
 
     def begin(self, start: int, rate: float) -> None:
-        """Fix when each line is due: `start` in nanoseconds of CLOCK_MONOTONIC, `rate` in lines a second of all."""
+        """Set when each line is due: `start` in nanoseconds of CLOCK_MONOTONIC, `rate` in lines per second."""
         self._start = start
         self._rate = rate
 
     def name(self, person: int) -> str:
-        """What a person is called. No two have the same name."""
+        """Give a person's name. No two have the same one."""
         return f"{FIRST_NAMES[person % len(FIRST_NAMES)]}-{person}{self._suffix}"
 
     def due(self, talker: int, number: int) -> int:
-        """When a line is due."""
+        """Give when a line is due, in nanoseconds of CLOCK_MONOTONIC."""
         return self._start + int((number * self._talkers + talker) * 1e9 / self._rate)
 
     def line(self, talker: int, number: int) -> bytes:
-        """What the talker types, without its end."""
+        """Give what the talker types, without the line end."""
         sentence = SENTENCES[(talker * 7 + number) % len(SENTENCES)]
         return f"{sentence} #{number + 1}".encode()
 
     def heard(self, talker: int, number: int) -> bytes:
-        """How the others hear it, without its end."""
+        """Give what the others hear, without the line end."""
         return f"{self.name(talker)} : ".encode() + self.line(talker, number)
 
     def read(self, line: bytes) -> Said | None:
-        """Tell which line was heard (given without its end). None: not ours, but a visitor's or the server's.
+        """Tell which line this is (given without its line end). None: a visitor's or the server's, not one of ours.
 
-        Raises AlteredError if it is one of ours that is not as it was said.
+        Raises AlteredError if it is one of ours, but not as it was said.
         """
         ours = self._ours.fullmatch(line)
         if ours is None:

@@ -1,4 +1,4 @@
-"""What the process that shows the crowd and those that are the crowd tell each other: one line of JSON each."""
+"""What the main process and the processes of the crowd tell each other: one line of JSON each."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Final
 import msgspec
 
 HISTOGRAM: Final = (1, 600_000_000, 3)
-"""The latencies that are told, in microseconds: up to ten minutes, three digits."""
+"""The range of latencies, in microseconds: up to ten minutes, with three digits."""
 
 
 class Come(msgspec.Struct, tag=True, frozen=True):
-    """To a process of the crowd, first of all: be these people, and come in."""
+    """The first order to a process of the crowd: be these people, and come in."""
 
     host: str
     port: int
-    tag: str  # of everybody's name, see lines.py
+    tag: str  # part of everybody's name: see lines.py
     process: int  # which of the processes, from 0: person n is in process n % processes
     processes: int
-    clients: int  # of all processes, as all that follow
-    talkers: int  # the people with the numbers below it
-    ramp: float  # connections a second
+    clients: int  # in all processes together, like everything below
+    talkers: int  # people 0 to talkers - 1
+    ramp: float  # connections per second
 
 
 class Talk(msgspec.Struct, tag=True, frozen=True):
@@ -28,29 +28,29 @@ class Talk(msgspec.Struct, tag=True, frozen=True):
 
     start: int  # CLOCK_MONOTONIC, nanoseconds
     seconds: float
-    rate: float  # lines a second
+    rate: float  # lines per second
     churn: float  # the share of the people who leave, and as many others come, each second
 
 
 class Hush(msgspec.Struct, tag=True, frozen=True):
-    """Say no more, come and go no more."""
+    """Stop talking, coming and going."""
 
 
 class Account(msgspec.Struct, tag=True, frozen=True):
-    """Find out who has not heard all; so many lines were said by each talker."""
+    """Find out who has not heard everything. `said`: how many lines each talker said."""
 
     said: list[int]
 
 
 class Leave(msgspec.Struct, tag=True, frozen=True):
-    """Hang up, everybody."""
+    """Everybody hangs up."""
 
 
 Order = Come | Talk | Hush | Account | Leave
 
 
 class Sample(msgspec.Struct, tag=True, frozen=True):
-    """From a process of the crowd, a few times a second. What is not "now" is counted since the sample before."""
+    """From a process of the crowd, a few times a second. Counts are since the sample before, except as noted."""
 
     at: int  # CLOCK_MONOTONIC, nanoseconds
     connected: int  # now
@@ -59,11 +59,11 @@ class Sample(msgspec.Struct, tag=True, frozen=True):
     lines: int
     deliveries: int
     late: str  # an HDR histogram (HISTOGRAM), encoded
-    slowest_us: int  # the worst of these, exactly
-    hushed: bool  # will say no more: `said` is final
-    said: dict[int, int]  # by talker, in all
+    slowest_us: int  # the largest of these, exactly
+    hushed: bool  # nobody talks any more: `said` is final
+    said: dict[int, int]  # by talker, since the beginning
     behind: int  # people who have not heard everything (see Account); -1: not known, or lines still come in
-    errors: dict[str, int]  # in all
+    errors: dict[str, int]  # since the beginning
 
 
 class Verdict(msgspec.Struct, tag=True, frozen=True):

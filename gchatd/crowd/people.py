@@ -1,8 +1,8 @@
-"""The simulated people: one process of them, on one epoll loop. Orders on standard input, reports on standard output.
+"""One process of simulated people, on one epoll loop. Reads orders on standard input, reports on standard output.
 
-Run as `python -P -m gchatd.crowd.people`. No gevent here: a delivery must cost a few microseconds, so what happens for
-each is one `recv` and one comparison (checking.py). It ends when its standard input does, and talks to the one address
-that it was told.
+Run as `python -P -m gchatd.crowd.people`. No gevent here: a delivery must cost only a few microseconds, so each takes
+one `recv` and one comparison (checking.py). It ends when its standard input does, and connects only to the address that
+it was given.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ REPORT_NS: Final = 250_000_000
 """How often it reports."""
 
 ARRIVING_REPORT_NS: Final = 50_000_000
-"""The same, while people come in: so that the server's memory is told for as many as there are."""
+"""How often while people come in: often enough to plot the server's memory against how many there are."""
 
 LATE_BITS: Final = 13
-"""Latencies are gathered in steps of 2**13 ns, 8 us, before they go into the histogram (1 us each there)."""
+"""Latencies are gathered in steps of 2**13 ns, 8 us, before they go into the histogram, where adding one takes 1 us."""
 
 AT_ONCE: Final = 256
-"""Events taken before it looks whether a line is due: they take about a millisecond."""
+"""How many events to handle before checking whether a line is due. They take about a millisecond."""
 
 KNOCKING: Final = 3000
-"""People of all processes that may be on their way in: a listener's backlog is 4,096 at most on many a system."""
+"""How many people, in all processes, may be connecting at once: many systems limit a listener's backlog to 4,096."""
 
 PER_SOURCE: Final = 1000
-"""Connections from each of loopback's addresses: two share 28,232 ports, and who hangs up keeps one for a minute."""
+"""Connections from each loopback address. Each has 28,232 ports, and one stays taken for a minute after a hang-up."""
 
 LEAVER_PATIENCE_NS: Final = 5_000_000_000
-"""Who leaves must have heard what was due so long ago."""
+"""Whoever leaves must have heard what was due this long before."""
 
 _BIND_ADDRESS_NO_PORT: Final = 24  # ip(7), IP_BIND_ADDRESS_NO_PORT: the port is picked when the other end is known
 _PIECE: Final = 16384
@@ -58,7 +58,7 @@ _NEVER: Final = 1 << 50  # the number of a line
 
 
 class Person(Listener):
-    """Somebody with a connection. `read` is the socket's `recv`."""
+    """A person with a connection. `read` is the socket's `recv`."""
 
     __slots__ = ("held", "name", "named", "number", "place", "read", "sock", "unsent")
 
@@ -75,7 +75,7 @@ class Person(Listener):
 
 
 class Crowd:
-    """All people of this process."""
+    """All the people in this process."""
 
     def __init__(self, come: Come) -> None:
         self._come = come
@@ -108,7 +108,7 @@ class Crowd:
         self._errors: collections.Counter[str] = collections.Counter()
 
     def run(self) -> None:
-        """Live until the orders end."""
+        """Run until standard input ends."""
         os.set_blocking(0, False)
         self._loop.register(0, select.EPOLLIN)
         orders = b""
@@ -135,7 +135,7 @@ class Crowd:
                 self._report(now)
 
     def _read(self, person: Person) -> bytes:
-        """Give what somebody was sent; nothing, if there is nothing any more."""
+        """Give what somebody was sent. Nothing: they have been disconnected, or there is nothing to read."""
         try:
             data = person.read(_PIECE)
         except BlockingIOError:
@@ -148,7 +148,7 @@ class Crowd:
         return data
 
     def _patience(self) -> float:
-        """Seconds until there is something to do, in whole milliseconds and not too long: epoll would wait longer."""
+        """Give the seconds until there is something to do, rounded down to milliseconds: epoll rounds up."""
         now = time.monotonic_ns()
         due = self._report_at
         if self._talk is not None:
@@ -199,7 +199,7 @@ class Crowd:
                 self._knock(now)
 
     def _knock(self, since: int) -> None:
-        """Let somebody connect."""
+        """Start connecting one more person."""
         number = self._next_number
         self._next_number += self._come.processes
         own = number if number < self._come.talkers else None
@@ -222,13 +222,13 @@ class Crowd:
         self._loop.register(sock, select.EPOLLIN)  # a failure is reported too
 
     def _introduce(self, person: Person, data: bytes) -> None:
-        """Read what the server says to somebody who is not in yet."""
+        """Read what the server says to somebody who has no name yet, and answer."""
         person.held += data
         while not person.named and b"\n" in person.held:
             line, _, person.held = person.held.partition(b"\n")
             text = line.decode(errors="replace").rstrip("\r")
             if text == "server: Input username.":
-                self._send(person, person.name.encode() + b"\n")  # as nc ends it: nobody who does is taken for a telnet
+                self._send(person, person.name.encode() + b"\n")  # as nc ends it, so that nobody is taken for a telnet
             elif text == f"server: Your username is {person.name}.":
                 self._welcome(person)
             elif text.startswith("server: "):
@@ -255,7 +255,7 @@ class Crowd:
             self._leavers.append(person)
 
     def _go_away(self, person: Person, now: int) -> None:
-        """Let somebody leave: one says so, the next just hangs up."""
+        """Let somebody leave: every other one types /quit first."""
         self._lost += self._stream.forget(person, now - LEAVER_PATIENCE_NS)
         if person.number % 2:
             self._send(person, b"/quit\n")
@@ -274,7 +274,7 @@ class Crowd:
         person.sock.close()
 
     def _lose(self, person: Person, why: str) -> None:
-        """Somebody cannot go on."""
+        """Note that somebody was disconnected, and why."""
         self._errors[why] += 1
         if person.named:
             self._gone.append(person)
@@ -283,7 +283,7 @@ class Crowd:
     # Talking.
 
     def _my_line(self, number: int) -> int:
-        """The first line from this one on whose talker is here."""
+        """Give the first line, from this one on, whose talker is in this process."""
         come = self._come
         if come.process >= come.talkers:
             return _NEVER
@@ -314,14 +314,14 @@ class Crowd:
             self._talk = None
 
     def _send(self, person: Person, data: bytes) -> None:
-        """Send as much as goes; what does not is sent before the next thing that this person says."""
+        """Send as much as the kernel takes. The rest goes before the next thing that this person says."""
         data = person.unsent + data
         try:
             person.unsent = data[person.sock.send(data) :]
         except BlockingIOError:
             person.unsent = data
         except OSError:
-            pass  # reading will tell
+            pass  # reading will notice
 
     # Reporting.
 
@@ -377,9 +377,9 @@ class Crowd:
 
 
 def main() -> None:
-    """Take the first order, and live."""
+    """Read the first order, then run."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # who started this decides when it ends
+        signal.signal(number, signal.SIG_IGN)  # the process that started this one decides when it ends
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     gc.disable()  # there are no cycles, and a full collection would be somebody's latency

@@ -1,4 +1,4 @@
-"""How big a crowd is, and in how many processes: what was asked for, what suits this machine, and what cannot be."""
+"""How big a crowd is and how many processes it takes: what you asked for, within what this machine can hold."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ SECONDS: Final = 30.0
 RAMP: Final = 5000.0
 
 SPARE_FILES: Final = 100
-"""Descriptors that a process needs for itself: libraries, the database, logs, pipes."""
+"""File descriptors that a process needs for itself: libraries, the database, logs, pipes."""
 
 CLIENT_KB: Final = 64
-"""Memory that one client may take with both its ends, the kernel's included, with room to spare."""
+"""Memory that one client may take, with some to spare: the server's, the crowd's and the kernel's."""
 
 CLIENTS_A_CORE: Final = 10_000
-"""One process of the crowd is enough for so many, if there are cores for more: measured, 18,000 take half a core."""
+"""How many people one process takes if there are cores for more processes. Measured: 18,000 take half a core."""
 
 CHURN: Final = 0.05
-"""The share of the people who leave each second, with the style `churn`; as many others come."""
+"""With the style `churn`: the share of the people who leave each second. As many others come."""
 
 MOST: Final = {"clients": 1_000_000, "talkers": 100_000, "rate": 100_000, "seconds": 3600, "ramp": 100_000}
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """What there is to work with."""
+    """What this machine has."""
 
     cores: int
-    files: int  # that a process may have open
-    memory_kb: int  # that is free
+    files: int  # how many a process may have open
+    memory_kb: int  # free
 
     @classmethod
     def this(cls) -> Machine:
@@ -53,7 +53,7 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A crowd to be. Rates are a second, of all processes together."""
+    """What a run will be. Rates are per second, for all processes together."""
 
     clients: int
     talkers: int
@@ -69,9 +69,9 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def make_plan(options: argparse.Namespace, machine: Machine, server_files: int | None) -> Plan:
-    """Fill in what was not asked for. Raises ConfigError for what cannot be.
+    """Fill in the defaults. Raises ConfigError for what cannot be done.
 
-    `server_files` is how many files the server may have open, if that is known.
+    `server_files`: how many files the server may have open, None if that is not known.
     """
     for name, most in MOST.items():
         _check(name, getattr(options, name), most, whole=name in ("clients", "talkers"))
@@ -80,7 +80,7 @@ def make_plan(options: argparse.Namespace, machine: Machine, server_files: int |
     if holds is not None and clients > holds:
         raise ConfigError(
             f"--clients {clients}: the server may have {server_files} files open, which is enough for {holds} clients: "
-            "ask for fewer, or start it with a greater hard limit (ulimit -Hn)"
+            "ask for fewer, or start it with a higher hard limit (ulimit -Hn)"
         )
     if clients * CLIENT_KB > machine.memory_kb:
         raise ConfigError(
@@ -104,7 +104,7 @@ def make_plan(options: argparse.Namespace, machine: Machine, server_files: int |
 
 
 def _processes(clients: int, machine: Machine) -> int:
-    """As many as their open files ask for; more where there are cores for them besides the server's and the board's."""
+    """As many as the limit of open files requires; more if there are cores that server and board do not need."""
     needed = math.ceil(clients / (machine.files - SPARE_FILES))
     useful = min(math.ceil(clients / CLIENTS_A_CORE), machine.cores - 2)
     return max(1, needed, useful)

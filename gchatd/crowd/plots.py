@@ -1,4 +1,4 @@
-"""The charts of a report, in light and in dark, each drawn by a small function. Knows no pages and no folders."""
+"""The charts of a report, light and dark, each drawn by a small function. Knows no pages and no folders."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CPU_SECONDS: Final = 0.45
 
 
 class Colours(NamedTuple):
-    """What a chart is painted with."""
+    """The colours of a theme."""
 
     paper: str
     ink: str
@@ -94,7 +94,7 @@ def _draw(name: str, figure: FigureBase, facts: Facts, colours: Colours) -> None
     figure.text(0.02, 0.965, plot.title, fontsize=12, fontweight="bold", va="top")
     figure.text(0.02, 0.862, plot.unit, fontsize=_SMALL, color=colours.faint, va="top")
     handles, labels = axes.get_legend_handles_labels()
-    if not axes.patches and not any(len(line.get_xdata()) for line in axes.lines):  # stopped before there was any
+    if not axes.patches and not any(line.get_path().vertices.size for line in axes.lines):  # stopped before there was any
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=colours.faint)
     elif handles:
@@ -188,7 +188,7 @@ def _memory(axes: Axes, facts: Facts, colours: Colours) -> None:
 def _cpu(axes: Axes, facts: Facts, colours: Colours) -> None:
     before, busy, at = 0.0, 0.0, 0.0
     points: list[tuple[float, float]] = []
-    for row in facts.samples:  # CPU is told in steps of 10 ms: a tenth of a second would be rough
+    for row in facts.samples:  # CPU time comes in steps of 10 ms: over a tenth of a second it would be rough
         busy += (row.at - at) * (row.cpu_percent or 0)
         at = row.at
         if at - before >= _CPU_SECONDS:

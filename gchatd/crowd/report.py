@@ -1,4 +1,4 @@
-"""The report of a run in a folder: a page that needs no network, its charts, and all figures as JSON."""
+"""The report of a run, in a folder: a page that needs no network, its charts, and all figures as JSON."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _command(facts: Facts) -> str:
 
 
 def _picture(name: str, facts: Facts) -> str:
-    """As images, not inlined elements: the names in one cannot clash with those in another."""
+    """Make an image of each chart rather than inlining the SVG, so that names in them cannot clash."""
     light, dark = (_data(plots.svg(name, facts, theme)) for theme in ("light", "dark"))
     return (
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'

@@ -1,4 +1,4 @@
-"""The server that the crowd goes to: one of our own, started for it, or one that was there. And what it logs."""
+"""The server that the crowd goes to: one started for it, or one that was already running. And what it logs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .where import Target
 
 START_SECONDS: Final = 20.0
-"""How long a server may take to listen."""
+"""How long a server may take to start listening."""
 
 GREETING: Final = b"server: Input username."
 GREETING_SECONDS: Final = 10.0
@@ -75,7 +75,7 @@ class OwnServer:
     def __init__(self, program: Path) -> None:
         """Start it. Waits until it listens. Raises CrowdError."""
         command = [sys.executable, str(program.resolve()), "serve", "--listen", f"{self.host}:0", "--data", "data"]
-        # Newcomers are not shown the past: they would hear lines twice. And when all leave, no visitor is told of each.
+        # No replay: people would hear lines twice. No notices: a visitor would be told of everybody who leaves.
         command += ["--set", "history.replay=0", "--set", "rooms.announce_up_to=0"]
         self._log, log = os.pipe()
         self._process = subprocess.Popen(
@@ -84,7 +84,7 @@ class OwnServer:
             stdout=subprocess.PIPE,
             stderr=log,
             env=environment(),
-            start_new_session=True,  # Ctrl-C is for the one who shows the crowd
+            start_new_session=True,  # Ctrl-C is for the main process
             bufsize=0,
         )
         os.close(log)
@@ -102,7 +102,7 @@ class OwnServer:
             words = self.last_words()
             self.close()
             raise CrowdError(f"the server did not start: {words or 'it said nothing'}") from None
-        except BaseException:  # Ctrl-C too: whatever it was is told further up, and nobody else would end the server
+        except BaseException:  # Ctrl-C too: nobody else would end the server
             self.close()
             raise
 
@@ -152,10 +152,10 @@ class OwnServer:
 
 
 class Elsewhere:
-    """A server that runs already."""
+    """A server that was already running."""
 
     def __init__(self, target: Target) -> None:
-        """Look whether it greets. Raises CrowdError: better one of us is refused than ten thousand."""
+        """Check that it greets as gchat does. Raises CrowdError: better one of us is refused than ten thousand."""
         _check_greeting(target)
         self.host = target.host
         self.port = target.port
@@ -174,11 +174,11 @@ class Elsewhere:
         return ""
 
     def close(self) -> None:
-        """It stays."""
+        """Leave it running."""
 
 
 def _check_greeting(target: Target) -> None:
-    """Connect once, as a client does. Raises CrowdError if that fails, or if something else than a gchat answers."""
+    """Connect once, as a client does. Raises CrowdError if that fails, or if what answers is not gchat."""
     heard = b""
     try:
         with socket.create_connection((target.host, target.port), GREETING_SECONDS) as probe:
@@ -195,7 +195,7 @@ def _check_greeting(target: Target) -> None:
 
 
 def listener(port: int) -> int | None:
-    """The process that listens on a port of this machine, if one may know."""
+    """Give the process that listens on a port of this machine. None: not known."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port:
@@ -204,7 +204,7 @@ def listener(port: int) -> int | None:
 
 
 def open_files_allowed(pid: int) -> int | None:
-    """How many files a process may have open, if one may know."""
+    """Give how many files a process may have open. None: not known."""
     try:
         limits = Path(f"/proc/{pid}/limits").read_text()
     except OSError:
@@ -214,6 +214,6 @@ def open_files_allowed(pid: int) -> int | None:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a process that imports `gchatd` from where this one did."""
+    """Give the environment for a process that imports `gchatd` from the same place as this one."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}

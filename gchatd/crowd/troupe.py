@@ -1,4 +1,4 @@
-"""The processes that the simulated people live in, from the outside: starting them, ordering, listening, ending."""
+"""The processes of the crowd, seen from the main one: starts them, orders, reads what they report, ends them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Company:
-    """One process of people. It ends with us, however we end: it reads orders from a pipe that ends then."""
+    """One process of the crowd. It reads orders from a pipe, so it ends when we end, however that happens."""
 
     def __init__(self, come: Come) -> None:
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (until `close`)
@@ -29,7 +29,7 @@ class Company:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env=environment(),
-            start_new_session=True,  # Ctrl-C is for the one who shows the crowd
+            start_new_session=True,  # Ctrl-C is for the main process
             bufsize=0,
         )
         assert self._process.stdout is not None
@@ -43,7 +43,7 @@ class Company:
         return self._out.fileno()
 
     def order(self, order: Order) -> None:
-        """Raises CrowdError if the process is not there any more."""
+        """Send an order. Raises CrowdError if the process has ended."""
         assert self._process.stdin is not None
         data = msgspec.json.encode(order) + b"\n"
         try:
@@ -53,7 +53,7 @@ class Company:
             raise self._ended() from None
 
     def read(self) -> list[Sample]:
-        """Give the samples that have come; call when there is something to read. Raises CrowdError if it has ended."""
+        """Give the samples that have come. Call it when there are any. Raises CrowdError if the process has ended."""
         data = os.read(self._out.fileno(), 1 << 20)
         if not data:
             raise self._ended()
@@ -82,11 +82,11 @@ class Company:
     def _ended(self) -> CrowdError:
         self._errors.seek(0)
         words = self._errors.read().strip().splitlines()
-        return CrowdError(f"a process of the crowd ended by itself: {words[-1] if words else 'it said nothing'}")
+        return CrowdError(f"a process of the crowd ended unexpectedly: {words[-1] if words else 'it said nothing'}")
 
 
 def gather(plan: Plan, stage: Stage, tag: str) -> list[Company]:
-    """Start the processes; their people begin to come."""
+    """Start the processes. Their people begin to connect."""
     companies: list[Company] = []
     try:
         for process in range(plan.processes):
@@ -101,7 +101,7 @@ def gather(plan: Plan, stage: Stage, tag: str) -> list[Company]:
                 ramp=plan.ramp,
             )
             companies.append(Company(come))
-    except BaseException:  # Ctrl-C too: whatever it was is told further up, and nobody else knows these processes
+    except BaseException:  # Ctrl-C too: nobody else would end these processes
         for company in companies:
             company.close()
         raise

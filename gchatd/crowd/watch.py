@@ -1,4 +1,4 @@
-"""What the server takes of the machine, seen from outside; and what machine that is."""
+"""How much memory and CPU the server takes, seen from outside, and on what machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES: Final = ("gevent", "greenlet", "msgspec", "apsw", "rich", "psutil", "h
 
 
 class Watch:
-    """The CPU and the memory of a process; all None if it is not known, or gone."""
+    """The CPU and memory of a process. Both are None if the process is not known, or has ended."""
 
     def __init__(self, pid: int | None) -> None:
         self._process: psutil.Process | None = None
@@ -25,14 +25,14 @@ class Watch:
             self._process = psutil.Process(pid) if pid is not None else None
 
     def rss_kb(self) -> int | None:
-        """Resident memory."""
+        """Give its resident memory."""
         try:
             return self._process.memory_info().rss // 1024 if self._process is not None else None
         except psutil.Error:
             return None
 
     def cpu_seconds(self) -> float | None:
-        """CPU time that it has had so far."""
+        """Give the CPU time that it has taken so far."""
         try:
             times = self._process.cpu_times() if self._process is not None else None
         except psutil.Error:
@@ -41,7 +41,7 @@ class Watch:
 
 
 def machine() -> dict[str, str | int]:
-    """What this was run on."""
+    """Describe the machine."""
     memory = psutil.virtual_memory()
     return {
         "cpu": _cpu_model(),
@@ -53,7 +53,7 @@ def machine() -> dict[str, str | int]:
 
 
 def versions() -> dict[str, str]:
-    """What this was run with."""
+    """Give the versions of gchat and the packages it uses."""
     found = {"gchat": __version__}
     for name in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""Where a crowd may go: to this machine; elsewhere only if somebody says yes who sits there."""
+"""Where a crowd may go: to this machine, and elsewhere only if a person at the terminal agrees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..settings import Address
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A server that is there already. `host` is the address that its name stood for."""
+    """A server that is already running. `host` is its numeric address."""
 
     name: str
     host: str
@@ -23,7 +23,7 @@ class Target(msgspec.Struct, frozen=True):
 def resolve(text: str) -> Target:
     """Find out where `HOST:PORT` is. Raises ConfigError.
 
-    Of several addresses of this machine that a name stands for (127.0.0.1 and ::1), it is one where somebody listens.
+    If a name has several addresses on this machine (127.0.0.1 and ::1), this picks one where a server listens.
     """
     try:
         address = Address.parse(text)
@@ -46,7 +46,7 @@ def resolve(text: str) -> Target:
 
 
 def is_this_machine(host: str, family: int) -> bool:
-    """Tell whether a numeric address is one of this machine's own: only to those can a socket be bound."""
+    """Tell whether a numeric address is this machine's own: a socket can be bound only to those."""
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         try:
             probe.bind((host, 0))
@@ -64,19 +64,19 @@ def _answers(host: str, port: int) -> bool:
 
 
 def ask_before_leaving(target: Target, allowed: bool, clients: str) -> None:
-    """Let nobody send a crowd to another machine by mistake: ConfigError unless it is this one, or a person agrees.
+    """Raise ConfigError unless the target is this machine, or a person agrees to go to another.
 
-    Asks on standard error, and waits for the answer; where nobody can answer, the answer is no.
+    Asks on standard error and waits for the answer. Without a terminal the answer is no.
     """
     if target.here:
         return
     if not allowed:
         raise ConfigError(f"--connect {target.name}: {target.host} is not this machine: see --not-this-machine")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ConfigError(f"--connect {target.name}: not this machine, and nobody is here to be asked (no terminal)")
+        raise ConfigError(f"--connect {target.name}: not this machine, and there is no terminal to ask you on")
     sys.stderr.write(
-        f"This lets {clients} connect to {target.host}, port {target.port}, which is not this machine, and load it.\n"
-        "Only do that to a server that is yours, or whose owner agrees. Go on? [y/N] "
+        f"This sends {clients} to {target.host}, port {target.port}, which is not this machine.\n"
+        "Do that only if the server is yours, or its owner agrees. Go on? [y/N] "
     )
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
