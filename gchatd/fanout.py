@@ -47,6 +47,7 @@ TURN_BYTES = 65536
 """How much a turn brings to a listener, more or less: well below `limits.sendq`, which it must not fill by itself."""
 
 _EVENT_BYTES = 32  # a name, a line's end: what an event takes beside its text
+_BETWEEN_EVENTS = 16  # that happen before it asks: one takes 0.6 ms where 1,900 people ignored somebody who leaves
 _BETWEEN_PAUSES = 64  # listeners sent to before fan-out asks whether it is others' turn
 
 
@@ -118,8 +119,9 @@ class Fanout:
     def _let_happen(self, events: list[Event]) -> Turn:
         """Give a turn of events, each of which happens now. Switches now and then."""
         turn = Turn(self._hub, self._render)
-        for event in events:
-            self._pace.breathe()
+        for at, event in enumerate(events):
+            if not at % _BETWEEN_EVENTS:
+                self._pace.breathe()
             heard = self._fold(event)
             if heard.room is not None or heard.sessions:
                 turn.add(heard)

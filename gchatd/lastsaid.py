@@ -15,7 +15,7 @@ MOST_LINES = 10
 """How many of the last lines that somebody said can be changed, one after the other."""
 
 MOST_CHARACTERS = 10_000
-"""How long these may be together."""
+"""How long these may be together, more or less."""
 
 
 class LastSaid:
@@ -45,9 +45,13 @@ class LastSaid:
             revise(self._lines, event)
             return
         self._fixed = ""
-        self._lines = [*self._lines, event][-MOST_LINES:]
-        while len(self._lines) > 1 and sum(len(said.text) for said in self._lines) > MOST_CHARACTERS:
-            del self._lines[0]
+        lines = self._lines
+        lines.append(event)
+        if len(lines) > MOST_LINES:
+            del lines[0]
+        if len(event.text) > MOST_CHARACTERS // MOST_LINES:
+            while len(lines) > 1 and sum(len(said.text) for said in lines) > MOST_CHARACTERS:
+                del lines[0]
 
     def changeable(self) -> Said:
         """Give the last line that is not deleted. Raises UserError if what was said last cannot be changed."""

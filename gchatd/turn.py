@@ -112,7 +112,9 @@ class Turn:
         self._render = render
         self._events: list[Event] = []
         self._wide: dict[tuple[Format, tuple[Room, ...], str | None], Share] = {}
-        self._rendered: dict[Format, dict[int, bytes]] = defaultdict(dict)  # by places of events
+        # What is rendered once for several formats: by rooms, and (for those who are in several) by places of events.
+        self._unstamped: dict[tuple[Format, tuple[Room, ...]], Sequence[bytes]] = {}
+        self._rendered: dict[Format, dict[int, bytes]] = defaultdict(dict)
         self._personal: set[int] = set()  # numbers of sessions that hear something besides what happens in their rooms
         # By the number of a session, places of events:
         self._own: dict[int, list[int]] = defaultdict(list)  # what it caused
@@ -206,26 +208,27 @@ class Turn:
     def _share(self, format: Format, rooms: Sequence[Room], current: str | None) -> Share:
         places = self.parts[rooms[0]].events if len(rooms) == 1 else self._merge(rooms)
         if current is None:
-            segments = self._segments(format, places)
-        else:
-            events = self._events
-            segments = [self._segments(_format_of(events[place], format, current), (place,))[0] for place in places]
+            return Share(format, current, places, self._segments(format, tuple(rooms), places))
+        segments = []
+        for place in places:
+            event = self._events[place]
+            how = _format_of(event, format, current)
+            rendered = self._rendered[how.unstamped]
+            if place not in rendered:
+                rendered[place] = self._render(how.unstamped.render, event)
+            segments.append(rendered[place] and how.stamp(event.at) + rendered[place])
         return Share(format, current, places, segments)
 
-    def _segments(self, format: Format, places: Iterable[int]) -> list[bytes]:
-        """Render some events, each but once for all formats that differ in nothing but the time that they show."""
-        unstamped = format.unstamped
-        rendered, events, segments = self._rendered[unstamped], self._events, []
-        second, stamp = -1, b""
-        for place in places:
-            event = events[place]
-            segment = rendered.get(place)
-            if segment is None:
-                segment = rendered[place] = self._render(unstamped.render, event)
-            if event.at // 1000 != second:
-                second, stamp = event.at // 1000, format.stamp(event.at)
-            segments.append(stamp + segment if segment and stamp else segment)
-        return segments
+    def _segments(self, format: Format, rooms: tuple[Room, ...], places: Sequence[int]) -> Sequence[bytes]:
+        """Render events once for all formats that differ in nothing but the time that they show."""
+        events, key = self._events, (format.unstamped, rooms)
+        segments = self._unstamped.get(key)
+        if segments is None:
+            render, how = self._render, format.unstamped.render
+            segments = self._unstamped[key] = [render(how, events[place]) for place in places]
+        if not format.stamp(0):
+            return segments
+        return [segment and format.stamp(events[at].at) + segment for at, segment in zip(places, segments, strict=True)]
 
     def personal_share(self, session: Session, share: Share, rooms: Sequence[Room]) -> bytes:
         """Cut what one session hears out of what most hear who are in the same rooms."""
