@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import pytest
 
 from gchatd.crowd.checking import ALONE, Listener, Stream
 from gchatd.crowd.facts import verdict
 from gchatd.crowd.lines import AlteredError, Said, Script
 
-SCRIPT = Script("ab12")
+
+def script(talkers: int, start: int, rate: float = math.inf) -> Script:
+    made = Script("ab12", talkers)
+    made.begin(start, rate)
+    return made
 
 
-def heard(talker: int, number: int, due: int = 1000) -> bytes:
-    return SCRIPT.heard(Said(talker, number, due)) + b"\r\n"
+SCRIPT = script(2, 1000)
+ALONE_SCRIPT = script(1, 0, rate=1e6)  # one talker; their line n is due at 1000 n
+
+
+def heard(talker: int, number: int) -> bytes:
+    return SCRIPT.heard(talker, number) + b"\r\n"
 
 
 def lines(*said: tuple[int, int]) -> bytes:
@@ -75,11 +86,35 @@ def test_a_wrong_order_is_found():
 
 
 def test_an_altered_line_is_found():
-    altered = ALL.replace(SCRIPT.line(Said(1, 0, 1000))[:5], b"oops ")
+    altered = ALL.replace(SCRIPT.line(1, 0)[:5], b"oops ")
     missed, stream = listen(ALL, altered)
     assert (missed, stream.altered) == (1, 1)
     with pytest.raises(AlteredError):
         SCRIPT.read(altered.split(b"\r\n")[1])
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [b"ada-0-ab12 : the kettle is on. #2", b"ada-0-ab12 : the kettle is on #3", b"ada-0-ab12 : the kettle is on #2 "],
+)
+def test_every_byte_of_a_line_counts(altered):
+    true = SCRIPT.heard(0, 1)
+    assert true == b"ada-0-ab12 : the kettle is on #2"
+    assert SCRIPT.read(true) == Said(0, 1, 1000)
+    missed, stream = listen(ALL, ALL.replace(true, altered))
+    assert missed == 1
+    assert stream.altered == (not altered.endswith(b" "))  # without its number it is nobody's line
+
+
+def test_a_line_is_easy_on_the_eye():
+    for talker in range(20):
+        for number in range(200):
+            assert re.fullmatch(rb"[A-Za-z ,.;?]+ #\d+", SCRIPT.line(talker, number))
+
+
+def test_lines_are_due_in_turns():
+    turns = script(3, 1_000, rate=1e9)
+    assert [turns.due(talker, number) for number in (0, 1) for talker in (0, 1, 2)] == list(range(1_000, 1_006))
 
 
 def test_who_was_sent_something_else_is_all_right_again_after_it():
@@ -105,15 +140,16 @@ def test_a_talker_does_not_hear_itself_and_all_else():
 
 
 def test_what_others_say_is_not_ours():
-    others = b"eve : hello\r\nserver: hi\r\n" + b"eve : " + SCRIPT.line(Said(0, 0, 5)) + b"\r\n"
+    others = b"eve : hello\r\nserver: hi\r\n" + b"eve : " + SCRIPT.line(0, 0) + b"\r\n"
+    others += b"alan-1 : " + SCRIPT.line(1, 0) + b"\r\n"  # of another crowd: without our tag
     missed, stream = listen(others + ALL, others + ALL, ALL)
     assert (missed, stream.duplicated, stream.altered) == (0, 0, 0)
     assert len(stream.late) == 12
 
 
 def test_a_newcomer_owes_what_was_due_since():
-    stream = Stream(SCRIPT, 1)
-    early = [heard(0, number, due=1000 * number) for number in range(4)]
+    stream = Stream(ALONE_SCRIPT, 1)
+    early = [heard(0, number) for number in range(4)]
     there = Listener()
     for line in early:
         stream.hear(there, line, 9000)
@@ -125,7 +161,7 @@ def test_a_newcomer_owes_what_was_due_since():
 
 
 def test_a_newcomer_who_is_ahead_waits_for_the_others():
-    stream = Stream(SCRIPT, 1)
+    stream = Stream(script(1, 1000), 1)
     there, ahead = Listener(), Listener(since=1)
     stream.hear(there, heard(0, 0), 1500)
     stream.hear(ahead, heard(0, 2), 1600)
@@ -136,16 +172,16 @@ def test_a_newcomer_who_is_ahead_waits_for_the_others():
 
 
 def test_what_all_have_heard_is_forgotten_and_the_check_goes_on():
-    stream = Stream(SCRIPT, 1)
+    stream = Stream(script(1, 0, rate=1e9), 1)
     people = [Listener(), Listener()]
     for number in range(40_000):
         for person in people:
-            stream.hear(person, heard(0, number, due=number), number)
+            stream.hear(person, heard(0, number), number)
         if number % 5000 == 0:
             stream.trim(people, now=10**12)
     assert len(stream._text) < 2_000_000
     newcomer = Listener(since=10**9)
-    stream.hear(newcomer, heard(0, 39_999, due=39_999), 50_000)
+    stream.hear(newcomer, heard(0, 39_999), 50_000)
     assert newcomer.position == people[0].position
     assert stream.missed(people[1], (40_000,)) == 0
     assert stream.missed(people[1], (40_001,)) == 1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import select
 import socket
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
+from people import PATIENCE
 
 import gchat
 from gchatd import crowd
@@ -30,6 +33,8 @@ def options(*args: str) -> argparse.Namespace:
     ("args", "words"),
     [
         (["--clients", "0"], "--clients 0: expected a whole number from 1 to 1000000"),
+        (["--clients", "100000000"], "--clients 100000000: expected a whole number from 1 to 1000000"),
+        (["--rate", "2e8"], "--rate 200000000: expected a number more than 0, at most 100000"),
         (["--clients", "many"], "'many': expected a whole number"),
         (["--rate", "-1"], "--rate -1: expected a number more than 0, at most 100000"),
         (["--seconds", "nan"], "--seconds nan: expected a number more than 0, at most 3600"),
@@ -55,16 +60,35 @@ def test_without_its_packages_it_says_how_to_get_them(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "hdrh", None)
     assert gchat.main(["crowd"]) == 2
     words = (
-        "gchat: crowd needs rich, hdrhistogram: pip install -r requirements-crowd.txt, or pip install 'gchat[crowd]'\n"
+        "gchat: crowd needs rich, hdrhistogram: run `make crowd`, or `pip install -r requirements-crowd.txt` first\n"
     )
     assert capsys.readouterr().err == words
 
 
-def test_nobody_listens_there(capsys):
+def test_where_no_server_listens_nobody_is_sent(capsys):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    assert gchat.main(["crowd", "--clients", "5", "--seconds", "1", "--connect", f"127.0.0.1:{port}"]) == 1
-    assert "0 of 5 were connected" in capsys.readouterr().out
+    assert gchat.main(["crowd", "--connect", f"localhost:{port}"]) == 1
+    out, err = capsys.readouterr()
+    assert err == f"gchat: crowd: --connect localhost:{port}: no server is listening there\n"
+    assert not out
+
+
+def test_where_something_else_listens_one_is_sent_and_no_more(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        sent = threading.Thread(target=lambda: _greet(other, b"220 mail.example\r\n"), daemon=True)
+        sent.start()
+        assert gchat.main(["crowd", "--connect", f"127.0.0.1:{port}"]) == 1
+        sent.join(PATIENCE)
+        assert not select.select([other], [], [], 0)[0]
+    assert capsys.readouterr().err == f"gchat: crowd: --connect 127.0.0.1:{port}: no gchat server answers there\n"
+
+
+def _greet(listener: socket.socket, words: bytes) -> None:
+    client = listener.accept()[0]
+    client.sendall(words)
+    client.close()
 
 
 # How many.

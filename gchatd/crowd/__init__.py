@@ -86,7 +86,7 @@ def run(options: argparse.Namespace, program: Path) -> int:
     missing = missing_packages()
     if missing:
         raise ConfigError(
-            f"crowd needs {', '.join(missing)}: pip install -r requirements-crowd.txt, or pip install 'gchat[crowd]'"
+            f"crowd needs {', '.join(missing)}: run `make crowd`, or `pip install -r requirements-crowd.txt` first"
         )
     from . import where
     from .stage import CrowdError

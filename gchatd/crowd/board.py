@@ -16,6 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from ..phrases import plainly
+from .facts import NOTHING_LOST
+
 if TYPE_CHECKING:
     from .facts import Facts, Row
     from .plan import Plan
@@ -54,7 +57,7 @@ class Board:
         self._title = Text.assemble(
             ("A crowd of ", ""),
             (f"{plan.clients:,}", "bold cyan"),
-            (f"{several} in one room: {talkers}, {plan.rate:g} lines a second in all{churn}.\n", ""),
+            (f"{several} in one room: {talkers}, {plainly(plan.rate)} lines a second in all{churn}.\n", ""),
             ("Join them from another terminal:  ", ""),
             (f"telnet {host} {port}", "bold green"),
         )
@@ -72,9 +75,10 @@ class Board:
 
     def show(self, row: Row) -> None:
         """Show how things are now."""
+        new_phase = self._row is None or row.phase != self._row.phase
         self._row = row
         self._progress.update(self._bars["connecting"], completed=min(row.connected, self._plan.clients))
-        if self._lines and time.monotonic() >= self._shown_at + 0.95:
+        if self._lines and (new_phase or time.monotonic() >= self._shown_at + 0.95):
             self._shown_at = time.monotonic()
             self._console.print(_line(row), soft_wrap=True)
         self.tick()
@@ -103,14 +107,16 @@ class Board:
 
 
 def verdict_line(facts: Facts) -> str:
-    """What is to be said in one line, in the end."""
-    words = [facts.verdict]
+    """The outcome in one line. Starts with `facts.verdict`, in whatever case."""
+    words = [facts.verdict[0].upper() + facts.verdict[1:]]
+    if facts.verdict == NOTHING_LOST:
+        words[0] += ": everybody heard every line once and in order"
     if facts.connected < facts.clients:
         words.append(f"{facts.connected:,} of {facts.clients:,} were connected")
     words += [f"{count:,} times: {what}" for what, count in facts.errors.items()]
     words += facts.examples
     if facts.interrupted:
-        words.append("ended before its time, as you asked")
+        words.append("stopped early, as you asked")
     return "; ".join(words)
 
 
@@ -189,7 +195,7 @@ def summary(facts: Facts) -> list[tuple[str, str]]:
     latency = f"p50 {ms(late.p50)}, p99 {ms(late.p99)}, max {ms(late.max)}" if late else UNKNOWN
     stages = {
         "before": memory.before,
-        f"with {facts.connected:,} there": memory.full,
+        f"with {facts.connected:,} connected": memory.full,
         "after the talk": memory.talked,
         "after all had left": memory.left,
     }
@@ -198,14 +204,13 @@ def summary(facts: Facts) -> list[tuple[str, str]]:
         ("connected", f"{facts.connected:,} of {facts.clients:,}, in {facts.connect_seconds:.1f} s"),
         ("lines said", f"{facts.lines:,}, in {facts.talk_seconds:.0f} s"),
         ("deliveries", f"{facts.deliveries:,}: {facts.deliveries_per_second:,.0f} a second"),
-        ("every line once, in order", facts.verdict),
         ("latency, from when due", latency),
-        ("server's memory", megabytes or UNKNOWN),
-        ("per client", number(facts.rss_kb_per_client, "KB", 1)),
-        ("server's CPU", UNKNOWN if facts.cpu_percent is None else f"{facts.cpu_percent:.0f} % of one core"),
+        ("server memory", megabytes or UNKNOWN),
+        ("memory per client", number(facts.rss_kb_per_client, "KB", 1)),
+        ("server CPU", UNKNOWN if facts.cpu_percent is None else f"{facts.cpu_percent:.0f} % of one core"),
         ("slow readers closed", number(facts.slow_readers)),
         ("errors", number(sum(facts.errors.values()))),
     ]
     if facts.plan.churn:
-        rows.insert(1, ("came and left meanwhile", f"{facts.came_later:,} and {facts.left:,}"))
+        rows.insert(1, ("while they talked", f"{facts.left:,} left, {facts.came_later:,} came"))
     return rows

@@ -136,7 +136,7 @@ class Stream:
             except AlteredError:
                 said = None
                 self.altered += 1
-            if said is not None and said.talker < len(self._next):
+            if said is not None:
                 break
             start = end + 1
         else:
@@ -202,7 +202,7 @@ class Stream:
             except AlteredError:
                 return False
             if said is not None:
-                if said.talker >= len(coming) or said.number != coming[said.talker]:
+                if said.number != coming[said.talker]:
                     return False
                 coming[said.talker] += 1
                 ahead.append((said, start + begin, start + end + 1))
@@ -239,9 +239,8 @@ class Stream:
             except AlteredError:
                 self.altered += 1
                 continue
-            if said is None or said.talker >= len(self._next):
-                continue
-            self._note(listener, said, now)
+            if said is not None:
+                self._note(listener, said, now)
         if not listener.rest and listener.own is None and listener.expected == self._next:
             end = self._base + len(self._text)
             if self._whole == end:  # all is well again

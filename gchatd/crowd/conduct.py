@@ -89,7 +89,8 @@ class Show:
         try:
             if self._stage.fileno() >= 0:
                 self._selector.register(self._stage.fileno(), selectors.EVENT_READ)
-            self._companies = gather(self._plan, self._stage, secrets.token_hex(2), not self._own_server)
+            tag = "" if self._own_server else secrets.token_hex(2)  # another crowd may be there, or have been
+            self._companies = gather(self._plan, self._stage, tag)
             for company in self._companies:
                 self._selector.register(company, selectors.EVENT_READ, company)
             self._began = self._row_at = self._sampled_at = self._row_sampled_at = time.monotonic()
@@ -141,14 +142,15 @@ class Show:
         """Find out whether everybody has heard everything."""
         self._phase = "counting"
         self._order(Hush())
-        self._wait(HURRY_SECONDS, lambda: all(sample is not None and sample.hushed for sample in self._samples()))
+        self._wait(HURRY_SECONDS, lambda: all(sample is not None and sample.hushed for sample in self._samples()), 1.0)
         said = [0] * self._plan.talkers
         for sample in self._samples():
             for talker, lines in sample.said.items() if sample is not None else ():
                 said[talker] += lines
         self._order(Account(said))
         patience = HURRY_SECONDS if self._stopping else COUNT_SECONDS
-        self._wait(patience, lambda: all(sample is not None and sample.behind == 0 for sample in self._samples()))
+        self._wait(patience, lambda: all(sample is not None and sample.behind == 0 for sample in self._samples()), 1.0)
+        self._row(time.monotonic())  # the lines that came last are on the board too
         if self._talk_seconds:
             self._calm()
             self._memory.talked = self._watch.rss_kb()
@@ -172,10 +174,10 @@ class Show:
     def _over(self) -> bool:
         return self._stopping or self._server_ended
 
-    def _wait(self, seconds: float, done: Callable[[], bool]) -> None:
+    def _wait(self, seconds: float, done: Callable[[], bool], row_seconds: float = 0.25) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until and not done():
-            self._turn(0.25)
+            self._turn(row_seconds)
 
     def _calm(self) -> None:
         """Wait until the server has nothing to do."""

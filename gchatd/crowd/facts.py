@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from .plan import Plan  # noqa: TC001 (msgspec reads the types)
+
+NOTHING_LOST: Final = "nothing lost"
+"""The verdict on a run in which all is well."""
 
 Phase = Literal["connecting", "talking", "counting", "leaving"]
 
@@ -102,7 +105,7 @@ def verdict(lines: int, lost: int, duplicated: int, disordered: int, altered: in
     words = [f"{count:,} {what}" for what, count in wrong.items() if count]
     if words:
         return ", ".join(words)
-    return "nothing lost" if lines else "nothing was said"
+    return NOTHING_LOST if lines else "nothing was said"
 
 
 def as_json(facts: Facts) -> bytes:

@@ -1,11 +1,14 @@
-"""What the simulated people are called and what they say, and how a line that was heard is told from others' lines.
+"""What the simulated people are called, what they say and when, and which lines that are heard are theirs.
 
-Every line can be made again from who says it, which of their lines it is, and when it was due; so whoever hears one
-knows whether it is whole. Knows no sockets, and nothing of what was heard before.
+    ada-0 : the kettle is on #3
+
+Every line can be made again from who says it and which of their lines it is. So whoever hears one can tell whether it
+is whole, and when it was due. Knows no sockets, and nothing of what was heard before.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final, NamedTuple
 
@@ -45,11 +48,11 @@ SENTENCES: Final = (
     "that is the nicest bug I have seen today",
     "so many names, and not one of them mine",
 )
-"""A prime number of them, so that everybody comes to say each."""
+"""A prime number of them, so that everybody gets to say each."""
 
 
 class Said(NamedTuple):
-    """A line of ours: whose it is, which of theirs (from 0), and when it was due (CLOCK_MONOTONIC, nanoseconds)."""
+    """A line of ours: who says it, which of theirs (from 0), and when it is due (CLOCK_MONOTONIC, nanoseconds)."""
 
     talker: int
     number: int
@@ -57,42 +60,56 @@ class Said(NamedTuple):
 
 
 class AlteredError(ValueError):
-    """A line that bears our mark but is not as it was said."""
+    """A line of ours that is not as it was said."""
 
 
 class Script:
-    """Who says what. All processes of a run have the same one, by its `tag`: hexadecimal, and no other run's."""
+    """Who says what, and when. All processes of a run have the same one.
 
-    def __init__(self, tag: str, tagged_names: bool = False) -> None:
-        """With `tagged_names` nobody else's crowd in the same room has the same names."""
-        self._tag = tag
-        self._suffix = f"-{tag}" if tagged_names else ""
-        self._mark = re.compile(rb" ~([0-9a-f]{1,8})\.([0-9a-f]{1,8})\.([0-9a-f]{1,16})\.%s\Z" % tag.encode())
+    The talkers take turns: line n of all is due at `start + n / rate`. Until `begin` every line is due at 0.
+    """
+
+    def __init__(self, tag: str, talkers: int) -> None:
+        """A `tag` makes the names of this run unlike those of any other crowd in the same room."""
+        self._suffix = f"-{tag}" if tag else ""
+        self._talkers = talkers
+        self._start = 0
+        self._rate = math.inf
+        self._ours = re.compile(rb"[a-z]+-(\d{1,7})%s : .* #([1-9]\d{0,8})" % self._suffix.encode())
+
+    def begin(self, start: int, rate: float) -> None:
+        """Fix when each line is due: `start` in nanoseconds of CLOCK_MONOTONIC, `rate` in lines a second of all."""
+        self._start = start
+        self._rate = rate
 
     def name(self, person: int) -> str:
         """What a person is called. No two have the same name."""
         return f"{FIRST_NAMES[person % len(FIRST_NAMES)]}-{person}{self._suffix}"
 
-    def line(self, said: Said) -> bytes:
-        """What the talker types, without its end."""
-        sentence = SENTENCES[(said.talker * 7 + said.number) % len(SENTENCES)]
-        return f"{sentence} ~{said.talker:x}.{said.number:x}.{said.due:x}.{self._tag}".encode()
+    def due(self, talker: int, number: int) -> int:
+        """When a line is due."""
+        return self._start + int((number * self._talkers + talker) * 1e9 / self._rate)
 
-    def heard(self, said: Said) -> bytes:
+    def line(self, talker: int, number: int) -> bytes:
+        """What the talker types, without its end."""
+        sentence = SENTENCES[(talker * 7 + number) % len(SENTENCES)]
+        return f"{sentence} #{number + 1}".encode()
+
+    def heard(self, talker: int, number: int) -> bytes:
         """How the others hear it, without its end."""
-        return f"{self.name(said.talker)} : ".encode() + self.line(said)
+        return f"{self.name(talker)} : ".encode() + self.line(talker, number)
 
     def read(self, line: bytes) -> Said | None:
-        """Tell what a line that was heard, without its end, is: one of ours, or None: somebody else's, or the server's.
+        """Tell which line was heard (given without its end). None: not ours, but a visitor's or the server's.
 
         Raises AlteredError if it is one of ours that is not as it was said.
         """
-        mark = self._mark.search(line)
-        if mark is None:
+        ours = self._ours.fullmatch(line)
+        if ours is None:
             return None
-        said = Said(*(int(number, 16) for number in mark.groups()))
-        if line != self.heard(said):
-            if not line.startswith(f"{self.name(said.talker)} : ".encode()):
-                return None  # somebody quotes it
+        talker, number = int(ours[1]), int(ours[2]) - 1
+        if talker >= self._talkers or not line.startswith(f"{self.name(talker)} : ".encode()):
+            return None
+        if line != self.heard(talker, number):
             raise AlteredError(line)
-        return said
+        return Said(talker, number, self.due(talker, number))

@@ -15,8 +15,7 @@ class Come(msgspec.Struct, tag=True, frozen=True):
 
     host: str
     port: int
-    tag: str
-    tagged_names: bool
+    tag: str  # of everybody's name, see lines.py
     process: int  # which of the processes, from 0: person n is in process n % processes
     processes: int
     clients: int  # of all processes, as all that follow
@@ -61,10 +60,9 @@ class Sample(msgspec.Struct, tag=True, frozen=True):
     deliveries: int
     late: str  # an HDR histogram (HISTOGRAM), encoded
     slowest_us: int  # the worst of these, exactly
-    talking: bool  # now
     hushed: bool  # will say no more: `said` is final
     said: dict[int, int]  # by talker, in all
-    behind: int  # people who have not heard all that they are known to have to hear (see Account); -1: not known
+    behind: int  # people who have not heard everything (see Account); -1: not known, or lines still come in
     errors: dict[str, int]  # in all
 
 

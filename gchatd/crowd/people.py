@@ -25,7 +25,7 @@ import msgspec
 from hdrh.histogram import HdrHistogram
 
 from .checking import Listener, Stream
-from .lines import Said, Script
+from .lines import Script
 from .messages import HISTOGRAM, Account, Come, Hush, Leave, Order, Sample, Talk, Verdict
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Crowd:
 
     def __init__(self, come: Come) -> None:
         self._come = come
-        self._script = Script(come.tag, come.tagged_names)
+        self._script = Script(come.tag, come.talkers)
         self._stream = Stream(self._script, come.talkers)
         found = socket.getaddrinfo(come.host, come.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         self._family: socket.AddressFamily = found[0][0]
@@ -161,6 +161,7 @@ class Crowd:
         match order:
             case Talk():
                 self._talk = order
+                self._script.begin(order.start, order.rate)
                 self._next_line = self._my_line(0)
                 self._report_at = order.start  # so that a second of reports is a second of lines
             case Hush():
@@ -291,23 +292,24 @@ class Crowd:
         return number
 
     def _due(self, line: int) -> int:
-        assert self._talk is not None
-        return self._talk.start + int(line * 1e9 / self._talk.rate)
+        number, talker = divmod(line, self._come.talkers)
+        return self._script.due(talker, number)
 
     def _say_what_is_due(self, now: int) -> None:
         if self._talk is None:
             return
         end = self._talk.start + int(self._talk.seconds * 1e9)
         while (due := self._due(self._next_line)) <= now and due < end:
-            talker = self._next_line % self._come.talkers
+            number, talker = divmod(self._next_line, self._come.talkers)
             self._next_line = self._my_line(self._next_line + 1)
             person = self._talkers.get(talker)
             if person is None or person.sock.fileno() < 0:
                 continue  # the server hung up on them, which is an error already
-            number = self._said.get(talker, 0)
+            if number != self._said.get(talker, 0):
+                continue  # they came too late for their first line, so they say none
             self._said[talker] = number + 1
             self._lines += 1
-            self._send(person, self._script.line(Said(talker, number, due)) + b"\n")
+            self._send(person, self._script.line(talker, number) + b"\n")
         if now >= end:
             self._talk = None
 
@@ -332,7 +334,7 @@ class Crowd:
             self._late.record_value(max(1, (((step << LATE_BITS) + (1 << (LATE_BITS - 1))) // 1000)), count)
         said = self._all_said
         behind = -1
-        if said is not None:
+        if said is not None and not late:  # asking 18,000 takes 20 ms, by which a line still on its way would seem late
             behind = sum(self._stream.missed(one, said) > one.lost + len(one.missing) for one in self._people.values())
         sample = Sample(
             at=now,
@@ -343,7 +345,6 @@ class Crowd:
             deliveries=len(late),
             late=self._late.encode().decode() if late else "",
             slowest_us=max(late, default=0) // 1000,
-            talking=self._talk is not None,
             hushed=self._hushed,
             said=self._said,
             behind=behind,

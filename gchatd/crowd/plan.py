@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from ..errors import ConfigError
+from ..phrases import plainly
 
 if TYPE_CHECKING:
     import argparse
@@ -114,4 +115,4 @@ def _check(name: str, value: float | None, most: int, whole: bool) -> None:
         return
     if not (0 < value <= most) or (whole and value < 1):
         kind = "a whole number from 1 to" if whole else "a number more than 0, at most"
-        raise ConfigError(f"--{name} {value:g}: expected {kind} {most}")
+        raise ConfigError(f"--{name} {plainly(value)}: expected {kind} {most}")

@@ -1,4 +1,4 @@
-"""The report of a run in a folder: a page that needs no network, pictures, and all figures as JSON."""
+"""The report of a run in a folder: a page that needs no network, its charts, and all figures as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ..phrases import plainly
 from . import plots
 from .board import ms, number, summary, verdict_line
 from .facts import as_json
@@ -17,18 +18,9 @@ if TYPE_CHECKING:
 
 TEMPLATE: Final = Path(__file__).with_name("report.html")
 
-_SAYS: Final = {
-    "connections": "Connections over time",
-    "deliveries": "Deliveries a second over time",
-    "latency": "Latency percentiles over time",
-    "histogram": "Histogram of latencies",
-    "cpu": "The server's CPU over time",
-    "memory": "The server's memory against the people connected",
-}
-
 
 def write(folder: Path, facts: Facts) -> None:
-    """Write report.html, crowd.json, and each picture as NAME.png and NAME-dark.png. Raises OSError."""
+    """Write report.html, crowd.json, and each chart as NAME.png and NAME-dark.png. Raises OSError."""
     (folder / "crowd.json").write_bytes(as_json(facts))
     for theme, suffix in (("light", ""), ("dark", "-dark")):
         for name in plots.PLOTS:
@@ -41,23 +33,25 @@ def _page(facts: Facts) -> str:
     late = facts.latency_ms
     figures = [
         ("connected", f"{facts.connected:,}"),
-        ("within", f"{facts.connect_seconds:.1f} s"),
+        ("time to connect", f"{facts.connect_seconds:.1f} s"),
         ("deliveries a second", number(facts.deliveries_per_second)),
         ("latency p50", ms(late.p50 if late else None)),
         ("latency p99", ms(late.p99 if late else None)),
         ("memory per client", number(facts.rss_kb_per_client, "KB", 1)),
     ]
+    labels = {"cpu": "CPU", "memory_mb": "memory, MB", "python": "Python"}
     machine = [
-        (name.replace("_mb", ", MB"), f"{value:,}" if isinstance(value, int) else value)
+        (labels.get(name, name), f"{value:,}" if isinstance(value, int) else value)
         for name, value in facts.machine.items()
     ]
-    machine.append(("with", ", ".join(f"{name} {version}" for name, version in facts.versions.items())))
-    verdict, more = facts.verdict, verdict_line(facts).removeprefix(facts.verdict)
+    machine.append(("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items())))
+    line = verdict_line(facts)
+    verdict, more = line[: len(facts.verdict)], line[len(facts.verdict) :]
     return string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=_text(f"A crowd of {facts.clients:,}"),
         subtitle=_text(_subtitle(facts)),
         bad="" if facts.ok else " bad",
-        verdict=_text(verdict[0].upper() + verdict[1:]),
+        verdict=_text(verdict),
         more=_text(more),
         figures="\n".join(f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in figures),
         plots="\n".join(_picture(name, facts) for name in plots.PLOTS),
@@ -69,11 +63,12 @@ def _page(facts: Facts) -> str:
 
 def _subtitle(facts: Facts) -> str:
     plan = facts.plan
-    style = f", while {100 * plan.churn:g} % came and went each second" if plan.churn else ""
+    style = f", while {100 * plan.churn:g} % left each second and others came" if plan.churn else ""
     talked = "one talked" if plan.talkers == 1 else f"{plan.talkers:,} talked"
+    started = facts.started.replace("T", " ").replace("+00:00", " UTC")
     return (
-        f"Simulated people in one room of a gchat server: {talked}, {plan.rate:g} lines a second in all, for "
-        f"{facts.talk_seconds:.0f} s{style}. {facts.started.replace('T', ' ').replace('+00:00', ' UTC')}."
+        f"Simulated people in one room of a gchat server: {talked} for {facts.talk_seconds:.0f} s, "
+        f"{plainly(plan.rate)} lines a second in all{style}. {started}."
     )
 
 
@@ -82,16 +77,16 @@ def _command(facts: Facts) -> str:
     words = ["python gchat.py crowd"]
     for name in ("clients", "talkers", "rate", "seconds", "ramp", "style"):
         value = getattr(plan, name)
-        words.append(f"--{name} {value if isinstance(value, str) else format(value, 'g')}")
+        words.append(f"--{name} {value if isinstance(value, str) else plainly(value)}")
     return " ".join(f'<span class="whole">{_text(word)}</span>' for word in words)
 
 
 def _picture(name: str, facts: Facts) -> str:
-    """As images, not inlined elements: what is in one then cannot clash with what is in another."""
+    """As images, not inlined elements: the names in one cannot clash with those in another."""
     light, dark = (_data(plots.svg(name, facts, theme)) for theme in ("light", "dark"))
     return (
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-        f'<img src="{light}" alt="{_text(_SAYS[name])}" width="500" height="320"></picture>'
+        f'<img src="{light}" alt="{_text(plots.PLOTS[name].alt)}" width="375" height="275"></picture>'
     )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 START_SECONDS: Final = 20.0
 """How long a server may take to listen."""
+
+GREETING: Final = b"server: Input username."
+GREETING_SECONDS: Final = 10.0
+"""What a server says first, and how long that may take."""
 
 ROOT: Final = Path(__file__).parent.parent.parent
 """Where `gchatd` can be imported from."""
@@ -70,8 +75,8 @@ class OwnServer:
     def __init__(self, program: Path) -> None:
         """Start it. Waits until it listens. Raises CrowdError."""
         command = [sys.executable, str(program.resolve()), "serve", "--listen", f"{self.host}:0", "--data", "data"]
-        # Who comes in is not shown the past: the crowd would hear lines twice.
-        command += ["--set", "history.replay=0"]
+        # Newcomers are not shown the past: they would hear lines twice. And when all leave, no visitor is told of each.
+        command += ["--set", "history.replay=0", "--set", "rooms.announce_up_to=0"]
         self._log, log = os.pipe()
         self._process = subprocess.Popen(
             [*PYTHON, "gchatd.crowd.guard", *command],
@@ -147,9 +152,11 @@ class OwnServer:
 
 
 class Elsewhere:
-    """A server that is there already."""
+    """A server that runs already."""
 
     def __init__(self, target: Target) -> None:
+        """Look whether it greets. Raises CrowdError: better one of us is refused than ten thousand."""
+        _check_greeting(target)
         self.host = target.host
         self.port = target.port
         self.pid = listener(target.port) if target.here else None
@@ -168,6 +175,23 @@ class Elsewhere:
 
     def close(self) -> None:
         """It stays."""
+
+
+def _check_greeting(target: Target) -> None:
+    """Connect once, as a client does. Raises CrowdError if that fails, or if something else than a gchat answers."""
+    heard = b""
+    try:
+        with socket.create_connection((target.host, target.port), GREETING_SECONDS) as probe:
+            while not heard.endswith(b"\n") and len(heard) < 100 and (more := probe.recv(100)):
+                heard += more
+    except TimeoutError:
+        pass  # connected or not, nothing came
+    except ConnectionRefusedError:
+        raise CrowdError(f"--connect {target.name}: no server is listening there") from None
+    except OSError as error:
+        raise CrowdError(f"--connect {target.name}: {(error.strerror or str(error)).lower()}") from None
+    if heard.rstrip() != GREETING:
+        raise CrowdError(f"--connect {target.name}: no gchat server answers there")
 
 
 def listener(port: int) -> int | None:

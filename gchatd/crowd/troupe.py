@@ -85,7 +85,7 @@ class Company:
         return CrowdError(f"a process of the crowd ended by itself: {words[-1] if words else 'it said nothing'}")
 
 
-def gather(plan: Plan, stage: Stage, tag: str, tagged_names: bool) -> list[Company]:
+def gather(plan: Plan, stage: Stage, tag: str) -> list[Company]:
     """Start the processes; their people begin to come."""
     companies: list[Company] = []
     try:
@@ -94,7 +94,6 @@ def gather(plan: Plan, stage: Stage, tag: str, tagged_names: bool) -> list[Compa
                 host=stage.host,
                 port=stage.port,
                 tag=tag,
-                tagged_names=tagged_names,
                 process=process,
                 processes=plan.processes,
                 clients=plan.clients,
