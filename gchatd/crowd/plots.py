@@ -94,7 +94,7 @@ def _draw(name: str, figure: FigureBase, facts: Facts, colours: Colours) -> None
     figure.text(0.02, 0.965, plot.title, fontsize=12, fontweight="bold", va="top")
     figure.text(0.02, 0.862, plot.unit, fontsize=_SMALL, color=colours.faint, va="top")
     handles, labels = axes.get_legend_handles_labels()
-    if not axes.patches and not any(len(line.get_xdata()) for line in axes.lines):  # stopped before there was any
+    if not axes.patches and not any(len(line.get_path()) for line in axes.lines):  # stopped before there was any
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=colours.faint)
     elif handles:
