@@ -96,7 +96,7 @@ def serve(config: Settings) -> None:
     _say_what_to_type(servers[0].address)
 
     stop.wait()
-    diary.info("closing down: %d slow readers were closed in all", slow_readers.closed)
+    diary.info("shutting down: %d slow readers were closed in all", slow_readers.closed)
     for server in servers:
         server.close()
     until = time.monotonic() + config.server.drain_seconds
@@ -104,7 +104,7 @@ def serve(config: Settings) -> None:
         hub.history.let_go(config.server.drain_seconds / 5)
     hub.close()
     delivering.join(config.server.drain_seconds)
-    fanout.take_leave(list(hub.sessions.values()), "Closing down.")
+    fanout.take_leave(list(hub.sessions.values()), "The server is shutting down.")
     for session in list(hub.sessions.values()):
         session.outbox.flush(max(0, until - time.monotonic()))
 

@@ -119,7 +119,7 @@ def check_may_join(hub: Hub, room: Room | None, name: str, user: User, key: str)
     if room is None and key:  # who comes back must not end up in another room of that name
         raise UserError(f"There is no private room called {name}. To create a room of that name: /join {name}")
     if room is None and hub.is_full:
-        raise UserError(f"There are people in {len(hub.rooms)} rooms, which is as many as this server can have.")
+        raise UserError(f"This server can have {len(hub.rooms):,} rooms, and there are people in all of them.")
     if room is not None and key and not room.private:
         raise UserError(f"{room.name} is not private and has no key. To join it: /join {room.name}")
     if room is not None:

@@ -33,11 +33,11 @@ class LastSaid:
 
     def says(self) -> None:
         """Note that something is being said. Until `remember` is told that it was, there is nothing to change."""
-        self._fixed = "What you said last was not sent, so there is nothing to change."
+        self._fixed = "Your last message was not sent, so there is nothing to change."
 
     def tells(self, to: str) -> None:
         """Note that something is being said to somebody alone."""
-        self._fixed = f"What you said last was for {to} alone, and private messages cannot be changed."
+        self._fixed = f"Your last message was a private one to {to}, and those cannot be changed."
 
     def remember(self, event: Said | Edited | Deleted) -> None:
         """Note what was said, or how it reads now."""
@@ -54,5 +54,5 @@ class LastSaid:
         if self._fixed:
             raise UserError(self._fixed)
         if not self._lines:
-            raise UserError("You have said nothing on this connection that could be changed.")
+            raise UserError("You have no message that you can change.")
         return self._lines[-1]

@@ -126,7 +126,7 @@ class Room:
         if self.private:
             raise UserError(f"{self.name} is already private.")
         if self.name == LOBBY:
-            raise UserError(f"{LOBBY} is open to everyone. Make a room of your own first: /join ROOM")
+            raise UserError(f"{LOBBY} is open to everyone. Create a room of your own first: /join ROOM")
         if self.founder is not user:
             raise UserError(f"Only the person who created {self.name}, and has not left it since, can make it private.")
 

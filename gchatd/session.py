@@ -200,8 +200,9 @@ class Session:
         Raises UserError if there is none, or if another room was meant: see `go_astray`.
         """
         if self._astray is not None:
-            where = f"still in {self.room.name}" if self.room is not None else "in no room"
-            raise UserError(f"Not {done}: you could not enter {self._astray.room}, and are {where}.")
+            meant = self._astray.room
+            where = f"still in {self.room.name}, not in" if self.room is not None else "in no room, not even in"
+            raise UserError(f"Not {done}: you are {where} {meant}.")
         return self.in_room()
 
     def move(self, event: Joined | Turned | Left) -> None:
