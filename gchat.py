@@ -209,7 +209,7 @@ def _stop_on_signals() -> gevent.event.Event:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gchat", description="A chat server for everyone with a terminal.")
-    parser.epilog = "gchat COMMAND --help says more about a command. Without a command, gchat runs serve."
+    parser.epilog = "gchat COMMAND --help says more about a command. Without one, gchat runs serve."
     parser.add_argument("--version", action="version", version=f"gchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
@@ -224,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     history.add_argument("--room", metavar="ROOM", help="only this room")
     since = "only from this time on: 30m, 1h or 2d ago, or 18:30, 2026-11-22 or '2026-11-22 18:30' (UTC)"
     history.add_argument("--since", metavar="TIME", help=since)
-    formats = "text, or jsonl: a JSON object a line, see docs/history.md (default: text)"
+    formats = "text, or jsonl: one JSON object per line, see docs/history.md (default: text)"
     history.add_argument("--format", choices=archive.FORMATS, default="text", help=formats)
     backup = commands.add_parser("backup", parents=[common], help="copy the history, even while people talk")
     backup.add_argument("file", metavar="FILE", type=Path, help="where to put the copy; must not exist yet")

@@ -121,9 +121,7 @@ class Turn:
         # By the number of a session, places of events:
         self._own: dict[int, list[int]] = defaultdict(list)  # what it caused
         self._besides: dict[int, list[int]] = defaultdict(list)  # what it alone hears
-        self._welcomes: dict[int, list[tuple[float, bytes]]] = defaultdict(
-            list
-        )  # what it is shown on coming in, and where
+        self._welcomes: dict[int, list[tuple[float, bytes]]] = defaultdict(list)  # what greets it, and where
         self._named: dict[int, list[int]] = defaultdict(list)  # what names its user
         self._hidden: dict[int, list[list[int]]] = defaultdict(list)  # what each person did whom it ignores
         self._authors: dict[str | User, list[int]] = defaultdict(list)  # what people did whom anybody ignores

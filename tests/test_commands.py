@@ -89,6 +89,15 @@ def test_a_list_is_laid_out_for_a_narrow_window(stage):
         assert max(map(len, asks(ann, line))) < 40, line
 
 
+def test_a_room_with_a_long_name_hides_nobody_of_the_others_in_a_narrow_window(stage):
+    ann = crowd(stage, 1)
+    ann._link.width, ann._link.height = 40, 10
+    stage.hub.make_room("long" * 16)
+    head, lobby, _ = rooms = asks(ann, "/rooms")
+    assert lobby.split() == ["server:", ">", "lobby", "1", "person"], head
+    assert max(map(len, rooms[1:])) < 40
+
+
 def test_a_row_of_a_table_has_its_last_column_below_the_others_where_it_would_be_narrow_beside_them():
     row = "  /names [ROOM]     list the people in a room"
     assert wrapped(row, 45) == [row]
