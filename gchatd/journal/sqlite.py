@@ -310,7 +310,7 @@ class SqliteJournal:
 
     def _fail(self, error: Exception) -> None:
         """Note a failure, in the log if it is the first. All but a full disk ask for opening the database anew."""
-        trouble = f"history cannot be written, and what is said is refused: {reason(error)}"
+        trouble = f"history cannot be written, so what people say is refused: {reason(error)}"
         if isinstance(error, LostError):
             self._why = "the file of its history was deleted"
             self._lost = []
