@@ -96,7 +96,7 @@ def serve(config: Settings) -> None:
     _say_what_to_type(servers[0].address)
 
     stop.wait()
-    diary.info("closing down: %d slow readers were closed in all", slow_readers.closed)
+    diary.info("shutting down: %d slow readers were closed in all", slow_readers.closed)
     for server in servers:
         server.close()
     until = time.monotonic() + config.server.drain_seconds
@@ -104,7 +104,7 @@ def serve(config: Settings) -> None:
         hub.history.let_go(config.server.drain_seconds / 5)
     hub.close()
     delivering.join(config.server.drain_seconds)
-    fanout.take_leave(list(hub.sessions.values()), "Closing down.")
+    fanout.take_leave(list(hub.sessions.values()), "The server is shutting down.")
     for session in list(hub.sessions.values()):
         session.outbox.flush(max(0, until - time.monotonic()))
 
@@ -209,7 +209,7 @@ def _stop_on_signals() -> gevent.event.Event:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gchat", description="A chat server for everyone with a terminal.")
-    parser.epilog = "gchat COMMAND --help says more about a command. Without a command, gchat runs serve."
+    parser.epilog = "gchat COMMAND --help says more about a command. Without one, gchat runs serve."
     parser.add_argument("--version", action="version", version=f"gchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
@@ -224,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     history.add_argument("--room", metavar="ROOM", help="only this room")
     since = "only from this time on: 30m, 1h or 2d ago, or 18:30, 2026-11-22 or '2026-11-22 18:30' (UTC)"
     history.add_argument("--since", metavar="TIME", help=since)
-    formats = "text, or jsonl: a JSON object a line, see docs/history.md (default: text)"
+    formats = "text, or jsonl: one JSON object per line, see docs/history.md (default: text)"
     history.add_argument("--format", choices=archive.FORMATS, default="text", help=formats)
     backup = commands.add_parser("backup", parents=[common], help="copy the history, even while people talk")
     backup.add_argument("file", metavar="FILE", type=Path, help="where to put the copy; must not exist yet")

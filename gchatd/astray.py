@@ -1,7 +1,7 @@
-"""What was typed for a room that could not be entered. Knows a name and the time, nothing else.
+"""Keeps what was meant for a room that you could not enter out of others. Knows a name and the time, nothing else.
 
-Whoever pastes `/join den` and three lines means the lines for den. If they may not enter it, the lines are on their way
-already: they must not be said where their author happens to be.
+If you paste `/join den` and three lines, the lines are meant for den. If you may not enter it, the lines are on their
+way already, and must not be said in the room where you happen to be.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 
 QUIET_SECONDS = 0.5
-"""Who types nothing for so long has read that the room was not entered: what comes then is not the rest of a paste."""
+"""After a pause of this length, you have read that you are not in the room: what comes now is no longer the paste."""
 
 ASTRAY_SECONDS = 5.0
-"""How long what somebody types is taken for the rest of a paste at most."""
+"""The longest time that input is taken for the rest of a paste."""
 
 
 class Astray:
-    """Somebody who could not enter a room just now."""
+    """A room that a session could not enter just now."""
 
     __slots__ = ("_until", "room")
 
@@ -25,5 +25,5 @@ class Astray:
         self._until = time.monotonic() + ASTRAY_SECONDS
 
     def is_over(self, quiet_since: float) -> bool:
-        """Tell whether what comes now, after nothing had come since then (monotonic seconds), was typed later."""
+        """Whether input that comes now, the first since `quiet_since` (monotonic), is no longer part of the paste."""
         return time.monotonic() > min(quiet_since + QUIET_SECONDS, self._until)

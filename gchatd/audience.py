@@ -1,7 +1,7 @@
 """The people of a room as fan-out sends to them: grouped by the format that they read. Knows sessions; no bytes.
 
-Who comes and goes is put in and taken out one by one: with 18,000 in a room, of whom 900 leave each second and others
-come, making the groups anew took a fifth of the server's time.
+People are added and removed one by one: with 18,000 in a room, of whom 900 leave each second while others come, making
+the groups anew took a fifth of the server's time.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Listeners:
         self._changes = -1  # `SlowReaders.changes` when the ways were right
 
     def ways(self, slow_readers: SlowReaders, but: Sequence[int] = ()) -> list[Send]:
-        """Give each one's `Outbox.send`, in order; nothing is sent to those in the places `but`."""
+        """Return each one's `Outbox.send`, in order; for the places `but`, one that sends nothing."""
         if slow_readers.changes != self._changes:
             changed = slow_readers.changed_since(self._changes) if self._changes >= 0 else None
             self._changes = slow_readers.changes
@@ -58,18 +58,18 @@ class Listeners:
         return ways
 
     def place(self, number: int) -> int | None:
-        """Where among the listeners a session stands, or None if it is none of them."""
+        """The index of a session, by its number; None if it does not listen."""
         place = bisect_left(self.sessions, number, key=_number)
         return place if place < len(self.sessions) and self.sessions[place].number == number else None
 
     def places(self, numbers: Collection[int]) -> list[int]:
-        """Give the places of those sessions that listen."""
+        """The indexes of those of these sessions that listen."""
         if len(self.sessions) < len(numbers):
             return [place for place, session in enumerate(self.sessions) if session.number in numbers]
         return [place for number in numbers if (place := self.place(number)) is not None]
 
     def add(self, session: Session) -> None:
-        """Let a session listen too."""
+        """Add a session."""
         last = not self.sessions or self.sessions[-1].number < session.number
         place = len(self.sessions) if last else bisect_left(self.sessions, session.number, key=_number)
         self.sessions.insert(place, session)
@@ -77,7 +77,7 @@ class Listeners:
             self._ways.insert(place, session.outbox.send)
 
     def remove(self, session: Session) -> bool:
-        """Let a session listen no more; tell whether it did."""
+        """Remove a session. Returns whether it was there."""
         place = self.place(session.number)
         if place is None:
             return False
@@ -88,19 +88,19 @@ class Listeners:
 
 
 class Audience:
-    """A room's listeners. Only changed while fan-out sends nothing; who cannot wait for that: see `restyled`.
+    """A room's listeners, by format. Changes only while fan-out is not sending; `restyled` may be called at any time.
 
-    It is told which room it is: knowing that would make a cycle of the two.
+    Methods are passed the room, because keeping it here would make a reference cycle.
     """
 
     __slots__ = ("_groups", "_restyled")
 
     def __init__(self) -> None:
         self._groups: dict[Format, Listeners] = {}
-        self._restyled: dict[Session, None] = {}  # who read another format when they were put into a group
+        self._restyled: dict[Session, None] = {}  # sessions whose format has changed since they were grouped
 
     def add(self, session: Session, room: Room) -> None:
-        """Let a session listen, in the format in which it reads this room."""
+        """Add a session, under the format in which it reads this room."""
         format = session.format if session.room is room else session.format.elsewhere
         group = self._groups.get(format)
         if group is None:
@@ -108,7 +108,7 @@ class Audience:
         group.add(session)
 
     def remove(self, session: Session) -> bool:
-        """Let a session listen no more; tell whether it did."""
+        """Remove a session. Returns whether it was there."""
         self._restyled.pop(session, None)
         for format in (session.format, session.format.elsewhere, *self._groups):  # mostly one of the first two
             group = self._groups.get(format)
@@ -119,16 +119,16 @@ class Audience:
         return False
 
     def regroup(self, session: Session, room: Room) -> None:
-        """Let a session listen in another format, if it listens."""
+        """Move a session to the group of its format, if it listens."""
         if self.remove(session):
             self.add(session, room)
 
     def restyled(self, session: Session) -> None:
-        """Note that a session reads another format from now on. May be called at any time."""
+        """Note that a session's format has changed. May be called at any time."""
         self._restyled[session] = None
 
     def groups(self, room: Room) -> Mapping[Format, Listeners]:
-        """Give the listeners by format."""
+        """Return the listeners by format."""
         while self._restyled:
             self.regroup(self._restyled.popitem()[0], room)
         return self._groups

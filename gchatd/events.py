@@ -37,7 +37,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
 
 
 class Said(Event, frozen=True, kw_only=True, gc=False):
-    """`name` said `text`; with `action`, did it (`/me waves`). Looking back, `edited` tells that it read otherwise."""
+    """`name` said `text`; with `action`, did it (`/me waves`). In history, `edited` says that it was changed."""
 
     kept: ClassVar[bool] = True
 
@@ -47,9 +47,9 @@ class Said(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Edited(Event, frozen=True, kw_only=True, gc=False):
-    """`name` put it differently: what they said under the id `line` reads `text` from here on.
+    """`name` changed the line with the id `line`, which reads `text` from now on.
 
-    `was` is how it read before, or the beginning of that, for those who are told of it.
+    `was` is the beginning of how it read before, to show which one it was.
     """
 
     kept: ClassVar[bool] = True
@@ -60,7 +60,7 @@ class Edited(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Deleted(Event, frozen=True, kw_only=True, gc=False):
-    """`name` took back what they said under the id `line`."""
+    """`name` removed the line with the id `line`."""
 
     kept: ClassVar[bool] = True
 
@@ -68,21 +68,21 @@ class Deleted(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Joined(Event, frozen=True, kw_only=True, gc=False):
-    """`name` came into the room, with this `key` if they had one. The first to come makes the room."""
+    """`name` joined the room, with a `key` if they gave one. The first to join creates the room."""
 
     key: str = ""
 
 
 class Left(Event, frozen=True, kw_only=True, gc=False):
-    """`name` went out of the room."""
+    """`name` left the room."""
 
 
 class Turned(Event, frozen=True, kw_only=True, gc=False):
-    """`name` talks in this one of their rooms from here on, through the session `origin`."""
+    """`name` made this one of their rooms the current one, in the session `origin`."""
 
 
 class TopicSet(Event, frozen=True, kw_only=True, gc=False):
-    """`name` gave the room a topic; or, with an empty one, took it away."""
+    """`name` set the room's topic; an empty one clears it."""
 
     kept: ClassVar[bool] = True
 
@@ -90,7 +90,7 @@ class TopicSet(Event, frozen=True, kw_only=True, gc=False):
 
 
 class MadePrivate(Event, frozen=True, kw_only=True, gc=False):
-    """`name` made the room by invitation only. Who has been in comes back with the `key`."""
+    """`name` made the room private. The `key` brings its people back."""
 
     kept: ClassVar[bool] = True
 
@@ -115,14 +115,14 @@ class Told(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Invited(Event, frozen=True, kw_only=True, gc=False):
-    """`name` let `to` into the room, if they want to come."""
+    """`name` invited `to` to the room."""
 
     to: str
     target: int = 0
 
 
 class Ignored(Event, frozen=True, kw_only=True, gc=False):
-    """`name` wants to hear nothing of `whom` any more; or, without `on`, wants to again."""
+    """`name` ignores `whom` from now on; without `on`, no longer."""
 
     whom: str
     on: bool = True
@@ -132,23 +132,23 @@ class Ignored(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Renamed(Event, frozen=True, kw_only=True, gc=False):
-    """`name` is called `to` from here on."""
+    """`name` is called `to` from now on."""
 
     to: str
 
 
 class WentAway(Event, frozen=True, kw_only=True, gc=False):
-    """`name` is away: `words` say why, or none do."""
+    """`name` is away; `words` say why, if they gave a reason."""
 
     words: str = ""
 
 
 class CameBack(Event, frozen=True, kw_only=True, gc=False):
-    """`name` is away no more."""
+    """`name` is no longer away."""
 
 
 class Departed(Event, frozen=True, kw_only=True, gc=False):
-    """`name` went out of the chat, with these last `words` (often none)."""
+    """`name` left the chat, with parting `words` (often none)."""
 
     words: str = ""
 
@@ -163,6 +163,6 @@ class NotSent(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Refused(Event, frozen=True, kw_only=True, gc=False):
-    """What `name` wanted could not be when its turn came. For the session `origin` alone: `why`, a sentence."""
+    """What `name` asked for had become impossible. For the session `origin` alone: `why`, a sentence."""
 
     why: str

@@ -5,8 +5,8 @@ however many people said it, and sends every listener all of it at once. While a
 gather for the next turn: the busier, the cheaper per line. To follow one line:
 
     run                    takes a batch from the journal, and cuts it into turns
-    deliver                lets each event happen (folding.py), and notes who hears it and how (turn.py)
-    _deliver_share         cuts their own share out of what all hear, for the few who need something else
+    deliver                applies each event (folding.py), and notes who hears it and how (turn.py)
+    _deliver_share         cuts a share of their own for the few who need something different
     _send_to_listeners     walks over all others, and lets the rest of the server have its turn
     _send_to_some          gives the kernel the bytes, 64 listeners at a time
     Outbox.keep            (outbox.py) keeps what the kernel did not take
@@ -44,9 +44,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TURN_BYTES = 65536
-"""How much a turn brings to a listener, more or less: well below `limits.sendq`, which it must not fill by itself."""
+"""About how much a turn brings a listener: well below `limits.sendq`, so that no turn fills an outbox by itself."""
 
-_EVENT_BYTES = 32  # a name, a line's end: what an event takes beside its text
+_EVENT_BYTES = 32  # what an event takes beside its text: a name, the line's end
+_BETWEEN_EVENTS = 16  # applied before it asks: one takes 0.6 ms where 1,900 people ignored somebody who leaves
 _BETWEEN_PAUSES = 64  # listeners sent to before fan-out asks whether it is others' turn
 
 
@@ -58,7 +59,7 @@ def _by_format(sessions: Iterable[Session]) -> dict[Format, Listeners]:
 
 
 def _turns(batch: list[Event]) -> Iterator[list[Event]]:
-    """Cut a batch into turns that neither keep the event loop for long nor overfill an outbox that was empty."""
+    """Cut a batch into turns of about TURN_BYTES."""
     turn: list[Event] = []
     size = 0
     for event in batch:
@@ -91,14 +92,14 @@ class Fanout:
             for events in _turns(batch):
                 try:
                     self.deliver(events)
-                except BaseException:  # ours to mend, but no reason for everybody to fall silent
+                except BaseException:  # a bug of ours, but the others' lines still go out
                     log.exception("cannot deliver %d events from %d on", len(events), events[0].id)
                 self._hub.delivered(events)
                 self._pace.breathe()
 
     def deliver(self, events: list[Event]) -> None:
-        """Let a turn's events happen, each after the one before, then send everybody what they hear of them."""
-        turn = self._let_happen(events)
+        """Apply a turn's events in order, then send everybody what they hear of them. Switches now and then."""
+        turn = self._apply(events)
         alone = turn.find_special(self._pace.breathe)
         several = self._in_several(turn.parts) if len(turn.parts) > 1 else {}
         elsewhere = {session for group in several.values() for session in group}
@@ -115,11 +116,12 @@ class Fanout:
         for session in alone:
             self._send_share(turn, session, turn.share(session.format, ()), ())
 
-    def _let_happen(self, events: list[Event]) -> Turn:
-        """Give a turn of events, each of which happens now. Switches now and then."""
+    def _apply(self, events: list[Event]) -> Turn:
+        """Apply events in order and collect them in a turn. Switches now and then."""
         turn = Turn(self._hub, self._render)
-        for event in events:
-            self._pace.breathe()
+        for at, event in enumerate(events):
+            if not at % _BETWEEN_EVENTS:
+                self._pace.breathe()
             heard = self._fold(event)
             if heard.room is not None or heard.sessions:
                 turn.add(heard)
@@ -129,7 +131,7 @@ class Fanout:
         return turn
 
     def take_leave(self, sessions: Iterable[Session], text: str) -> None:
-        """Say something to many people as the server, for the last time. Switches now and then."""
+        """Send many people a last message from the server. Switches now and then."""
         for format, listeners in _by_format(sessions).items():
             self._send_to_listeners(listeners, format.farewell(text))
 
@@ -192,15 +194,15 @@ class Fanout:
                 listeners.sessions[place].outbox.keep(data, sent)
 
     def _fold(self, event: Event) -> Heard:
-        """Let an event happen. Should that fail, nobody hears of it."""
+        """Apply an event. If that fails, nobody hears of it."""
         try:
             return fold(self._hub, event)
-        except BaseException:  # ours to mend; what else happened is still heard
-            log.exception("cannot let happen: %s from session %d", type(event).__name__, event.origin)
+        except BaseException:  # a bug of ours; the other events are still heard
+            log.exception("cannot apply %s from session %d", type(event).__name__, event.origin)
             return Heard(event)
 
     def _render(self, how: Callable[[Event], bytes], event: Event) -> bytes:
-        """Render one event. Should that fail, the session that caused the event is closed, and nobody gets it."""
+        """Render one event. If that fails, nobody gets it, and the session that caused it is closed."""
         try:
             return how(event)
         except BaseException:  # SystemExit and KeyboardInterrupt too: one client's trouble stays one client's

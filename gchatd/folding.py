@@ -1,9 +1,9 @@
-"""What each event changes when its turn has come, and who hears of it. Knows users, rooms and sessions; no bytes.
+"""What each event changes, and who hears of it. Knows users, rooms and sessions; no bytes.
 
-    event, ears = fold(hub, event)
+    heard = fold(hub, event)
 
-Called for every event that comes out of the journal, in order, and nowhere else: so that all who see the same events
-come to the same rooms, wherever they are. Never switches.
+Fan-out calls this for every event that comes out of the journal, in order; nothing else changes a room. So whoever
+folds the same events ends up with the same rooms. Never switches.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ if TYPE_CHECKING:
 
 
 class Heard(NamedTuple):
-    """An event as it turned out, and who hears of it: the people of a room, then some sessions."""
+    """An event as it turned out (a refused `Joined` becomes a `Refused`), and who hears of it."""
 
     event: Event
     room: Room | None = None
     sessions: Sequence[Session] = ()
     entered: Room | None = None
-    """Where the session that caused the event came in with it."""
+    """The room that the event's author entered."""
     greets: bool = False
-    """Whether it is to be told where it is."""
+    """Whether to tell that author which room they are in, and with whom. Not for the lobby, at the start."""
     left: Room | None = None
-    """Which room the session that caused the event left with it."""
+    """The room that the event's author left."""
 
 
 def fold(hub: Hub, event: Event) -> Heard:
-    """Let an event happen."""
+    """Apply an event."""
     return _FOLDS[type(event)](hub, event, hub.sessions.get(event.origin))
 
 
@@ -90,7 +90,7 @@ def _changed(hub: Hub, event: Edited | Deleted, session: Session | None) -> Hear
 
 
 def _joined(hub: Hub, event: Joined, session: Session | None) -> Heard:
-    """A room that is new is made; one that became private meanwhile lets nobody in who may not."""
+    """Create the room if it is new. Refuse if it has become private since `/join` was typed."""
     user = session.user if session is not None else None
     if session is None or user is None or not user.sessions:
         return Heard(event)
@@ -112,14 +112,14 @@ def _joined(hub: Hub, event: Joined, session: Session | None) -> Heard:
 
 
 def check_may_join(hub: Hub, room: Room | None, name: str, user: User, key: str) -> None:
-    """Raise UserError, with a sentence, unless somebody may enter a room, or may make it where there is none.
+    """Raise UserError unless a user may enter a room, or create it if `room` is None.
 
-    Asked when they type it, for a quick answer, and again when its turn has come.
+    Checked when they type `/join`, for a quick answer, and again when their `Joined` is folded.
     """
-    if room is None and key:  # who comes back must not end up in another room of that name
+    if room is None and key:  # somebody who comes back must not end up in another room of that name
         raise UserError(f"There is no private room called {name}. To create a room of that name: /join {name}")
     if room is None and hub.is_full:
-        raise UserError(f"There are people in {len(hub.rooms)} rooms, which is as many as this server can have.")
+        raise UserError(f"This server can have {len(hub.rooms):,} rooms, and there are people in all of them.")
     if room is not None and key and not room.private:
         raise UserError(f"{room.name} is not private and has no key. To join it: /join {room.name}")
     if room is not None:
@@ -152,7 +152,7 @@ def _departed(hub: Hub, event: Departed, session: Session | None) -> Heard:
 
 
 def _leave(hub: Hub, user: User, rooms: Sequence[Room]) -> None:
-    """Take somebody out of rooms; a room that is empty now vanishes unless it is private, or was ever spoken in."""
+    """Remove a user from rooms. A room that is empty now vanishes, unless it is private or something was said in it."""
     user.rooms = tuple(room for room in user.rooms if room not in rooms)
     for room in rooms:
         room.leave(user)
@@ -174,7 +174,7 @@ def _turned(hub: Hub, event: Turned, session: Session | None) -> Heard:
 
 
 def _renamed(hub: Hub, event: Renamed, session: Session | None) -> Heard:
-    """Who is ignored under the old name stays so, in person: the new name may be somebody else's tomorrow."""
+    """People who ignored the old name now ignore the person: the new name may be somebody else's tomorrow."""
     user = session.user if session is not None else None
     if user is None:
         return Heard(event)
@@ -185,7 +185,7 @@ def _renamed(hub: Hub, event: Renamed, session: Session | None) -> Heard:
 
 
 def _neighbours(hub: Hub, user: User) -> Sequence[Session]:
-    """Give the sessions that want to know what somebody does who shares a room with them that is not too big."""
+    """Return the sessions that are told when a user leaves or is renamed: those who share a small room with them."""
     small = [room for room in user.rooms if len(room.members) <= hub.announce_up_to]
     others = dict.fromkeys(other for room in small for other in room.members)
     return [one for other in others if other is not user for one in other.sessions if one.format.notices]
@@ -207,7 +207,7 @@ def _made_private(hub: Hub, event: MadePrivate, session: Session | None) -> Hear
 
 
 def _vanished(hub: Hub, event: Vanished, session: Session | None) -> Heard:
-    return Heard(event)  # for the journal, which forgets topic and key
+    return Heard(event)  # nobody hears it; the journal forgets the room's topic and key
 
 
 def _told(hub: Hub, event: Told, session: Session | None) -> Heard:
@@ -235,7 +235,7 @@ def _invited(hub: Hub, event: Invited, session: Session | None) -> Heard:
 
 
 def _ignored(hub: Hub, event: Ignored, session: Session | None) -> Heard:
-    """Who is ignored is so by name, and in person if they are here: whatever they call themselves then."""
+    """Ignore a name, and also the person who has it now, so that a new name does not help them."""
     user = session.user if session is not None else None
     if user is None:
         return Heard(event)

@@ -31,21 +31,24 @@ if TYPE_CHECKING:
 
 
 MOST_UNDELIVERED = 2000
-"""Committed events on their way to their listeners; past them, those who talk wait for their turn."""
+"""Once more committed events than this are on their way to listeners, people who talk have to wait."""
 
 SETTLE_SECONDS = 0.01
-"""How long a question about history waits for what is being committed."""
+"""How long a question about history waits for a commit that is under way."""
 
 QUEUE_SECONDS = 10.0
-"""How long somebody who talks waits while `history.queue` events are to be committed; then they are told."""
+"""How long somebody who talks waits for a slow disk (`history.queue` events uncommitted) before they are told."""
 
 
 NOBODY: dict[str | User, str] = {}
-"""Whom most people ignore; stays empty. What somebody ignores are compared names and people, and how each was typed."""
+"""What most people's `User.ignoring` is: an empty dict that all share, never written to.
+
+A user's own dict maps whom they ignore (a compared name, or a person) to the name as they typed it.
+"""
 
 
 class User:
-    """Somebody present, by name. Today a user has one session; rooms hold users, bytes go to sessions."""
+    """Somebody who is here and has a name. Rooms hold users, bytes go to sessions; today a user has one session."""
 
     __slots__ = ("__weakref__", "active_at", "away", "ignoring", "name", "rooms", "sessions", "since")
 
@@ -55,12 +58,12 @@ class User:
         self.sessions: tuple[Session, ...] = (session,)
         self.since = time.monotonic()
         self.active_at = time.monotonic()  # when they last typed something
-        self.away: str | None = None  # why they are away, or that they are not
+        self.away: str | None = None  # why they are away (may be empty); None: they are here
         self.ignoring = NOBODY
 
     @property
     def number(self) -> int:
-        """The number of the session by which they are found; 0 when they have left."""
+        """The number of their session; 0 when they have left."""
         return self.sessions[0].number if self.sessions else 0
 
     def __str__(self) -> str:
@@ -80,17 +83,17 @@ class Hub:
         most_rooms: int = 10_000,
         motd: Sequence[str] = (),
     ) -> None:
-        """Make a hub without anybody.
+        """Make a hub that nobody is in yet.
 
         `announce_up_to`, `queue`, `replay` and `most_rooms` are the settings `rooms.announce_up_to`, `history.queue`,
-        `history.replay` and `rooms.most`; `motd` is the lines of the file `server.motd`. Without `history` nobody can
+        `history.replay` and `rooms.most`; `motd` is the lines of the file `server.motd`. Without `history`, nobody can
         look back.
         """
         self.users: dict[str, User] = {}
         self.rooms: dict[str, Room] = {}
         self.sessions: dict[int, Session] = {}
         self.ignorers: dict[str | User, set[User]] = {}
-        """Who ignores whom, by the compared name of the one who is ignored, or by the one."""
+        """Who ignores whom: the users that ignore a compared name, or a person."""
         self.announce_up_to = announce_up_to
         self.history = history
         self.motd = motd
@@ -107,13 +110,13 @@ class Hub:
         self.lobby = self.make_room(LOBBY)
 
     def number(self, session: Session) -> int:
-        """Register a session that connected; give it its number, which is never used again."""
+        """Register a new session and return its number, which is never used again."""
         self._last_session += 1
         self.sessions[self._last_session] = session
         return self._last_session
 
     def broadcast(self, event: Event) -> None:
-        """Let the people whom an event concerns know. Returns at once; they hear it when the journal has it."""
+        """Send an event to everybody it concerns. Returns at once; they hear it once the journal has committed it."""
         self._undelivered += 1
         if event.origin:
             self.sessions[event.origin].unheard += 1
@@ -122,7 +125,7 @@ class Hub:
     # Finding somebody, or a room.
 
     def make_room(self, name: str) -> Room:
-        """Add a room, without anybody in it."""
+        """Add an empty room."""
         room = self.rooms[compared(name)] = Room(name, self._replay)
         return room
 
@@ -136,7 +139,7 @@ class Hub:
         return len(self.rooms) >= self._most_rooms and self._empty_room() is None
 
     def forget_if_crowded(self) -> None:
-        """Make room for another room: one that is empty goes from memory. History still has it, if it was spoken in."""
+        """If there are too many rooms, forget an empty one. History still has it if anything was said in it."""
         room = self._empty_room() if len(self.rooms) >= self._most_rooms else None
         if room is not None:
             del self.rooms[compared(room.name)]
@@ -148,7 +151,7 @@ class Hub:
         return next(empty, None)
 
     def recall_room(self, name: str) -> Room | None:
-        """Give a room of a compared name; one that is not in memory is made from history. Switches, then."""
+        """Return the room with this compared name, if need be restored from history, which switches."""
         if name not in self.rooms and self.history is not None:
             found = self.history.room(name, self._replay)
             if found is not None:
@@ -156,7 +159,7 @@ class Hub:
         return self.rooms.get(name)
 
     def restore_room(self, name: str, events: Iterable[Event]) -> None:
-        """Add a room in which something was said, unless it is there, as events from history say that it is."""
+        """Add a room as its events in history describe it, unless it is there already (the lobby always is)."""
         if compared(name) not in self.rooms:
             self.forget_if_crowded()
             self.make_room(name)
@@ -168,17 +171,17 @@ class Hub:
             room.restore(event)
 
     def named_in(self, text: str) -> Sequence[User]:
-        """Give the users whose name is among the words of a text (2 us for ten words)."""
+        """Return the users whom a text names (2 us for ten words)."""
         words = WORD.findall(text.lower())  # as names are compared (names.py)
         return [self.users[word] for word in self.users.keys() & words]
 
     # Waiting.
 
     def wait_to_talk(self) -> None:
-        """Wait while too much that was said is still to be delivered: so nobody talks faster than all can hear.
+        """Wait while too much is undelivered, so that nobody talks faster than everybody can hear.
 
-        Blocks the greenlet of one who talks, and through their connection, at last, them. Raises UserError when it is
-        the disk that does not keep up, after QUEUE_SECONDS, and when the server is closing down.
+        Blocks the talker's greenlet, so that TCP holds the talker back in the end. Raises UserError if the disk has not
+        kept up for QUEUE_SECONDS, and if the server is shutting down.
         """
         until = time.monotonic() + QUEUE_SECONDS
         while not self._closed:
@@ -196,15 +199,16 @@ class Hub:
         raise UserError("Not sent: the server is shutting down.")
 
     def settle(self) -> None:
-        """Let what was said so far become history, for SETTLE_SECONDS at most: so one who asks finds it. Switches."""
+        """Wait up to SETTLE_SECONDS until what was said so far is in the history, so that it can be found. Switches."""
         until = time.monotonic() + SETTLE_SECONDS
         while self._journal.uncommitted and time.monotonic() < until:
             gevent.sleep(SETTLE_SECONDS / 20)
 
     def wait_for(self, session: Session, seconds: float | None = None) -> bool:
-        """Wait until all that a session did so far has happened, at most so long; tell whether it has. Switches.
+        """Wait until everything that a session did so far has taken effect. Returns whether it has. Switches.
 
-        It has not when time was up, or when the server is closing down; a broken connection changes nothing.
+        It has not if `seconds` were not enough, or if the server is shutting down. Whether the connection still works
+        makes no difference.
         """
         if session.unheard and not self._closed:
             session.heard = session.heard or gevent.event.Event()
@@ -224,7 +228,7 @@ class Hub:
             self._caught_up.set()
 
     def close(self) -> None:
-        """Take nothing more: what was said before is still delivered."""
+        """Refuse anything new. What was said before is still delivered."""
         self._closed = True
         self._caught_up.set()
         for session in self.sessions.values():
@@ -234,9 +238,9 @@ class Hub:
     # Coming and going.
 
     def claim(self, name: Name, session: Session) -> None:
-        """Make a session somebody: the name is theirs from now on, and they enter the lobby. May switch.
+        """Give a new session a name and put it into the lobby. May switch.
 
-        Raises UserError if somebody has the name.
+        Raises UserError if the name is taken.
         """
         self._check_free(name)
         session.user = self.users[name.compared] = User(name, session)
@@ -244,9 +248,9 @@ class Hub:
         self.broadcast(Joined(room=self.lobby.name, name=name.shown, origin=session.number))
 
     def rename(self, user: User, name: Name, session: Session) -> None:
-        """Give somebody another name, if it is free; the old one is free at once. May switch.
+        """Change a user's name; the old one is free at once. May switch.
 
-        Raises UserError if somebody else has it.
+        Raises UserError if the name is taken.
         """
         if name == user.name:
             return
@@ -258,9 +262,10 @@ class Hub:
         self.broadcast(Renamed(name=old.shown, to=name.shown, origin=session.number))
 
     def depart(self, session: Session, words: str = "") -> None:
-        """Take leave of a session that has ended. If it had become somebody, they leave, and the name is free at once.
+        """Remove a session that has ended. If it had a name, the name is free at once.
 
-        It stays registered until its `Departed` is delivered, so that what was said before still finds its people.
+        A named session stays registered until its `Departed` is delivered, so that what it said before still reaches
+        people.
         """
         user = session.user
         if user is None:

@@ -1,4 +1,4 @@
-"""What somebody said last on one connection, and whether it can be changed. Knows events only."""
+"""The last messages that somebody sent on one connection, and whether they can be changed. Knows events only."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ if TYPE_CHECKING:
     from .events import Deleted, Edited
 
 MOST_LINES = 10
-"""How many of the last lines that somebody said can be changed, one after the other."""
+"""How many of your last messages you can change, the newest first."""
 
 MOST_CHARACTERS = 10_000
-"""How long these may be together."""
+"""How long these may be in all, more or less."""
 
 
 class LastSaid:
-    """The last lines that a session said, oldest first, as they read now.
+    """A session's last messages, oldest first, as they read now.
 
-    Only what was said last counts, to whomever: an edit that was meant for a private message, or for a line that was
-    not sent, must never tell everybody how it should read.
+    If the very last one was private, or was not sent, nothing can be changed: an edit that was meant for it would tell
+    everybody what it should say.
     """
 
     __slots__ = ("_fixed", "_lines")
 
     def __init__(self) -> None:
         self._lines: list[Said] = []
-        self._fixed = ""  # why what was said last cannot be changed
+        self._fixed = ""  # why the last message cannot be changed
 
     def says(self) -> None:
-        """Note that something is being said. Until `remember` is told that it was, there is nothing to change."""
-        self._fixed = "What you said last was not sent, so there is nothing to change."
+        """Note that something is being said. There is nothing to change until `remember` says that it was."""
+        self._fixed = "Your last message was not sent, so there is nothing to change."
 
     def tells(self, to: str) -> None:
-        """Note that something is being said to somebody alone."""
-        self._fixed = f"What you said last was for {to} alone, and private messages cannot be changed."
+        """Note that a private message is being sent."""
+        self._fixed = f"Your last message was a private one to {to}, and those cannot be changed."
 
     def remember(self, event: Said | Edited | Deleted) -> None:
         """Note what was said, or how it reads now."""
@@ -45,14 +45,18 @@ class LastSaid:
             revise(self._lines, event)
             return
         self._fixed = ""
-        self._lines = [*self._lines, event][-MOST_LINES:]
-        while len(self._lines) > 1 and sum(len(said.text) for said in self._lines) > MOST_CHARACTERS:
-            del self._lines[0]
+        lines = self._lines
+        lines.append(event)
+        if len(lines) > MOST_LINES:
+            del lines[0]
+        if len(event.text) > MOST_CHARACTERS // MOST_LINES:
+            while len(lines) > 1 and sum(len(said.text) for said in lines) > MOST_CHARACTERS:
+                del lines[0]
 
     def changeable(self) -> Said:
-        """Give the last line that is not deleted. Raises UserError if what was said last cannot be changed."""
+        """Return the last message that is not deleted. Raises UserError if it cannot be changed."""
         if self._fixed:
             raise UserError(self._fixed)
         if not self._lines:
-            raise UserError("You have said nothing on this connection that could be changed.")
+            raise UserError("You have no message that you can change.")
         return self._lines[-1]

@@ -1,4 +1,4 @@
-"""What one client has still to be sent, and what happens when it does not read.
+"""What a client has yet to be sent, and what happens when it does not read.
 
 Almost always the kernel takes a line at once and nothing is kept here. What it does not take waits as references to
 the bytes that everybody got, and a writer greenlet is started for it, which ends when nothing waits any more.
@@ -45,7 +45,7 @@ class Socket(Protocol):
 
 
 CHANGES_KEPT = 4096
-"""How many of the last changes of outboxes are known one by one."""
+"""How many of the latest changes to outboxes are remembered one by one."""
 
 _RESET = struct.pack("ii", 1, 0)  # closing then frees the megabytes that the kernel may hold for a slow reader
 
@@ -129,9 +129,9 @@ class Outbox:
         self.failed = ""
 
     def show_around(self, around: Callable[[bytes], bytes] | None) -> None:
-        """Let what is shown from here on pass through a function: it finds room beside what is being typed.
+        """Pass what is shown from now on through a function, which puts it above the line being typed; None: no more.
 
-        An outbox that has one refers to itself; give None before it is let go.
+        With a function the outbox is part of a reference cycle: set None before you drop it.
         """
         self.around = around
         if not self.failed:

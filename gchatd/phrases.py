@@ -12,6 +12,9 @@ from .wire.cells import cells, width
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_NARROW = 20  # columns that a table's last column needs
+_BELOW = "      "
+
 
 def listed(words: Iterable[str], last: str = "and") -> str:
     """Join one or more words as people do: Ann, Bob and Carl."""
@@ -43,10 +46,16 @@ def columns(head: str, words: list[str], most: int) -> Iterable[str]:
 
 
 def wrapped(line: str, most: int) -> list[str]:
-    """Break a line between words, into lines of so many columns; a row of a table goes on below its last column."""
-    parts = re.split(r"(?<=\S) {2,}(?=\S)", line)
-    indent = len(line) - len(parts[-1]) if len(parts) > 1 else 0
-    return textwrap.wrap(line, most, subsequent_indent=" " * min(indent, most // 2))
+    """Break a line between words, into lines of so many columns.
+
+    A row of a table goes on below its last column; where that would be narrow, the last column moves below the others.
+    """
+    *others, last = re.split(r"(?<=\S) {2,}(?=\S)", line)
+    indent = len(line) - len(last) if others else 0
+    if len(line) > most and most < indent + _NARROW:
+        rest = textwrap.wrap(last, most, initial_indent=_BELOW, subsequent_indent=_BELOW)
+        return [*textwrap.wrap(line[:indent], most), *rest]
+    return textwrap.wrap(line, most, subsequent_indent=" " * indent)
 
 
 def widest(texts: Iterable[str]) -> int:

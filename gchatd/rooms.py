@@ -47,21 +47,21 @@ class Room:
     )
 
     def __init__(self, name: str, replay: int = 0) -> None:
-        """Make an empty room, which remembers so many of the last things said in it."""
+        """Create an empty room that remembers the last `replay` lines said in it."""
         self.name = name
         self.topic = ""
         self.key = ""
-        """What a private room's people come back with; a room that everybody may enter has none."""
+        """Brings people back into a private room. Empty: the room is public."""
         self.founder: User | None = None
-        """Who made the room, while they are in it."""
+        """Who created the room, until they leave it."""
         self.invited: WeakSet[User] = WeakSet()
-        """Who may enter a private room without its key, while they are here: they were let in, or are in it."""
+        """Who may enter a private room without its key, until they disconnect: invited, or once a member."""
         self.members: dict[User, None] = {}
         self.spoken = False
-        """Whether anything was ever said in it. Then it stays when everybody has left, as a private room does."""
+        """Whether anything was ever said in it. Such a room stays when it is empty, and so does a private one."""
         self.recent: deque[Said] = deque(maxlen=replay)
         self.version = 0
-        """A number of what `recent` is now, which no room ever had before it changed."""
+        """Changes whenever `recent` does; no two rooms, nor one room restored from history, ever share a version."""
         self.audience = Audience()
 
     @property
@@ -69,7 +69,7 @@ class Room:
         return bool(self.key)
 
     def remember(self, event: Said | Edited | Deleted) -> None:
-        """Show those who come in later what was said, or how it reads now."""
+        """Keep what was said, or how it reads now, for people who come in later."""
         self.spoken = True
         self.version = next(_versions)
         if isinstance(event, Said):
@@ -78,7 +78,7 @@ class Room:
             revise(self.recent, event)
 
     def restore(self, event: Event) -> None:
-        """Be as an event says that is known from history."""
+        """Apply an event from history."""
         match event:
             case Said():
                 self.recent.append(event)
@@ -89,7 +89,7 @@ class Room:
                 self.key = key
 
     def enter(self, user: User) -> None:
-        """Make somebody a member, unless they are."""
+        """Add a member; does nothing for those who are members already."""
         if user not in self.members:
             self.members[user] = None
             user.rooms = (*user.rooms, self)
@@ -99,7 +99,7 @@ class Room:
             self.invited.add(user)
 
     def leave(self, user: User) -> None:
-        """Make somebody a member no more, who has let go of the room; one who never was stays none."""
+        """Remove a member; does nothing for others. The caller has already taken this room out of `user.rooms`."""
         if self.founder is user:
             self.founder = None
         if self.members.pop(user, self) is None:
@@ -107,14 +107,14 @@ class Room:
                 self.audience.remove(session)
 
     def close_to_others(self, key: str) -> None:
-        """Let in nobody but those who are here, are invited, or have the key."""
+        """Make the room private: only members, invited people and those with the key may enter."""
         self.key = key
         self.invited.update(self.members)
 
-    # Who may do what. To check raises UserError, with a sentence for the one who may not.
+    # Who may do what. The checks raise UserError, with a sentence for the person who may not.
 
     def admits(self, user: User, key: str = "") -> bool:
-        """Whether somebody may enter, and so know of the room."""
+        """Whether a user may enter the room, and may know that it exists."""
         return not self.private or user in self.invited or key == self.key
 
     def check_admits(self, user: User, key: str) -> None:
@@ -126,7 +126,7 @@ class Room:
         if self.private:
             raise UserError(f"{self.name} is already private.")
         if self.name == LOBBY:
-            raise UserError(f"{LOBBY} is open to everyone. Make a room of your own first: /join ROOM")
+            raise UserError(f"{LOBBY} is open to everyone. Create a room of your own first: /join ROOM")
         if self.founder is not user:
             raise UserError(f"Only the person who created {self.name}, and has not left it since, can make it private.")
 

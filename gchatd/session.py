@@ -39,7 +39,7 @@ FLUSH_SECONDS = 5.0
 """How long a client that has left may take to read what is still its own."""
 
 SETTLE_SECONDS = 0.1
-"""How long a command waits until what its author did before has happened."""
+"""How long a command waits for what its author did before to take effect."""
 
 _PAGE = 8192  # bytes of answers that are gathered before they are sent and waited for
 
@@ -78,24 +78,24 @@ class Session:
         self.outbox = link.outbox
         self.user: User | None = None
         self.room: Room | None = None
-        """Where what it says is heard: the current one of the rooms that its user is in."""
+        """The current room: what this client types goes there."""
         self.unheard = 0
-        """How many of the events that it caused have not happened yet."""
+        """How many of its own events have not taken effect yet."""
         self.heard: gevent.event.Event | None = None
-        """Set when the last of them has; made when this session waits for that."""
+        """Set when the last of them has; None unless somebody waits for that."""
         self.told_by: tuple[int, str] | None = None
-        """Who told it something last, as session number and name: whom it replies to."""
+        """Who sent it the last private message, as session number and name: `/reply` goes there."""
         self.doubted = ""
-        """What was typed just now that may have been meant as a command."""
+        """The word typed just now that may have been meant as a command, such as `exit`."""
         self._astray: Astray | None = None
-        self._stuck = False  # whether it waited in vain for what it did to happen
-        self._last_said: LastSaid | None = None  # made when it says something
-        self._rest: deque[bytes] | None = None  # of a long list
+        self._stuck = False  # whether `settle` has timed out since its events last took effect
+        self._last_said: LastSaid | None = None  # made when needed
+        self._rest: deque[bytes] | None = None  # the pages of a long list that were not shown yet
         self._link = link
         self._line_limit = line_limit
-        self._replies = b""  # what this client is told, gathered until it is waited for
+        self._replies = b""  # answers, gathered until this session waits for input again
         self._ended = ""  # why this session is over, for the log
-        self._words = ""  # what it said in parting, for the others
+        self._words = ""  # parting words, for the others
         self.number = self.outbox.session = hub.number(self)
 
     def __str__(self) -> str:
@@ -103,7 +103,7 @@ class Session:
         return f"[{self._link} {self.user}]" if self.user is not None else f"[{self._link}]"
 
     def run(self) -> None:
-        """Live this client's life. Blocks its greenlet until the client is gone, and raises nothing."""
+        """Serve this client. Blocks its greenlet until the client is gone; raises nothing."""
         try:
             self._ask_for_name()
             while self._take_lines():  # the first may have come along with the connection
@@ -119,20 +119,20 @@ class Session:
     # What commands use.
 
     def reply(self, text: str) -> None:
-        """Tell this client something, as the server. It goes out with whatever else it is told in the same turn.
+        """Tell this client something, as the server. Goes out together with other answers of the same turn.
 
-        The text may have something in it as it was typed: what a terminal obeys is taken out here.
+        The text may quote what was typed; control characters are removed here.
         """
         self._replies += self.format.notice(clean(text))
 
     def does(self, event: Event) -> None:
-        """Let something happen. What this client has been told before, it is shown before what comes of it."""
+        """Broadcast an event. Answers gathered so far are sent first, so the client sees them before its effects."""
         if self._replies:
             self._send_replies()
         self.hub.broadcast(event)
 
     def reply_in_pages(self, lines: Iterable[str]) -> None:
-        """Tell this client a list, as much as its window shows; `reply_with_rest` goes on."""
+        """Show the first page of a list; `reply_with_rest` shows the next."""
         self._rest = deque(map(self.format.notice, lines))
         self.reply_with_rest()
 
@@ -171,7 +171,7 @@ class Session:
             self._take_turns()
 
     def say(self, text: str, action: bool = False) -> None:
-        """Say something in the current room. Waits while others' words have not been delivered. Switches, then.
+        """Say something in the current room. May switch, while too much is undelivered.
 
         Raises UserError if it cannot be said: see `Hub.wait_to_talk`.
         """
@@ -195,17 +195,18 @@ class Session:
         return self.room
 
     def meant_room(self, done: str = "done") -> Room:
-        """Give the current room to somebody who does something there.
+        """Return the current room, for something that its people will notice.
 
         Raises UserError if there is none, or if another room was meant: see `go_astray`.
         """
         if self._astray is not None:
-            where = f"still in {self.room.name}" if self.room is not None else "in no room"
-            raise UserError(f"Not {done}: you could not enter {self._astray.room}, and are {where}.")
+            meant = self._astray.room
+            where = f"still in {self.room.name}, not in" if self.room is not None else "in no room, not even in"
+            raise UserError(f"Not {done}: you are {where} {meant}.")
         return self.in_room()
 
     def move(self, event: Joined | Turned | Left) -> None:
-        """Let something happen that changes the current room, and wait until it has. Switches."""
+        """Broadcast an event that changes the current room, and wait until it has taken effect. Switches."""
         self.does(event)
         self.hub.wait_for(self)
         if isinstance(event, Left) or (self.room is not None and compared(self.room.name) == compared(event.room)):
@@ -214,23 +215,23 @@ class Session:
             self.go_astray(event.room)
 
     def go_astray(self, room: str) -> None:
-        """Note that this session could not enter a room: what was typed for that one is not for another (astray.py)."""
+        """Note that this session could not enter a room, so what was meant for it is not said elsewhere (astray.py)."""
         self._astray = Astray(room)
 
     def settle(self) -> None:
-        """Give what this session did so far a moment to happen; while a disk is stuck, only once. Switches."""
+        """Give what this session did so far a moment to take effect; only once while a disk is stuck. Switches."""
         if self.unheard and not self._stuck:
             self._stuck = not self.hub.wait_for(self, SETTLE_SECONDS)
 
     def all_heard(self) -> None:
-        """Note that all that this session did has happened, or never will."""
+        """Note that everything this session did has taken effect, or never will."""
         self._stuck = False
         if self.heard is not None:
             self.heard.set()
             self.heard = None
 
     def turn_to(self, room: Room | None) -> None:
-        """Make another room the current one: what is said there is shown without the room's name from here on."""
+        """Make another room the current one. From now on its lines are shown without the room's name."""
         if room is self.room:
             return
         before, self.room = self.room, room
@@ -246,7 +247,7 @@ class Session:
         self._link.name_room("" if talks_in == LOBBY and len(rooms) == 1 else talks_in)
 
     def take_name(self, typed: str) -> None:
-        """Become somebody, or somebody else. Raises UserError for a name that is taken or that nobody may have."""
+        """Take a username, or change it. Raises UserError for a name that is taken or not allowed."""
         name = parse_name(typed)
         if self.user is None:
             self.hub.claim(name, self)
@@ -269,7 +270,7 @@ class Session:
         self._take_format()
 
     def be_rich(self, rich: bool) -> None:
-        """Send every key from now on, or lines, if the client can. What it can is known when it has answered."""
+        """Ask the client to send every key, or only lines. Takes effect when the client has agreed."""
         self._send_replies()
         (self._link.be_rich if rich else self._link.be_plain)()
         self._take_format()
@@ -281,7 +282,7 @@ class Session:
             raise UserError("Only a terminal with line editing can be cleared. To turn that on: /rich")
 
     def quit(self, words: str) -> None:
-        """End this session after what is being handled, with some last words for the others."""
+        """End this session after the current line, with parting words for the others."""
         self._ended = "quit"
         self._words = words
         self.reply("Goodbye.")
@@ -300,7 +301,7 @@ class Session:
             self.outbox.show(data)
 
     def _take_format(self) -> None:
-        """Be a listener of another format from now on, if the client has another."""
+        """Switch to the link's format, if that has changed."""
         if self._link.format is not self.format:
             self._send_replies()
             self.format = self._link.format
@@ -313,7 +314,7 @@ class Session:
         return complete(self.hub, self.user, before)
 
     def _take_turns(self) -> None:
-        """Wait for a client that asks for more than it reads; let the others have their turn. Switches, then."""
+        """Wait for a client that asks for more than it reads, and let others have their turn. May switch."""
         if len(self._replies) > _PAGE:
             self._send_replies()
             self.outbox.flush()

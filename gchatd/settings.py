@@ -140,10 +140,10 @@ def _read(file: Path) -> list[tuple[str, str, str]]:
         raise ConfigError(f"{file}: is not UTF-8 at byte {error.start}") from None
     except configparser.DuplicateOptionError as error:
         raise ConfigError(
-            f"{file}: [{error.section}] {error.option}: set a second time in line {error.lineno}"
+            f"{file}: [{error.section}] {error.option}: set a second time on line {error.lineno}"
         ) from None
     except configparser.DuplicateSectionError as error:
-        raise ConfigError(f"{file}: [{error.section}]: starts a second time in line {error.lineno}") from None
+        raise ConfigError(f"{file}: [{error.section}]: starts a second time on line {error.lineno}") from None
     except configparser.MissingSectionHeaderError as error:
         raise ConfigError(f"{file}: line {error.lineno}: expected a [section] before {error.line.strip()!r}") from None
     except configparser.ParsingError as error:

@@ -62,7 +62,7 @@ def parse_offset(text: str) -> int:
     match = re.fullmatch(r"([+-])(\d{1,2})(?::?([0-5]\d))?", text)
     minutes = int(match[2]) * 60 + int(match[3] or 0) if match is not None else 0
     if match is None or minutes > 14 * 60 or minutes % 15:
-        raise UserError(f"That is not how far a clock is from UTC: {text}. Try +02:00.")
+        raise UserError(f"That is not a time zone: {text}. Try +02:00.")
     return -minutes if match[1] == "-" else minutes
 
 

@@ -1,10 +1,10 @@
 """What one turn of fan-out brings, to whom. Knows rooms, sessions and formats; sends nothing.
 
 A *turn* is some events in their order. Each is heard by the people of one room, by a few sessions, or by both. Most
-people hear what was said in one room, and the same as others who read the same format: a *share*, one bytes object for
-all of them. Those who are in several rooms where something happened hear all of it in its order: a share for each
-combination of rooms. A few need something else than their share (who said it, who came in or left meanwhile, who is
-named, who ignores somebody): theirs is cut out of the same bytes.
+people hear what was said in one room, and read the same format as many others: these get a *share*, one bytes object
+for all of them. Those who are in several rooms where something happened hear all of it in its order: a share for each
+combination of rooms. A few need something different (authors, people who came in or left meanwhile, whose
+name is mentioned, who ignore an author): theirs is cut out of the same bytes.
 """
 
 from __future__ import annotations
@@ -32,24 +32,28 @@ if TYPE_CHECKING:
 
 
 class Part:
-    """What happened in one room, as places among the turn's events, and who there needs something else than most."""
+    """What happened in one room, as places among the turn's events, and who there needs bytes of their own."""
 
     def __init__(self) -> None:
         self.events: list[int] = []
-        self.since: dict[int, int] = {}  # session number: where it came in
+        self.since: dict[int, int] = {}  # session number: the first place that it hears
         # Numbers of sessions:
         self.talked: set[int] = set()  # said something
         self.named: set[int] = set()  # whose user is named
         self.others: set[int] = set()  # anything else
 
     def special(self, format: Format) -> set[int]:
-        """Give the sessions of a format that may need something else than most."""
+        """The numbers of the sessions that need bytes of their own, if they read this format."""
         special = self.others if format.echo else self.others | self.talked
         return special | self.named if format.mentions else special
 
 
 class Share:
-    """What the people who read one format hear of some rooms: event n of them is data[bounds[n] : bounds[n + 1]]."""
+    """What people who read one format hear of some rooms: its nth event is `data[bounds[n] : bounds[n + 1]]`.
+
+    `events` are places among the turn's events. `current`, in a share of several rooms, is the current room of the
+    people who get it: lines from the others are headed with their room's name.
+    """
 
     def __init__(self, format: Format, current: str | None, events: Sequence[int], segments: Sequence[bytes]) -> None:
         self.format = format
@@ -70,18 +74,18 @@ class Share:
 
     @property
     def framed(self) -> bytes:
-        """The data as most are sent it; the same object whenever one asks."""
+        """The bytes that most people are sent; always the same object."""
         if self._framed is None:
             self._framed = self.format.frame(self.data, alert=True)
         return self._framed
 
     def place(self, event: int) -> int | None:
-        """Where among the share's events one of the turn's is, if it is."""
+        """The index in this share of one of the turn's events; None if it is not in it."""
         place = bisect_left(self.events, event)
         return place if place < len(self.events) and self.events[place] == event else None
 
     def cut(self, first: int, instead: dict[int, bytes], besides: Sequence[tuple[float, bytes]]) -> bytes:
-        """Give the data from a place on, with something else in some places, and something more before others."""
+        """The data from index `first` on, with bytes `instead` of some events, and others `besides`, before some."""
         if self._bounds is None:
             self._bounds = list(itertools.accumulate(map(len, self._segments), initial=0))
         data, bounds = self.data, self._bounds
@@ -112,18 +116,20 @@ class Turn:
         self._render = render
         self._events: list[Event] = []
         self._wide: dict[tuple[Format, tuple[Room, ...], str | None], Share] = {}
-        self._rendered: dict[Format, dict[int, bytes]] = defaultdict(dict)  # by places of events
-        self._personal: set[int] = set()  # numbers of sessions that hear something besides what happens in their rooms
+        # What is rendered once for several formats: by rooms, and (for those who are in several) by places of events.
+        self._unstamped: dict[tuple[Format, tuple[Room, ...]], Sequence[bytes]] = {}
+        self._rendered: dict[Format, dict[int, bytes]] = defaultdict(dict)
+        self._personal: set[int] = set()  # numbers of sessions that also hear something that their rooms do not
         # By the number of a session, places of events:
         self._own: dict[int, list[int]] = defaultdict(list)  # what it caused
         self._besides: dict[int, list[int]] = defaultdict(list)  # what it alone hears
-        self._welcomes: dict[int, list[tuple[float, bytes]]] = defaultdict(list)  # what it is shown, and where
+        self._welcomes: dict[int, list[tuple[float, bytes]]] = defaultdict(list)  # what greets it, and where
         self._named: dict[int, list[int]] = defaultdict(list)  # what names its user
-        self._hidden: dict[int, list[list[int]]] = defaultdict(list)  # what each did whom it ignores
-        self._authors: dict[str | User, list[int]] = defaultdict(list)  # what those did whom anybody ignores
+        self._hidden: dict[int, list[list[int]]] = defaultdict(list)  # what each person did whom it ignores
+        self._authors: dict[str | User, list[int]] = defaultdict(list)  # what people did whom anybody ignores
 
     def add(self, heard: Heard) -> None:
-        """Note what happened."""
+        """Add an event."""
         event, room = heard.event, heard.room
         place = len(self._events)
         self._events.append(event)
@@ -142,7 +148,7 @@ class Turn:
             self._note_author(event, place)
 
     def welcome(self, session: Session, room: Room, data: bytes) -> None:
-        """Note that somebody came into a room, just now, and is shown this; often that is nothing."""
+        """Note that a session has just come into a room and is shown `data` (often nothing)."""
         part = self.parts.get(room)
         if not data and (part is None or not part.events):
             return
@@ -153,7 +159,7 @@ class Turn:
         self._personal.add(session.number)
 
     def find_named(self, part: Part) -> None:
-        """Note whom the events in a room name, but their authors."""
+        """Note whose names the events in a room mention, except their authors'."""
         for place in part.events:
             event = self._events[place]
             for user in self._hub.named_in(event.text) if isinstance(event, (Said, Edited)) else ():
@@ -163,9 +169,9 @@ class Turn:
                         self._named[session.number].append(place)
 
     def find_special(self, breathe: Callable[[], None]) -> list[Session]:
-        """Note who hears something in person, or not; give those of them in whose rooms nothing happened.
+        """Note which sessions need bytes of their own. Returns those in whose rooms nothing happened.
 
-        Calls `breathe` now and then, which may switch: who ignores whom does not change meanwhile.
+        Calls `breathe` now and then, which may switch; who ignores whom does not change meanwhile.
         """
         for author, places in self._authors.items():
             breathe()
@@ -206,29 +212,30 @@ class Turn:
     def _share(self, format: Format, rooms: Sequence[Room], current: str | None) -> Share:
         places = self.parts[rooms[0]].events if len(rooms) == 1 else self._merge(rooms)
         if current is None:
-            segments = self._segments(format, places)
-        else:
-            events = self._events
-            segments = [self._segments(_format_of(events[place], format, current), (place,))[0] for place in places]
+            return Share(format, current, places, self._segments(format, tuple(rooms), places))
+        segments = []
+        for place in places:
+            event = self._events[place]
+            how = _format_of(event, format, current)
+            rendered = self._rendered[how.unstamped]
+            if place not in rendered:
+                rendered[place] = self._render(how.unstamped.render, event)
+            segments.append(rendered[place] and how.stamp(event.at) + rendered[place])
         return Share(format, current, places, segments)
 
-    def _segments(self, format: Format, places: Iterable[int]) -> list[bytes]:
-        """Render some events, each but once for all formats that differ in nothing but the time that they show."""
-        unstamped = format.unstamped
-        rendered, events, segments = self._rendered[unstamped], self._events, []
-        second, stamp = -1, b""
-        for place in places:
-            event = events[place]
-            segment = rendered.get(place)
-            if segment is None:
-                segment = rendered[place] = self._render(unstamped.render, event)
-            if event.at // 1000 != second:
-                second, stamp = event.at // 1000, format.stamp(event.at)
-            segments.append(stamp + segment if segment and stamp else segment)
-        return segments
+    def _segments(self, format: Format, rooms: tuple[Room, ...], places: Sequence[int]) -> Sequence[bytes]:
+        """Render events once for all formats that differ in nothing but the time that they show."""
+        events, key = self._events, (format.unstamped, rooms)
+        segments = self._unstamped.get(key)
+        if segments is None:
+            render, how = self._render, format.unstamped.render
+            segments = self._unstamped[key] = [render(how, events[place]) for place in places]
+        if not format.stamp(0):
+            return segments
+        return [segment and format.stamp(events[at].at) + segment for at, segment in zip(places, segments, strict=True)]
 
     def personal_share(self, session: Session, share: Share, rooms: Sequence[Room]) -> bytes:
-        """Cut what one session hears out of what most hear who are in the same rooms."""
+        """Cut what one session hears out of the share of those in the same rooms."""
         number, first = session.number, 0
         instead: dict[int, bytes] = {}
         if self._named and share.format.mentions:
@@ -253,7 +260,7 @@ class Turn:
     def _show(
         self, instead: dict[int, bytes], share: Share, events: Iterable[int], how: Callable[[Format], How] | None
     ) -> None:
-        """Show some events in another way than in their share, or not at all, as far as they are in it."""
+        """Render those of some events that are in the share differently: by `how`, or not at all if that is None."""
         for at in events:
             place = share.place(at)
             if place is not None:
@@ -262,7 +269,7 @@ class Turn:
                 instead[place] = self._render(how(format), event) if how is not None else b""
 
     def part(self, room: Room) -> Part:
-        """Give what happened in a room."""
+        """Return the part of a room; create it if nothing happened there before."""
         part = self.parts.get(room)
         if part is None:
             part = self.parts[room] = Part()
@@ -272,7 +279,7 @@ class Turn:
         return sorted(place for room in rooms for place in self.parts[room].events)
 
     def _as_heard_by(self, session: Session, place: int) -> bytes:
-        """Give an event that one session hears, wherever it is in."""
+        """Render an event for one session, whatever rooms it is in."""
         event, format = self._events[place], session.format
         if any(place in places for places in self._hidden.get(session.number, ())):
             return b""
@@ -284,14 +291,14 @@ class Turn:
         return self._render(_format_of(event, format, current).render, event)
 
     def _leave(self, event: Event, place: int, room: Room) -> None:
-        """Somebody who leaves a room hears in person what happened there before, in this turn."""
+        """Have a session that leaves a room hear on its own what happened there earlier in this turn."""
         part = self.parts.get(room)
         if part is not None and event.origin:
             since = part.since.pop(event.origin, 0)
             self._besides[event.origin] += [before for before in part.events if since <= before < place]
 
     def _note_author(self, event: Event, place: int) -> None:
-        """Note what somebody did whom others ignore; that a room became private is for everybody in it."""
+        """Note an event whose author somebody ignores. (That a room became private is for everybody in it.)"""
         author = self._hub.sessions.get(event.origin)
         ignorers = self._hub.ignorers
         if not isinstance(event, MadePrivate):
@@ -301,7 +308,7 @@ class Turn:
 
 
 def _format_of(event: Event, format: Format, current: str | None) -> Format:
-    """Give the format in which an event is shown to somebody whose current room has that name."""
+    """The format in which to show an event to somebody whose current room is `current`."""
     return format if current is None or not event.room or event.room == current else format.elsewhere
 
 

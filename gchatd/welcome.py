@@ -1,4 +1,4 @@
-"""What somebody is shown who comes into a room: where they are, who is there, what was said lately."""
+"""What you are shown when you come into a room: where you are, who is there, what was said lately."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from .session import Session
 
 REPLAY_BYTES = 65536
-"""How much of the past is shown at most, more or less: as much as a turn brings."""
+"""About how much of the past is shown at most: as much as a turn brings."""
 
 FEW = 10
-"""How many people in a room are greeted by name."""
+"""How many people may be in a room for all of them to be named in the greeting."""
 
 MOST_REPLAYS = 64
-"""How many renderings of what was said lately are kept for the next who comes in: 64 KB each."""
+"""How many renderings of what was said lately are kept for the next person, 64 KB each."""
 
 _DAYS_BEGIN_AT = 900_000  # milliseconds: somewhere a day begins at each quarter of an hour, and nowhere in between
 
 
 class Welcomes:
-    """Makes what people are shown. Whoever comes into the same room, and reads the same format, shares the bytes."""
+    """Makes what people are shown. People who come into the same room and read the same format share the bytes."""
 
     def __init__(self) -> None:
         self._replays: OrderedDict[tuple[str, int, Format, int], bytes] = OrderedDict()
 
     def welcome(self, session: Session, room: Room, greets: bool) -> bytes:
-        """Give what a session is shown that came into a room just now; without `greets` not where it is."""
+        """Return what to show a session that has just come into a room; `greets`: also where that is."""
         if not (greets or room.recent or room.topic or room.key):
             return b""
         notices = [_greeting(session, room)] if greets else []
@@ -48,7 +48,7 @@ class Welcomes:
         return b"".join(map(session.format.notice, notices)) + self._replay(room, session.format, ignoring)
 
     def _replay(self, room: Room, format: Format, ignoring: Container[object]) -> bytes:
-        """Give what was said lately in a room, as a format shows it, but for whom one ignores."""
+        """Return what was said lately in a room, in a format, without the people in `ignoring`."""
         now = times.now()
         lines = [event for event in room.recent if compared(event.name) not in ignoring] if ignoring else room.recent
         if not lines:

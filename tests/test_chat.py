@@ -294,8 +294,8 @@ def test_a_signal_closes_down_with_a_word_to_everyone_and_exit_status_0(server, 
     ann.says("/notices")
     ann.sees("server: Notices are off.")
     assert server.stop(number) == 0
-    assert ann.reads_to_the_end() == b"server: Closing down.\r\n"
-    assert stranger.reads_to_the_end() == b"server: Input username.\r\nserver: Closing down.\r\n"
+    assert ann.reads_to_the_end() == b"server: The server is shutting down.\r\n"
+    assert stranger.reads_to_the_end() == b"server: Input username.\r\nserver: The server is shutting down.\r\n"
 
 
 def test_what_was_said_before_the_signal_is_still_delivered(server, enter):
@@ -305,7 +305,7 @@ def test_what_was_said_before_the_signal_is_still_delivered(server, enter):
     bob.sees("Ann : line 0")
     server.process.send_signal(signal.SIGTERM)
     rest = bob.reads_to_the_end().decode().splitlines()
-    assert rest[-1] == "server: Closing down."
+    assert rest[-1] == "server: The server is shutting down."
     assert rest[:-1] == [f"Ann : line {number}" for number in range(1, len(rest))]
 
 

@@ -17,7 +17,7 @@ from gchatd.completion import complete
 from gchatd.errors import UserError
 from gchatd.events import Joined, MadePrivate, Said
 from gchatd.pages import PAGE_LINES
-from gchatd.phrases import plainly
+from gchatd.phrases import plainly, wrapped
 from gchatd.rooms import LOBBY
 from gchatd.wire.cells import rows_of
 from gchatd.wire.text import clean
@@ -87,6 +87,23 @@ def test_a_list_is_laid_out_for_a_narrow_window(stage):
     ann._link.width, ann._link.height = 40, 10
     for line in ("/names", "/rooms", "/help", "/help join", "/help all", "/help keys"):
         assert max(map(len, asks(ann, line))) < 40, line
+
+
+def test_a_room_with_a_long_name_hides_nobody_of_the_others_in_a_narrow_window(stage):
+    ann = crowd(stage, 1)
+    ann._link.width, ann._link.height = 40, 10
+    stage.hub.make_room("long" * 16)
+    head, lobby, _ = rooms = asks(ann, "/rooms")
+    assert lobby.split() == ["server:", ">", "lobby", "1", "person"], head
+    assert max(map(len, rooms[1:])) < 40
+
+
+def test_a_row_of_a_table_has_its_last_column_below_the_others_where_it_would_be_narrow_beside_them():
+    row = "  /names [ROOM]     list the people in a room"
+    assert wrapped(row, 45) == [row]
+    assert wrapped(row, 40) == ["  /names [ROOM]     list the people in a", "                    room"]
+    assert wrapped(row, 31) == ["  /names [ROOM]", "      list the people in a room"]
+    assert wrapped(row, 20) == ["  /names [ROOM]", "      list the", "      people in a", "      room"]
 
 
 def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
@@ -182,7 +199,7 @@ def test_what_was_said_can_be_changed_for_ten_minutes(stage, monkeypatch):
     stage.turn()
     assert ann.screen() == ["server: Edited."]
     monkeypatch.setattr(times, "now", lambda: now + 601_000)
-    told = ["server: What you said last is more than 10 minutes old, and cannot be changed."]
+    told = ["server: Your last message is more than 10 minutes old: too late to change it."]
     assert asks(ann, "/edit hullo") == asks(ann, "/delete") == told
 
 
@@ -192,7 +209,7 @@ def test_what_somebody_of_the_same_name_said_before_cannot_be_changed(stage):
     first.leaves()
     second = stage.enters("Ann")
     stage.turn()
-    told = ["server: You have said nothing on this connection that could be changed."]
+    told = ["server: You have no message that you can change."]
     assert asks(second, "/edit hallo") == told
 
 

@@ -158,10 +158,10 @@ def test_the_picture_shows_the_session_in_readme():
     alice: dict[str, str] = {}
     for x, y, words in rows:
         if float(x) < middle:
-            alice[y] = f"{alice.get(y, '')} {words}".strip()
+            alice[y] = alice.get(y, "") + words.replace(" ", "")  # a row is drawn in pieces, one for each look
     shown = iter(alice.values())
     for line in in_telnet[:-1]:
-        assert line in shown, line
+        assert line.replace(" ", "").replace(">", "&gt;") in shown, line
 
 
 def test_the_page_of_commands_is_what_the_table_says():

@@ -123,7 +123,7 @@ def test_history_pages_back(server, enter):
     assert answer(ann, "/history") == [
         "server: 6 lines in lobby, times in UTC:",
         *(f"[hh:mm] Ann : line {number}" for number in range(6)),
-        "server: That is where it began.",
+        "server: There are no earlier lines.",
     ]
     page = answer(ann, "/history 2")
     assert page[1:3] == ["[hh:mm] Ann : line 4", "[hh:mm] Ann : line 5"]
@@ -131,7 +131,7 @@ def test_history_pages_back(server, enter):
     page = answer(ann, again)
     assert page[1:3] == ["[hh:mm] Ann : line 2", "[hh:mm] Ann : line 3"]
     page = answer(ann, page[-1].removeprefix("server: For earlier lines: "))
-    assert page[-1] == "server: That is where it began."
+    assert page[-1] == "server: There are no earlier lines."
 
 
 def test_what_one_just_said_is_found(server, enter):
@@ -139,7 +139,7 @@ def test_what_one_just_said_is_found(server, enter):
     ann.sends(b"hello\n/history\n/search hello\n")
     ann.sees("server: 1 line in lobby, times in UTC:")
     assert ann.reads_line().endswith("Ann : hello")
-    ann.sees("server: That is where it began.", "server: 1 line in lobby, newest first, times in UTC:")
+    ann.sees("server: There are no earlier lines.", "server: 1 line in lobby, newest first, times in UTC:")
 
 
 def test_history_before_a_time(server, enter):
@@ -160,7 +160,7 @@ def test_search_finds_words_phrases_and_beginnings(server, enter):
     ]
     assert answer(ann, '/search "hello alice"')[1:] == ["[hh:mm] Ann : *hello Alice*"]
     assert answer(ann, "/search good*")[1:] == ["[hh:mm] Ann : *goodbye*"]
-    assert answer(ann, "/search nothing") == ["server: Nothing in lobby has: nothing"]
+    assert answer(ann, "/search nothing") == ["server: Nothing in lobby matches: nothing"]
 
 
 def test_a_search_finds_what_was_heard_a_moment_ago(server, enter):
@@ -188,7 +188,7 @@ def test_a_search_finds_what_was_heard_a_moment_ago(server, enter):
         ("/history before #1", "Nothing was said in lobby before #1."),
         ("/search", "Say what to look for: /search WORDS"),
         ("/search :-)", "There is no word to search for in: :-)"),
-        ("/search hello", "Nothing in lobby has: hello"),
+        ("/search hello", "Nothing in lobby matches: hello"),
     ],
 )
 def test_a_question_about_the_past_that_has_no_answer_gets_a_sentence(server, enter, typed, told):
@@ -270,7 +270,7 @@ def test_when_history_is_deleted_the_log_says_so_and_the_server_goes_on_with_a_n
     assert answer(ann, "/history") == [
         "server: 1 line in lobby, times in UTC:",
         "[hh:mm] Ann : three",
-        "server: That is where it began.",
+        "server: There are no earlier lines.",
     ]
     assert server.stop() == 0
     (line,) = history(tmp_path, "--format", "jsonl")[1].splitlines()
@@ -348,4 +348,4 @@ def test_a_frozen_disk_does_not_keep_the_server_from_stopping(start, enter, tmp_
     bob.says("/who")
     bob.sees("server: 2 in lobby: Ann, Bob")
     assert server.stop() == 0
-    assert bob.reads_to_the_end() == b"server: Closing down.\r\n"
+    assert bob.reads_to_the_end() == b"server: The server is shutting down.\r\n"

@@ -202,7 +202,7 @@ def test_what_cannot_be_kept_comes_back_to_its_author_alone_and_the_log_says_so_
         say(kept, "and again")
         wait_until(lambda: len(caplog.messages) == 2)
     assert caplog.messages == [
-        "history cannot be written, and what is said is refused: the disk has failed (I/O error)",
+        "history cannot be written, so what people say is refused: the disk has failed (I/O error)",
         "history is written again",
     ]
 

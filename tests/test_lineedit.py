@@ -481,8 +481,8 @@ def test_what_is_typed_is_wrapped_at_words():
 
 def test_the_last_thing_the_server_says_leaves_an_empty_row(screen):
     screen.types(b"half a line")
-    screen.stream.feed(screen.editor.around(ERASE + b"server: Closing down.\r\n" + END))
-    assert screen.rows()[:2] == ["server: Closing down.", ""]
+    screen.stream.feed(screen.editor.around(ERASE + b"server: The server is shutting down.\r\n" + END))
+    assert screen.rows()[:2] == ["server: The server is shutting down.", ""]
     assert (screen.screen.cursor.y, screen.screen.cursor.x) == (1, 0)
 
 

@@ -41,7 +41,7 @@ def said(text: str, action: bool = False) -> Said:
         (Look(time="hh:mm").elsewhere, said("waves", True), "23:30 [lobby] * Bob waves"),
         (Look(), Told(name="Bob", to="Ann", text="one\ntwo"), "Bob -> you : one\r\n    two"),
         (Look(), Edited(room="lobby", name="Bob", line=1, text="hi"), "* Bob edited: hi"),
-        (Look(), Deleted(room="lobby", name="Bob", line=1), "* Bob deleted their last line."),
+        (Look(), Deleted(room="lobby", name="Bob", line=1), "* Bob deleted a message."),
         (Look().elsewhere, TopicSet(room="dev", name="Bob", topic="x"), "server: Bob set the topic of dev: x"),
         (Look(), TopicSet(room="dev", name="Bob", topic=""), "server: Bob cleared the topic of dev."),
         (Look(), Invited(room="dev", name="Bob", to="Ann"), "server: Bob invites you to dev: /join dev"),
@@ -190,5 +190,5 @@ def test_an_offset_is_read(text, minutes):
 
 @pytest.mark.parametrize("text", ["", "2", "+15", "+02:10", "CET", "+1:2", "--2"])
 def test_what_is_no_offset_is_told(text):
-    with pytest.raises(UserError, match="not how far a clock is from UTC"):
+    with pytest.raises(UserError, match="not a time zone"):
         times.parse_offset(text)

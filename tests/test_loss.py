@@ -78,7 +78,7 @@ def test_when_the_file_is_deleted_what_is_said_is_refused_until_there_is_a_new_o
         assert refused.why == "the file of its history was deleted"
         wait_until(lambda: len(caplog.messages) == 2)
     assert caplog.messages == [
-        f"history cannot be written, and what is said is refused: {tmp_path}/{FILE} was deleted or replaced. "
+        f"history cannot be written, so what people say is refused: {tmp_path}/{FILE} was deleted or replaced. "
         f"What was said before is lost, unless the {FILE} that is there now has it; if there is none, "
         "a new one is made",
         "history is written again",
@@ -160,7 +160,7 @@ def test_when_only_its_log_is_deleted_nothing_is_lost(running, tmp_path, caplog)
     (tmp_path / f"{FILE}-wal").unlink()
     wait_until(lambda: "history is written again" in caplog.messages)
     assert caplog.messages[0].startswith(
-        f"history cannot be written, and what is said is refused: {tmp_path}/{FILE}-wal was deleted"
+        f"history cannot be written, so what people say is refused: {tmp_path}/{FILE}-wal was deleted"
     )
     say(running, line("three"))
     wait_until(lambda: texts(running.past.last("lobby", 9)) == ["one", "two", "three"])
@@ -206,7 +206,7 @@ def test_trouble_with_reading_is_logged_once_and_people_are_told_no_path(tmp_pat
 
 
 def test_what_would_take_too_long_to_look_for_is_refused(writer, look):
-    with pytest.raises(UserError, match="Search for 20 words at most"):
+    with pytest.raises(UserError, match="Search for at most 20 words"):
         look.search("lobby", "a* " * 21, 5)
     assert look.search("lobby", "a* " * 20, 5).lines == []
 

@@ -51,7 +51,7 @@ def test_what_follows_a_room_that_was_not_entered_is_said_nowhere(server, enter,
     bob.sends(f"{command}\nfor den\n/me whispers\n/topic of den\n/private\n/leave\n/go lobby\nfor all\n".encode())
     answers = [bob.reads_line() for _ in range(7)]
     name = command.partition(" ")[2].partition(" ")[0] or "that room"
-    assert answers[1] == f"server: Not sent: you could not enter {name}, and are still in lobby."
+    assert answers[1] == f"server: Not sent: you are still in lobby, not in {name}."
     assert answers[1] == answers[2]
     assert answers[3:6] == [answers[1].replace("sent", "done")] * 3
     ann.sees("[lobby] Bob : for all")

@@ -174,9 +174,10 @@ def test_what_is_pasted_is_heard_as_one_message_with_its_lines_indented(server, 
 def test_a_mention_is_marked_and_rings_and_only_for_whom_it_names(server, enter, terminal):
     alice, eve = terminal(server), terminal(server, "Eve")
     bob = enter(server, "Bob")
+    rings = {"mentions": "rings for your name and private messages", "off": "is off", "all": "rings for every line"}
     for bell, ringing in (("mentions", 1), ("off", 0), ("all", 2)):
         alice.types(f"/bell {bell}\r")
-        alice.sees(f"server: The bell is {'off' if bell == 'off' else f'on for {bell}'}.")
+        alice.sees(f"server: The bell {rings[bell]}.")
         before, eves = len(alice.raw), len(eve.raw)
         bob.says(f"{bell}, alice?")
         bob.says(f"{bell} else")
@@ -206,7 +207,7 @@ def test_theme_and_time_are_as_one_chooses(server, enter, terminal):
     alice.sees(lambda one: any(re.fullmatch(stamp + " Bob : again", row) for row in one.rows()))
     alice.types("/time noon\r/time off noon\r/theme pink\r")
     alice.sees("server: Choose off, hh:mm or full, not noon: /time [off|hh:mm|full] [+HH:MM]")
-    alice.sees("server: That is not how far a clock is from UTC: noon. Try +02:00.")
+    alice.sees("server: That is not a time zone: noon. Try +02:00.")
     alice.sees(
         lambda one: any(row.startswith("server: Choose colour, mono or contrast, not pink") for row in one.rows())
     )
@@ -308,7 +309,7 @@ def test_themes_have_other_names_and_a_screen_reader_is_told_that_it_has_none(se
     for typed in ("/theme colour", "/bell all", "/rich"):
         alice.types(f"{typed}\r")
     alice.sees("server: The theme is colour.")
-    alice.sees("server: In reader mode you will not notice. To turn that off: /reader off")
+    alice.sees("server: You will see no difference in reader mode. To turn that off: /reader off")
     alice.sees("server: Line editing does not work in reader mode. To turn that off: /reader off")
 
 
@@ -347,7 +348,7 @@ def test_the_terminal_is_left_as_it_was(server, terminal):
     bob.types("half a li")
     bob.sees_line("half a li")
     assert server.stop() == 0
-    bob.sees("server: Closing down.")
+    bob.sees("server: The server is shutting down.")
     bob.sees("Connection closed by foreign host.")
     assert not any("half a li" in row for row in bob.rows())
     for one in (alice, bob):

@@ -214,9 +214,9 @@ def test_an_unknown_option_is_told_with_those_there_are(write, option):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[limits]\nline = 1\nsendq = 2\nline = 3\n", "[limits] line: set a second time in line 4"),
-        ("[limits]\nline = 1\nLINE = 3\n", "[limits] line: set a second time in line 3"),
-        ("[log]\n[limits]\nline = 1\n\n[log]\n", "[log]: starts a second time in line 5"),
+        ("[limits]\nline = 1\nsendq = 2\nline = 3\n", "[limits] line: set a second time on line 4"),
+        ("[limits]\nline = 1\nLINE = 3\n", "[limits] line: set a second time on line 3"),
+        ("[log]\n[limits]\nline = 1\n\n[log]\n", "[log]: starts a second time on line 5"),
         ("# mine\nline = 1\n", "line 2: expected a [section] before 'line = 1'"),
         ("garbage\x1b[2J\n", "line 1: expected a [section] before 'garbage\\x1b[2J'"),
         ("[log\nlevel = info\n", "line 1: expected a [section] before '[log'"),

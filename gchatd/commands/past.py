@@ -29,7 +29,7 @@ def history(session: Session, words: str) -> None:
         raise MisuseError("That is neither a number of lines nor a time")
     past, room = _history_kept(session), session.in_room().name
     if match[1] and not int(match[1]):
-        raise MisuseError("Ask for one line at least")
+        raise MisuseError("Ask for at least one line")
     count = min(int(match[1]), MOST_LINES) if match[1] else min(PAGE, session.page - 2)
     when = zone = ""
     if match[2]:
@@ -45,7 +45,7 @@ def history(session: Session, words: str) -> None:
         session.reply(f"Nothing was said in {room}{f'{when} {zone}'.rstrip() or ' yet'}.")
         return
     first = page.lines[0].id
-    earlier = f"For earlier lines: /history {count} before #{first}" if page.more else "That is where it began."
+    earlier = f"For earlier lines: /history {count} before #{first}" if page.more else "There are no earlier lines."
     _show(session, page, f"in {room}{when}, times", earlier)
 
 
@@ -62,9 +62,9 @@ def search(session: Session, words: str) -> None:
     past, room = _history_kept(session), session.in_room().name
     page = past.search(room, words, min(PAGE, session.page - 2))
     if not page.lines:
-        session.reply(f"Nothing in {room} has: {words}")
+        session.reply(f"Nothing in {room} matches: {words}")
         return
-    older = ["There are more, and older: add a word to find fewer."] if page.more else []
+    older = ["There are older ones, too. To find fewer, add a word."] if page.more else []
     _show(session, page, f"in {room}, newest first, times", *older)
 
 
@@ -79,7 +79,7 @@ def _show(session: Session, page: Page, what: str, *notes: str) -> None:
     shown = _heard(session, page)
     head = f"{counted(len(page.lines), 'line')} {what} in {session.format.zone}:"
     left_out = len(page.lines) - len(shown)
-    ignored = [f"{counted(left_out, 'line')} by people you ignore left out."] if left_out else []
+    ignored = [f"Left out: {counted(left_out, 'line')} by people you ignore."] if left_out else []
     session.reply_with_events(head, shown, (*ignored, *notes))
 
 

@@ -32,7 +32,7 @@ def nick(session: Session, words: str) -> None:
 def whois(session: Session, words: str) -> None:
     """/whois NAME: Say how long someone has been here and idle, and which rooms you share."""
     if not words:
-        raise MisuseError("Say who")
+        raise MisuseError("Say who you mean")
     asker, user = who_asks(session), find_user(session, words)
     now, here = times.now(), time.monotonic() - user.since
     since = session.format.moment(now - int(here * 1000), now)

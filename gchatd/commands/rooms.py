@@ -23,6 +23,7 @@ MOST_JOINED = 64
 LONGEST_TOPIC = 300
 """Characters of a topic."""
 
+_PEOPLE = 15  # columns of a mark, of how many people are in a room, and of the space between
 _KEY_BYTES = 6  # of the random key of a private room
 _KEY = re.compile(f"[0-9a-f]{{{2 * _KEY_BYTES}}}")
 
@@ -90,7 +91,7 @@ def rooms(session: Session, words: str) -> None:
     user = who_asks(session)
     seen = [room for room in session.hub.rooms.values() if room.admits(user)]
     seen.sort(key=lambda room: (room is not session.room, user not in room.members, -len(room.members), room.name))
-    width = widest(room.name for room in seen[:MOST_LINES])
+    width = min(widest(room.name for room in seen[:MOST_LINES]), session.columns - _PEOPLE)  # so that all show people
     head = (
         f"{len(seen):,} rooms (> your current room, * others you are in):" if len(seen) != 1 else "There is one room:"
     )

@@ -113,7 +113,7 @@ def _overview() -> Iterator[str]:
 
 def _keys(session: Session) -> Iterator[str]:
     where = "" if session.format.echo else ", if you have a > prompt (/help rich)"
-    yield f"Keys that edit the line you are typing{where}:"
+    yield f"Keys that edit your line{where}:"
     yield from _table([(keys, what) for keys, what in session.keys])
 
 
@@ -193,7 +193,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
     "People": (
         Command("nick", "/nick NAME", "change your username", "/nick Alice2", people.nick, as_typed=True),
         Command(
-            "whois", "/whois NAME", "see how long someone has been here, and idle",
+            "whois", "/whois NAME", "see when someone came, and how long they have been idle",
             "/whois Bob", people.whois, (others,),
         ),
         Command("away", "/away [WORDS]", "say that you are away, and why", "/away lunch",

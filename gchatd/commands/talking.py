@@ -84,10 +84,10 @@ def _said_last(session: Session) -> Said:
     """Give what somebody said last, if it is in the current room and young enough to be changed. Raises UserError."""
     session.hub.wait_to_talk()
     if not session.hub.wait_for(session, _PATIENCE):
-        raise UserError("What you said last is still on its way. Try again later.")
+        raise UserError("Your last message is still on its way. Try again later.")
     said, room = session.last_said.changeable(), session.in_room()
     if said.room != room.name:
-        raise UserError(f"What you said last was in {said.room}. To change it: /join {said.room}")
+        raise UserError(f"Your last message was in {said.room}. To change it, first type /go {said.room}")
     if times.now() - said.at > EDIT_SECONDS * 1000:
-        raise UserError(f"What you said last is more than {EDIT_SECONDS // 60} minutes old, and cannot be changed.")
+        raise UserError(f"Your last message is more than {EDIT_SECONDS // 60} minutes old: too late to change it.")
     return said

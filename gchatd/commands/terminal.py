@@ -18,6 +18,8 @@ THEMES = {
 }
 """What people also call the themes."""
 
+_RINGS = {"off": "is off", "mentions": "rings for your name and private messages", "all": "rings for every line"}
+
 
 def notices(session: Session, words: str) -> None:
     """/notices [on|off]"""
@@ -53,17 +55,14 @@ def bell(session: Session, words: str) -> None:
     """/bell [off|mentions|all]"""
     if words:
         session.restyle(bell=choice(words, "off", "mentions", "all"))
-    _tell(
-        session,
-        f"The bell is {session.format.bell if session.format.bell == 'off' else f'on for {session.format.bell}'}",
-    )
+    _tell(session, f"The bell {_RINGS[session.format.bell]}")
 
 
 def _tell(session: Session, what: str) -> None:
     """Say how something is, and why that may make no difference."""
     session.reply(f"{what}.")
     if session.format.reader:
-        session.reply("In reader mode you will not notice. To turn that off: /reader off")
+        session.reply("You will see no difference in reader mode. To turn that off: /reader off")
 
 
 def clear(session: Session, words: str) -> None:

@@ -210,7 +210,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
             case Edited(text=text, was=was):
                 return f"* {name} edited{self._quoted(was)}: {self._text(text)}"
             case Deleted():
-                return f"* {name} deleted their last line."
+                return f"* {name} deleted a message."
         words = _notice(event, self.notices)
         return f"server: {words}" if words else ""
 

@@ -216,7 +216,7 @@ class TelnetLink:
                 more = f" and {count - _MOST_CANDIDATES:,} more" if count > _MOST_CANDIDATES else ""
                 self._notice(" ".join(word.strip().removesuffix(":") for word in words[:_MOST_CANDIDATES]) + more)
             case TooMuch(size, lines):
-                self._notice(f"That is too much to paste: a message has at most {size:,} bytes and {lines} lines.")
+                self._notice(f"That is too much to paste: a message can have at most {size:,} bytes and {lines} lines.")
             case Ask(lines):
                 self._notice(f"This message has {lines} lines. Enter sends it, Ctrl-C drops it.")
             case str():

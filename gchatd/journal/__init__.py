@@ -6,7 +6,7 @@ What a journal promises, whatever stands behind it:
 1. `append` returns at once. What is appended first comes out first.
 2. `take` gives committed events only, each once, each with its time; those that are history with an `id` that grows,
    in the order of their ids. In place of one that could not be committed it gives a `NotSent`.
-3. After `close`, what was appended before still comes out; then `take` gives an empty list, for ever.
+3. After `close`, what was appended before still comes out; from then on `take` returns an empty list.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Journal(Protocol):
         """How many events have been appended and not committed yet."""
 
     def append(self, event: Event) -> None:
-        """Put an event in line to be committed. Never blocks. After `close` it is dropped."""
+        """Queue an event to be committed. Never blocks. After `close` it is dropped."""
 
     def take(self) -> list[Event]:
-        """Wait for committed events and give all there are, in order. Switches. Empty: the journal has closed."""
+        """Wait for committed events; return all there are, in order. Switches. None: the journal has closed."""
 
     def close(self) -> None:
-        """Take no more events."""
+        """Accept no more events."""

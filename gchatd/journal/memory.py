@@ -1,4 +1,4 @@
-"""A journal that keeps nothing: it orders events and stamps them, and a restart forgets them."""
+"""A journal that keeps nothing: it puts events in order and gives them ids and times; a restart forgets them."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ class Reader:
         try:
             yield
         except apsw.InterruptError:
-            raise UserError("That takes too long to find: search for something rarer.") from None
+            raise UserError("That search takes too long. Try a rarer word.") from None
         finally:
             self._db.set_progress_handler(None)
 
@@ -284,5 +284,5 @@ def _terms(words: str) -> tuple[list[str], list[str]]:
     if not (whole or begun):
         raise UserError(f"There is no word to search for in: {words}")
     if len(whole) + len(begun) > MOST_TERMS:
-        raise UserError(f"Search for {MOST_TERMS} words at most.")
+        raise UserError(f"Search for at most {MOST_TERMS} words.")
     return whole, begun

@@ -45,10 +45,9 @@ def _text(without: str = "0") -> str:
 
 def _reads(without: str = "0") -> str:
     """Give SQL for how the line `said` reads, leaving out the event with one id. Nothing, once it is deleted."""
-    deleted = (
-        f"from events change where change.line = said.id and change.kind = 'deleted' and change.id is not {without}"
-    )
-    return f"case when said.kind = 'said' and not exists(select 1 {deleted}) then {_text(without)} end"
+    changes = f"from events change where change.line = said.id and change.id is not {without}"
+    deleted = f"exists(select 1 {changes} and change.kind = 'deleted')"
+    return f"case when said.kind = 'said' and not {deleted} then {_text(without)} end"
 
 
 SCHEMA = (

@@ -161,7 +161,7 @@ class SqliteJournal:
             self._in.put([])
 
     def _give(self) -> None:
-        """Give the thread what the clients of this turn of the event loop said, together."""
+        """Hand the thread everything that clients said in this turn of the event loop, together."""
         if self._gathered:
             self._in.put(self._gathered)
             self._gathered = []
@@ -206,7 +206,7 @@ class SqliteJournal:
         self._hand_back([])
 
     def _gather(self) -> tuple[list[Event], bool]:
-        """Wait for events, or until something else is due; give what there is, and whether it is the last."""
+        """Wait for events, or until something else is due; return what there is, and whether it is the last."""
         due = min(self._trim_at, self._index_at)
         try:
             events = more = self._in.get(timeout=max(0.0, due - time.monotonic()))
@@ -220,7 +220,7 @@ class SqliteJournal:
         return events, not more
 
     def _commit(self, batch: list[Event]) -> list[Event]:
-        """Write what is history; give what may be delivered: everything as it was committed, or as not sent."""
+        """Write what is history; return what may be delivered: everything as it was committed, or as not sent."""
         now = times.now()
         history = [event for event in batch if event.kept]
         ids = itertools.count(self._write(history, now) if history else 0)
@@ -234,7 +234,7 @@ class SqliteJournal:
         return [msgspec.structs.replace(event, id=next(ids) if event.kept else 0, at=now) for event in batch]
 
     def _write(self, history: list[Event], at: int) -> int:
-        """Write events and give the id of the first; `_works` tells whether that could be done."""
+        """Write events and return the id of the first; `_works` tells whether that worked."""
         first_id = 0
         if self._writer is not None or time.monotonic() >= self._retry_at:
             try:
@@ -310,7 +310,7 @@ class SqliteJournal:
 
     def _fail(self, error: Exception) -> None:
         """Note a failure, in the log if it is the first. All but a full disk ask for opening the database anew."""
-        trouble = f"history cannot be written, and what is said is refused: {reason(error)}"
+        trouble = f"history cannot be written, so what people say is refused: {reason(error)}"
         if isinstance(error, LostError):
             self._why = "the file of its history was deleted"
             self._lost = []
@@ -337,6 +337,6 @@ class SqliteJournal:
         return self._writer is not None and self._writer.wal_pages > LARGE_WAL_PAGES
 
     def _remark(self, level: int, text: str) -> None:
-        """Have the hub log something: its thread never waits for this one."""
+        """Let the hub's thread log something, so that the two never wait for each other."""
         self._remarks.append((level, text))
         self._wake.send()

@@ -80,7 +80,7 @@ class Writer:
                 )
 
     def close(self) -> None:
-        """Let go of the database, and of what is left beside one that is not there any more. Raises apsw.Error."""
+        """Close the database, and clear away what is left beside one that was deleted. Raises apsw.Error, OSError."""
         self._db.close()
         self._files.clear_away()
 
@@ -137,7 +137,7 @@ class Writer:
         return self.last_id - self._indexed
 
     def index(self, most: int) -> None:
-        """Let so many of the lines that were added be found by searching. Raises apsw.Error."""
+        """Add up to so many new lines to the search index. Raises apsw.Error."""
         upto = min(self.last_id, self._indexed + most)
         self._db.execute(
             "insert into words(rowid, text) select id, text from spoken where id > ? and id <= ?", (self._indexed, upto)
@@ -214,7 +214,7 @@ class Writer:
         return bool(doomed) or self._trim_notes(now - NOTES_KEPT_SECONDS * 1000, oldest_kept)
 
     def _trim_notes(self, settled: float, oldest_kept: float) -> bool:
-        """Delete a few events that are of no use any more. Tells whether there may be more to delete."""
+        """Delete a few events that are no longer needed. Tells whether there may be more to delete."""
         notes = "select id from events where kind not in ('said', 'edited', 'deleted') and at < ? limit ?"
         orphans = (
             "select id from (select id, at, line from events order by id limit 100) old where at < ? "
