@@ -96,7 +96,7 @@ def serve(config: Settings) -> None:
     _say_what_to_type(servers[0].address)
 
     stop.wait()
-    diary.info("shutting down: %d slow readers were closed in all", slow_readers.closed)
+    diary.info("shutting down; %d slow readers were closed since the start", slow_readers.closed)
     for server in servers:
         server.close()
     until = time.monotonic() + config.server.drain_seconds

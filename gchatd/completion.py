@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from .hub import Hub, User
 
 MOST_LISTED = 60
-"""How many people may be here for all of them to be listed."""
+"""With more people than this, Tab lists nobody until you type a letter."""
 
 
 def complete(hub: Hub, user: User | None, before: str) -> Completions:
-    """Give what the word at the end of `before` may become.
+    """Return what the word at the end of `before` may become.
 
-    A name at the start of a line gets a colon, as one addresses somebody; anything else a space. Where nothing of a
-    name is typed yet, everybody is listed only if a command wants one, and if they are not too many.
+    A name at the start of a line gets a colon, because you are addressing somebody; anything else gets a space. Before
+    you type a letter, people are listed only if a command wants one, and no more than MOST_LISTED are here.
     """
     start = max(before.rfind(" "), before.rfind("\n")) + 1
     word = before[start:].lower()
@@ -36,7 +36,7 @@ def complete(hub: Hub, user: User | None, before: str) -> Completions:
 
 
 def _words_wanted(before: str) -> Words | None:
-    """Give the words that a command wants where the line ends, if there is one and it does."""
+    """The words that the command wants at the end of the line; None if there is no command, or it wants none."""
     if not before.startswith("/") or before.startswith("//"):
         return None
     name, *arguments = before[1:].split(" ")

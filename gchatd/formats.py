@@ -1,4 +1,4 @@
-"""What a wire format is, to everybody who is not a door. Knows events and bytes; how they look is for a door to say."""
+"""What a wire format is, for everybody but doors. Knows events and bytes; a door decides how they look."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Format(Protocol):
 
     @property
     def echo(self) -> bool:
-        """Whether one sees one's own words like those of others."""
+        """Whether people see their own lines like everybody else's."""
         ...
 
     @property
@@ -61,19 +61,19 @@ class Format(Protocol):
 
     @property
     def unstamped(self) -> Format:
-        """The format that renders the same but for the `stamp`: whoever reads it shares the work, and few of them are.
+        """The format that renders the same without the `stamp`; there are few of these, so people share the work.
 
         `format.render(event)` is nothing, or `format.stamp(event.at) + format.unstamped.render(event)`.
         """
         ...
 
     def stamp(self, at: int) -> bytes:
-        """Give what stands before a line that was said then (milliseconds since 1970): the same within a second."""
+        """Return the time shown before a line (milliseconds since 1970): the same bytes within a second."""
         ...
 
     @property
     def mentions(self) -> bool:
-        """Whether what names somebody looks different to them."""
+        """Whether a line that mentions you looks different to you."""
         ...
 
     @property

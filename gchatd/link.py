@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Link(Protocol):
-    """A connection. Whatever it does not say of itself, it does without switching."""
+    """A connection. Its methods do not switch, unless they say so."""
 
     outbox: Outbox
 
@@ -50,15 +50,15 @@ class Link(Protocol):
 
     @property
     def refused(self) -> str:
-        """Why the client is not served, for the log: it has had its answer, and is gone. Empty for most."""
+        """Why the client was turned away, for the log. Empty for most."""
         ...
 
     def name_room(self, room: str) -> None:
-        """Show where what is typed will be heard, where there is a prompt; with an empty name, do not. Never waits."""
+        """Name a room in the prompt, if there is one; an empty name removes it. Never waits."""
         ...
 
     def clear(self) -> bool:
-        """Clear the client's screen; tell whether that can be done."""
+        """Clear the client's screen. Returns whether that was possible."""
         ...
 
     def restyle(self, **changes: Any) -> None:

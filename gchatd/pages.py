@@ -1,4 +1,4 @@
-"""How long lists are cut into pages that fit a window. Knows lines and sizes; knows no sessions and no people."""
+"""Cuts long lists into pages that fit a window. Knows lines and sizes; knows no sessions and no people."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections import deque
 
 PAGE_LINES = 22
-"""Rows of a page where nobody knows how high the window is: few have fewer than 24."""
+"""Rows of a page if the window's height is unknown: few windows have fewer than 24."""
 
 LIST_COLUMNS = 70
-"""Columns of a line of a list, at most: what a window of 80 leaves beside the server's name."""
+"""The most columns that a line of a list takes: what a window of 80 leaves beside `server: `."""
 
 
 def rows_for(height: int) -> int:
-    """How many rows a page may take in a window (0: of unknown height), beside the question and what follows it."""
+    """How many rows a page may take in a window (0: of unknown height), not counting the command and the prompt."""
     return max(4, height - 3) if height else PAGE_LINES
 
 
@@ -27,11 +27,11 @@ def columns_for(width: int) -> int:
 
 
 def take_page(lines: deque[bytes], height: int, width: int) -> bytes:
-    """Take the next page off some lines, one line at least."""
+    """Remove the next page from `lines` and return it: at least one line."""
     page, left = b"", rows_for(height)
     while lines:
         rows = rows_of(lines[0].decode(), width)
-        if page and rows > left + (len(lines) == 1):  # the last line may stand where "more lines" would
+        if page and rows > left + (len(lines) == 1):  # the last line may take the row of "more lines"
             break
         left -= rows
         page += lines.popleft()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
     Words = Callable[[Hub, User, str], Iterable[str]]
-    """Gives the words that start with what a user typed, which is in its compared form."""
+    """Returns the words that start with what a user typed (compared form)."""
 
     Choice = TypeVar("Choice", bound=str)
 
@@ -33,7 +33,7 @@ MOST_LINES = 500
 """The most lines of a list that are shown."""
 
 MOST_SEEN = 20_000
-"""Names that Tab looks at: some 10 ms, where all of them begin as what was typed."""
+"""The most names that Tab looks at: some 10 ms if all of them match."""
 
 
 class MisuseError(UserError):
@@ -61,23 +61,23 @@ class Command(msgspec.Struct, frozen=True):
     """Whether it gets its words as they were typed, not cleaned."""
 
     moves: bool = False
-    """Whether it is to change where what comes next is said: should it fail, that is said nowhere."""
+    """Whether it changes the current room. If it fails, what was pasted along with it is not said (astray.py)."""
 
     several_lines: bool = False
-    """Whether its words may have several lines; other commands get them joined, so that nobody can forge a line."""
+    """Whether its words may have several lines; other commands get them joined, so nobody can forge a line."""
 
 
 # Words that Tab knows.
 
 
 def people(hub: Hub, user: User, begun: str) -> Iterable[str]:
-    """Everyone else who is here, of the first MOST_SEEN."""
+    """Everyone else who is here, among the first MOST_SEEN."""
     seen = itertools.islice(hub.users.items(), MOST_SEEN)
     return (other.name.shown for key, other in seen if key.startswith(begun) and other is not user)
 
 
 def rooms(hub: Hub, user: User, begun: str) -> Iterable[str]:
-    """The rooms that a user may enter, of the first MOST_SEEN."""
+    """The rooms that a user may enter, among the first MOST_SEEN."""
     seen = itertools.islice(hub.rooms.items(), MOST_SEEN)
     return (room.name for key, room in seen if key.startswith(begun) and room.admits(user))
 
@@ -105,7 +105,7 @@ def one_of(*choices: str) -> Words:
 
 
 def who_asks(session: Session) -> User:
-    """Give the user who asked. There is one, except in commands that are `unnamed`."""
+    """The user who typed the command. Not for commands that are `unnamed`."""
     assert session.user is not None
     return session.user
 
@@ -122,7 +122,7 @@ def find_user(session: Session, name: str) -> User:
 
 
 def find_room(session: Session, name: str) -> Room:
-    """Find a room by name. Raises UserError if there is none that the one who asks may enter."""
+    """Find a room by name. Raises UserError if there is none that this user may enter."""
     room = session.hub.rooms.get(as_compared(name))
     if room is None or not room.admits(who_asks(session)):
         raise UserError(f"There is no room called {name}. For a list: /rooms")
@@ -130,12 +130,12 @@ def find_room(session: Session, name: str) -> Room:
 
 
 def as_compared(name: str) -> str:
-    """Give what was typed for a name, in the form in which names are compared. Raises UserError if far too long."""
+    """The compared form of what was typed as a name. Raises UserError if it is far too long."""
     if len(name) > 100:
         raise UserError("That is too long to be a name.")
     try:
         return compared(name)
-    except UnicodeEncodeError:  # no name can be written so
+    except UnicodeEncodeError:  # no name can contain this
         return ""
 
 
@@ -148,7 +148,7 @@ def choice(word: str, *choices: Choice) -> Choice:
 
 
 def capped(lines: Iterable[str], count: int) -> Iterable[str]:
-    """Give lines, MOST_LINES of them at most; if that is not all, the last says how many there are in all."""
+    """At most MOST_LINES of these lines, then, if there are more, one that says how many there are in all."""
     for at, line in enumerate(lines):
         if at == MOST_LINES:
             yield f"... and more ({count:,} in all)."

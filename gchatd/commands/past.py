@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 PAGE = 20
-"""Lines to show when nobody says how many, if the window has room for them."""
+"""Lines to show if nobody says how many, and they fit the window."""
 
 
 def history(session: Session, words: str) -> None:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from ..session import Session
 
 EDIT_SECONDS = 600
-"""How long someone can change what they said."""
+"""How long you can change a message."""
 
-_WAS = 60  # characters of how a line read that was edited, for those who are told of it
-_PATIENCE = 5.0  # seconds, for what one said last to be kept
+_WAS = 60  # characters of the old text that people are shown with an edit
+_PATIENCE = 5.0  # seconds that the last message may take to be committed
 
 
 def me(session: Session, words: str) -> None:
@@ -81,13 +81,13 @@ def delete(session: Session, words: str) -> None:
 
 
 def _said_last(session: Session) -> Said:
-    """Give what somebody said last, if it is in the current room and young enough to be changed. Raises UserError."""
+    """Return the last message, if it is in the current room and can still be changed. Raises UserError."""
     session.hub.wait_to_talk()
     if not session.hub.wait_for(session, _PATIENCE):
         raise UserError("Your last message is still on its way. Try again later.")
     said, room = session.last_said.changeable(), session.in_room()
     if said.room != room.name:
-        raise UserError(f"Your last message was in {said.room}. To change it, first type /go {said.room}")
+        raise UserError(f"Your last message was in {said.room}. To change it, first type /join {said.room}")
     if times.now() - said.at > EDIT_SECONDS * 1000:
         raise UserError(f"Your last message is more than {EDIT_SECONDS // 60} minutes old: too late to change it.")
     return said

@@ -1,4 +1,4 @@
-"""How what happens looks on a terminal. Knows events and bytes; knows no sockets and no people."""
+"""How events look on a terminal. Knows events and bytes; knows no sockets and no people."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     """For a screen reader: one line an event, and none of theme, time and bell."""
 
     headed: bool = False
-    """What is said is headed with the room where it is."""
+    """Lines start with the name of their room."""
 
     columns: int = 0
-    """The width at which lines are wrapped: see `wrapped_at`. 0: they are left to the terminal."""
+    """The width at which lines are wrapped: see `wrapped_at`. 0: the terminal wraps them."""
 
     @property
     def wide(self) -> Look:
@@ -139,7 +139,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return self.stamp(event.at) + self._laid_out(line, self._columns_left) + rings
 
     def _marked(self, line: str, event: Event, name: str, mark: str) -> str:
-        """Give a line with a name marked wherever it is named; what is for that person alone says `you` instead."""
+        """Mark a name wherever the line mentions it; in a line for that person alone, mark `you`."""
         if isinstance(event, (Told, Invited)):
             head, you, text = line.partition(" you")
             line = f"{head} {mark}you{_RESET}{text}" if you else line
@@ -175,12 +175,12 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def _columns_left(self) -> int:
-        """The width at which a line is wrapped that has its time before it."""
+        """The width that is left for a line after its time."""
         stamp = 0 if self.reader else _STAMPS[self.time]
         return max(self.columns - stamp, _WIDTHS[0]) if self.columns else 0
 
     def _laid_out(self, line: str, columns: int) -> bytes:
-        """Give a line as it is sent, or nothing for none."""
+        """Return a line as it is sent; nothing for an empty one."""
         if not line:
             return b""
         data = line.encode()
@@ -267,7 +267,7 @@ def _stamp(moment: int, fully: bool) -> bytes:
 
 
 def _notice(event: Event, notices: bool) -> str:
-    """What the server says of an event; with `notices`, also of those who come, go and take another name."""
+    """What the server says about an event; `notices`: also if somebody comes, leaves or is renamed."""
     match event:
         case NotSent(why=why):
             return f"Not sent: {why}."
@@ -291,7 +291,7 @@ def _notice(event: Event, notices: bool) -> str:
 
 
 def _confirmation(event: Event) -> str | None:
-    """What the server says to the one who caused an event, or None if they see what all see."""
+    """What the server says to the person who caused an event; None if they see what everybody sees."""
     match event:
         case Edited() | Deleted():
             return f"{type(event).__name__}."

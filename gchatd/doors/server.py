@@ -1,4 +1,4 @@
-"""Accepting connections, also while the machine runs out of descriptors. Knows no protocol and no people."""
+"""Accepts connections, and copes when descriptors run out. Knows no protocol and no people."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 0.1
-"""How long new connections wait after one could not be accepted."""
+"""How long to wait before accepting again after a failure."""
 
 REMARK_SECONDS = 60.0
-"""How often the log says so."""
+"""How often the log mentions it."""
 
 
 class PatientServer(StreamServer):
@@ -38,7 +38,7 @@ class PatientServer(StreamServer):
         return accepted
 
     def _wait_after(self, error: OSError) -> None:
-        """Leave new connections to the kernel for a while, which keeps as many as were asked for by `listen`."""
+        """Leave new connections in the kernel's backlog for a while."""
         self.stop_accepting()
         gevent.spawn_later(PAUSE_SECONDS, self._go_on)  # ours; ends at once
         now = time.monotonic()

@@ -1,7 +1,7 @@
 """The door for terminals: telnet, nc, and anything else that sends lines.
 
-Takes an accepted socket and speaks the telnet wire over it. Whoever turns out to be a terminal gets a line editor, and
-the look that goes with it; everybody else plain lines.
+Takes an accepted socket and speaks the telnet wire over it. A client that turns out to be a terminal gets a line
+editor, and the look that goes with it; everybody else gets plain lines.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class TelnetLink:
         self._sock = sock
         self._address = address
         self._wire = TelnetWire(door.limits.line)
-        self._stage: Literal["new", "served", "refused"] = "new"  # until the first line
+        self._stage: Literal["new", "served", "refused"] = "new"  # "new" until the first line
         self._held = b""  # to be sent with the next answer
         self._styled = False  # whether it has got the look that suits it
 
@@ -146,13 +146,13 @@ class TelnetLink:
             self._hang_up()
 
     def _refuse(self) -> None:
-        """Answer a browser. Nothing else that it sends is looked at."""
+        """Answer a browser, and ignore whatever else it sends."""
         self._stage = "refused"
         self.outbox.put(http.ANSWER)
 
     def _hang_up(self) -> None:
-        """Drop what a browser still sends, for a moment: to close at once would reset the connection, and what it was
-        answered would be lost. Switches.
+        """Read and drop what a browser still sends, for a moment. Closing at once would reset the connection, and the
+        browser would never see the answer. Switches.
         """
         until = time.monotonic() + LINGER_SECONDS
         try:
@@ -164,7 +164,7 @@ class TelnetLink:
             pass  # it was faster, or too slow
 
     def _adopt(self) -> tuple[Sequence[Typed], bytes]:
-        """Become what has been negotiated; give what `TelnetWire.feed` gives."""
+        """Act on what has been negotiated. Returns what `TelnetWire.feed` does."""
         wire, negotiation = self._wire, self._wire.negotiation
         assert negotiation is not None
         size = negotiation.columns, negotiation.height
@@ -190,15 +190,15 @@ class TelnetLink:
         return [], b""
 
     def _style(self, **more: Any) -> None:
-        """Let things look as suits the kind of terminal that this is: once."""
+        """Choose the look that suits this kind of terminal, once."""
         assert self._wire.negotiation is not None
         self._styled = True
         self.restyle(theme="colour" if self._wire.negotiation.has_colour else "mono", **more)
 
     def _make_room(self) -> None:
-        """Let others' lines find room above what is being typed, or be sent as they are where nothing is.
+        """Show other people's lines above the line being typed, if there is one or the prompt names a room.
 
-        All others get the same bytes, with the same prompt; a prompt of their own is put in its place, too.
+        Everybody else gets the same bytes, with the same prompt, sent as they are.
         """
         editor = self._wire.editor
         around = editor.around if editor is not None and (editor.text or editor.room) else None
@@ -206,7 +206,7 @@ class TelnetLink:
             self.outbox.show_around(around)
 
     def _line(self, typed: Typed) -> str | None:
-        """Give what was typed as a line, or say what there is to say about it."""
+        """Return a line that was typed; answer everything else here."""
         match typed:
             case Quit():
                 return "/quit"
@@ -231,7 +231,7 @@ class TelnetDoor:
     """Serves clients that connect with telnet or the like: `StreamServer(listener, TelnetDoor(...))`."""
 
     def __init__(self, hub: Hub, slow_readers: SlowReaders, limits: Limits, probes: bool = True) -> None:
-        """With `probes`, ask those who may be terminals whether they are."""
+        """With `probes`, ask clients that may be terminals whether they are."""
         self.slow_readers = slow_readers
         self.limits = limits
         self.probes = probes
@@ -243,7 +243,7 @@ class TelnetDoor:
         Session(self._hub, TelnetLink(self, sock, address), self.limits.line).run()
 
     def keep_alive(self) -> None:
-        """Send something to every terminal that has not been for NOP_SECONDS. Never switches."""
+        """Send a NOP to every terminal whose last one is NOP_SECONDS old. Never switches."""
         now = time.monotonic()
         due = []
         for link, at in self.rich.items():

@@ -1,6 +1,6 @@
-"""What a web browser is answered that was sent to a chat: any web page can have its visitor's browser do that.
+"""Recognizes HTTP requests, and answers them. Any web page can have its visitors' browsers send one to a chat.
 
-The body of such a request would be run as chat in the visitor's name, so nothing of it must be looked at.
+Its body would be run as chat commands, so nothing after the first line may be looked at.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ANSWER: Final = b"\r\n".join(
         _TEXT,
     ]
 )
-"""All that is said to one that speaks HTTP (RFC 9112)."""
+"""All that a client gets that speaks HTTP (RFC 9112)."""
 
 _METHOD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110 section 5.6.2, "token"
 _REQUEST = re.compile(rf"{_METHOD} +\S+ +HTTP/\d.*|GET +/\S*\s*")
@@ -27,10 +27,10 @@ _BEGUN = re.compile(rf"{_METHOD} +(?:/|\*|[A-Za-z][A-Za-z0-9+.-]*:)".encode())
 
 
 def is_request(line: str) -> bool:
-    """Tell whether a first line is the first line of an HTTP request (of version 0.9, too). No name looks so."""
+    """Whether a first line is that of an HTTP request (HTTP/0.9 included). No username looks like that."""
     return " " in line and _REQUEST.fullmatch(line) is not None
 
 
 def begins_request(data: bytes) -> bool:
-    """Tell whether what was sent first begins like an HTTP request: for a line that is too long to be looked at."""
+    """Whether input begins like an HTTP request: for a first line that is too long to be read as a whole."""
     return _BEGUN.match(data) is not None
