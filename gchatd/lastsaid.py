@@ -18,6 +18,9 @@ MOST_CHARACTERS = 10_000
 """How long these may be together."""
 
 
+_NOT_SENT = "What you said last was not sent, so there is nothing to change."
+
+
 class LastSaid:
     """The last lines that a session said, oldest first, as they read now.
 
@@ -25,15 +28,20 @@ class LastSaid:
     not sent, must never tell everybody how it should read.
     """
 
-    __slots__ = ("_fixed", "_lines")
+    __slots__ = ("_fixed", "_lines", "_unsent")
 
     def __init__(self) -> None:
         self._lines: list[Said] = []
-        self._fixed = ""  # why what was said last cannot be changed
+        self._fixed = ""  # why what was typed last cannot be changed
+        self._unsent = False  # whether what was said last has not been heard
 
     def says(self) -> None:
         """Note that something is being said. Until `remember` is told that it was, there is nothing to change."""
-        self._fixed = "What you said last was not sent, so there is nothing to change."
+        self._fixed, self._unsent = "", True
+
+    def refuses(self) -> None:
+        """Note that something was typed that may have been meant for others, and will not be sent."""
+        self._fixed = _NOT_SENT
 
     def tells(self, to: str) -> None:
         """Note that something is being said to somebody alone."""
@@ -44,15 +52,15 @@ class LastSaid:
         if not isinstance(event, Said):
             revise(self._lines, event)
             return
-        self._fixed = ""
+        self._unsent = False  # what was typed since decides still: it may have overtaken this
         self._lines = [*self._lines, event][-MOST_LINES:]
         while len(self._lines) > 1 and sum(len(said.text) for said in self._lines) > MOST_CHARACTERS:
             del self._lines[0]
 
     def changeable(self) -> Said:
         """Give the last line that is not deleted. Raises UserError if what was said last cannot be changed."""
-        if self._fixed:
-            raise UserError(self._fixed)
+        if self._fixed or self._unsent:
+            raise UserError(self._fixed or _NOT_SENT)
         if not self._lines:
             raise UserError("You have said nothing on this connection that could be changed.")
         return self._lines[-1]
