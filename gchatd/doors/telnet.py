@@ -201,7 +201,7 @@ class TelnetLink:
         All others get the same bytes, with the same prompt; a prompt of their own is put in its place, too.
         """
         editor = self._wire.editor
-        around = editor.around if editor is not None and (editor.text or editor.room) else None
+        around = editor.around if editor is not None and editor.stands else None
         if (around is None) != (self.outbox.around is None):
             self.outbox.show_around(around)
 
