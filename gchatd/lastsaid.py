@@ -18,6 +18,9 @@ MOST_CHARACTERS = 10_000
 """How long these may be in all, more or less."""
 
 
+_NOT_SENT = "Your last message was not sent, so there is nothing to change."
+
+
 class LastSaid:
     """A session's last messages, oldest first, as they read now.
 
@@ -25,15 +28,20 @@ class LastSaid:
     everybody what it should say.
     """
 
-    __slots__ = ("_fixed", "_lines")
+    __slots__ = ("_fixed", "_lines", "_unsent")
 
     def __init__(self) -> None:
         self._lines: list[Said] = []
         self._fixed = ""  # why the last message cannot be changed
+        self._unsent = False  # whether it has not been heard
 
     def says(self) -> None:
         """Note that something is being said. There is nothing to change until `remember` says that it was."""
-        self._fixed = "Your last message was not sent, so there is nothing to change."
+        self._fixed, self._unsent = "", True
+
+    def refuses(self) -> None:
+        """Note that something was typed that may have been meant for others, and will not be sent."""
+        self._fixed = _NOT_SENT
 
     def tells(self, to: str) -> None:
         """Note that a private message is being sent."""
@@ -44,7 +52,7 @@ class LastSaid:
         if not isinstance(event, Said):
             revise(self._lines, event)
             return
-        self._fixed = ""
+        self._unsent = False  # `_fixed` stays: a private message may have overtaken this one
         lines = self._lines
         lines.append(event)
         if len(lines) > MOST_LINES:
@@ -55,8 +63,8 @@ class LastSaid:
 
     def changeable(self) -> Said:
         """Return the last message that is not deleted. Raises UserError if it cannot be changed."""
-        if self._fixed:
-            raise UserError(self._fixed)
+        if self._fixed or self._unsent:
+            raise UserError(self._fixed or _NOT_SENT)
         if not self._lines:
             raise UserError("You have no message that you can change.")
         return self._lines[-1]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 
 import gevent
+from gevent.hub import Waiter
 
 SLICE_SECONDS = 0.01
 """How long all greenlets together may run before the event loop polls for input again."""
@@ -22,6 +24,8 @@ class Pace:
         self._loop = gevent.get_hub().loop
         self._polls = -1
         self._until = 0.0
+        self._waiting: deque[Waiter[None]] = deque()  # those who pause, in the order in which they came
+        self._timer = self._loop.timer(BREATH_SECONDS)
 
     def breathe(self) -> None:
         """Let everybody else have a turn if it is time to; that switches. Otherwise costs 0.2 us."""
@@ -29,9 +33,26 @@ class Pace:
             gevent.sleep(BREATH_SECONDS)
 
     def pause(self) -> None:
-        """Do the same, but go on only once there is time left for those who share this pace. May switch."""
-        while not self._has_time_left():
-            gevent.sleep(BREATH_SECONDS)
+        """Do the same, but go on only once there is time left for those who share this pace. May switch.
+
+        They go on in the order in which they came. Were each to look by itself whether there is time, thousands of
+        them would spend it all on looking.
+        """
+        if not self._waiting and self._has_time_left():
+            return
+        waiter: Waiter[None] = Waiter()
+        self._waiting.append(waiter)
+        if len(self._waiting) == 1:
+            self._timer.start(self._go_on)
+        waiter.get()
+
+    def _go_on(self) -> None:
+        """Let those go on who pause, as long as there is time. Runs in the event loop."""
+        while self._waiting and self._has_time_left():
+            self._waiting[0].switch(None)  # comes back when that one waits for something
+            self._waiting.popleft()
+        if self._waiting:
+            self._timer.start(self._go_on)
 
     def _has_time_left(self) -> bool:
         if self._loop.iteration != self._polls:

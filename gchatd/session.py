@@ -176,9 +176,10 @@ class Session:
         Raises UserError if it cannot be said: see `Hub.wait_to_talk`.
         """
         assert self.user is not None
-        self.last_said.says()
+        self.last_said.refuses()
         room = self.meant_room("sent")
         self.hub.wait_to_talk()
+        self.last_said.says()
         self.does(Said(room=room.name, name=self.user.name.shown, text=text, action=action, origin=self.number))
 
     @property
@@ -350,6 +351,7 @@ class Session:
         if self.user is not None:
             self.user.active_at = time.monotonic()
         if line == TOO_LONG:
+            self.last_said.refuses()  # it may have been a private message
             raise UserError(f"That line was too long, so it was dropped. The limit is {self._line_limit} bytes.")
         text = "\n".join(map(clean, line.split("\n"))) if "\n" in line else clean(line)
         if text.startswith("/") and not text.startswith("//"):
@@ -358,6 +360,7 @@ class Session:
             commands.check_is_no_command(self, text)
             self.take_name(line)
         elif text.strip():
+            self.last_said.refuses()  # unless it is said below
             commands.check_is_no_command(self, text)
             self.say(text.removeprefix("/") if text.startswith("//") else text)
 

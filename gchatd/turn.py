@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     Render = Callable[[How, Event], bytes]
 
 
+MOST_NAMED = 20
+"""People whom a line can name so that each is shown it in a way of their own; one that names more is a list of names,
+and shown to all alike. Each way takes time, and everybody waits: a line with 500 names kept them waiting for seconds.
+"""
+
+
 class Part:
     """What happened in one room, as places among the turn's events, and who there needs bytes of their own."""
 
@@ -162,7 +168,8 @@ class Turn:
         """Note whose names the events in a room mention, except their authors'."""
         for place in part.events:
             event = self._events[place]
-            for user in self._hub.named_in(event.text) if isinstance(event, (Said, Edited)) else ():
+            named = self._hub.named_in(event.text) if isinstance(event, (Said, Edited)) else ()
+            for user in named if len(named) <= MOST_NAMED else ():
                 for session in user.sessions:
                     if session.number != event.origin:
                         part.named.add(session.number)

@@ -65,6 +65,19 @@ def test_who_is_named_has_the_name_marked(stage):
     assert b"ask \x1b[1mbob\x1b[0m, or \x1b[1mBOB\x1b[0m's brother" in bob.outbox.pieces[0]
 
 
+@pytest.mark.parametrize(("names", "marked"), [(20, True), (21, False)])
+def test_a_line_that_names_very_many_is_shown_to_all_alike(stage, names, marked):
+    ann = stage.enters("Ann")
+    named = [stage.enters(f"N{number}x", rich=True) for number in range(names)]
+    stage.turn()
+    for session in named:
+        session.screen()
+    ann.says(" ".join(f"N{number}x" for number in range(names)))
+    stage.turn()
+    assert [b"\x1b[1m" in session.outbox.pieces[0] for session in named] == [marked] * names
+    assert (named[0].outbox.pieces[0] is named[1].outbox.pieces[0]) is not marked
+
+
 def test_a_turn_with_many_talkers_leaves_each_their_own_lines_out(stage):
     ann, bob, carl = (stage.enters(name) for name in ("Ann", "Bob", "Carl"))
     stage.turn()

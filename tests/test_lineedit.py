@@ -379,6 +379,29 @@ def test_a_piece_of_the_worst_keys_is_worked_off_in_small_steps_and_nothing_of_i
         assert (editor.text, editor._line.at) == (patient.text, patient._line.at)
 
 
+def test_others_lines_find_room_above_a_line_whose_removal_is_not_shown_yet():
+    screen = Screen(20)
+    screen.types(b"a line that takes three rows of a window")
+    screen.types(b"\x15" + b"\x05" * MOST_WORK)
+    assert screen.editor.behind
+    assert not screen.editor.text
+    assert screen.editor.stands
+    screen.hears("Bob : hello")
+    while screen.editor.behind:
+        screen.types(b"")
+    screen.shows(["Bob : hello"], "", 0)
+    assert not screen.editor.stands
+    assert not any(screen.rows()[2:])
+
+
+def test_ctrl_l_wipes_the_screen_also_where_there_was_no_time_for_what_follows(screen):
+    screen.hears("Bob : hello")
+    screen.types(CTRL_L.encode() + b"\x05" * MOST_WORK)
+    while screen.editor.behind:
+        screen.types(b"")
+    assert not any(row for row in screen.rows() if "hello" in row)
+
+
 def test_moving_by_a_word_looks_at_no_more_than_it_passes():
     editor = LineEditor(8192)
     editor.feed(paste("w" * 8000 + " end"))

@@ -56,7 +56,7 @@ DETAILS: Final[dict[str, str]] = {
     "time": "hh:mm shows hours and minutes, full shows the date and seconds, too, and off shows no times. "
     "+HH:MM is how far your clock is ahead of UTC, such as +02:00; -HH:MM is how far it is behind.",
     "bell": "mentions rings when someone says your name or sends you a private message, all rings for every line, and"
-    " off never rings.",
+    " off never rings. A message that names more than 20 people rings for none of them.",
     "rich": "You get a > prompt, where you can edit what you type with the arrow keys and others (/help keys). What "
     "other people say appears above it. Your terminal has to be able to send every key as you press it.",
     "plain": "There is no prompt, and what others say may appear in the middle of what you type. /rich turns line "

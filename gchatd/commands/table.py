@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST_ECHO = 64  # characters
+_PRIVATE = ("msg", "tell", "reply")  # what follows these was meant for one person
 
 
 def run(session: Session, text: str, typed: str) -> None:
@@ -35,7 +36,11 @@ def run(session: Session, text: str, typed: str) -> None:
     words = " ".join(rest).replace("\n", " ")
     command = find(name)
     if command is None:
-        raise UserError(f"Unknown command: /{name}. {_nearest(name)}/help all lists all commands.")
+        near = _nearest(name)
+        if near in _PRIVATE:
+            session.last_said.refuses()
+        meant = f"Did you mean /{near}? " if near else ""
+        raise UserError(f"Unknown command: /{name}. {meant}/help all lists all commands.")
     if session.user is None and not command.unnamed:
         raise UserError(f"Choose a username first. Then you can use /{command.name}.")
     if command.several_lines:
@@ -79,7 +84,7 @@ def find(name: str) -> Command | None:
 
 def _nearest(name: str) -> str:
     near = difflib.get_close_matches(name.casefold()[:32], [*COMMANDS, *_BY_ALIAS], n=1, cutoff=0.6)
-    return f"Did you mean /{near[0]}? " if near else ""
+    return near[0] if near else ""
 
 
 def _help(session: Session, words: str) -> None:

@@ -42,6 +42,7 @@ def reply(session: Session, words: str) -> None:
     if not words:
         raise MisuseError("Say what to reply")
     if session.told_by is None:
+        session.last_said.refuses()
         raise UserError("You have no private message to reply to. To send one: /msg NAME WORDS")
     number, name = session.told_by
     session.last_said.tells(name)

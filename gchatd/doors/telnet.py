@@ -201,7 +201,7 @@ class TelnetLink:
         Everybody else gets the same bytes, with the same prompt, sent as they are.
         """
         editor = self._wire.editor
-        around = editor.around if editor is not None and (editor.text or editor.room) else None
+        around = editor.around if editor is not None and editor.stands else None
         if (around is None) != (self.outbox.around is None):
             self.outbox.show_around(around)
 

@@ -97,6 +97,7 @@ class LineEditor:
         "_tabs",
         "_unread",
         "_unread_bytes",
+        "_wiped",
         "behind",
         "room",
         "window",
@@ -118,6 +119,7 @@ class LineEditor:
         self._may_send = 0  # characters of lines that it may still finish
         self._lookups = 0  # Tabs that it may still have looked up
         self._interrupted = False  # whether it had a Ctrl-C on an empty line
+        self._wiped = False  # whether it had a Ctrl-L
         self.window = columns, height
         self.room = ""
         """The room that the prompt names, if it does."""
@@ -139,9 +141,10 @@ class LineEditor:
         screen = bytearray()
         text = self._unread + self._decode(data)
         self._unread = ""
-        at, wiped = 0, False
+        at = 0
         if not self.behind:
-            self._may_send, self._lookups, self._interrupted = self._limit + len(data), _LOOKUPS, False
+            self._may_send, self._lookups = self._limit + len(data), _LOOKUPS
+            self._interrupted = self._wiped = False
         self.behind = False
         self._line.work = 0
         while at < len(text):
@@ -161,13 +164,13 @@ class LineEditor:
                 continue
             at = match.end()
             if match[0] == CTRL_L:
-                self._tabs, wiped = 0, True
+                self._tabs, self._wiped = 0, True
             elif match[0] == TAB:
                 self._tab(complete, typed, screen)
             else:
                 self._tabs = 0
                 self._press(match[0], typed, screen)
-        return typed, bytes(screen + (self.wipe() if wiped else self._repaint()))
+        return typed, bytes(screen + (self.wipe() if self._wiped else self._repaint()))
 
     def begin(self) -> bytes:
         """Give what to show at first, in place of what the terminal itself showed of the line being typed."""
@@ -196,8 +199,7 @@ class LineEditor:
         return hidden + self._show()
 
     def _set_prompt(self) -> None:
-        most = min(LONGEST_PROMPT, columns_of(self.window[0]) // 2) - len(PROMPT)
-        room = shortened(self.room, most)
+        room = shortened(self.room, min(LONGEST_PROMPT, columns_of(self.window[0]) // 2) - len(PROMPT))
         self._prompt = room.encode() + PROMPT
         self._prompt_width = sum(map(width, room)) + len(PROMPT)
 
@@ -224,6 +226,11 @@ class LineEditor:
     def unread(self) -> str:
         """What there was no time for."""
         return self._unread if self.behind else ""
+
+    @property
+    def stands(self) -> bool:
+        """Whether the screen has more below others' lines, or is about to have, than what `framed` leaves there."""
+        return bool(self.text or self._painted or self.room)
 
     @property
     def text(self) -> str:
