@@ -95,6 +95,8 @@ def _joined(hub: Hub, event: Joined, session: Session | None) -> Heard:
     if session is None or user is None or not user.sessions:
         return Heard(event)
     room = hub.room(event.room)
+    if room is not None and user in room.members:  # typed when their coming in had not happened yet
+        return _turned(hub, Turned(room=room.name, name=event.name, at=event.at, origin=event.origin), session)
     try:
         check_may_join(hub, room, event.room, user, event.key)
     except UserError as error:

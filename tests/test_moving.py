@@ -92,3 +92,20 @@ def test_while_a_disk_is_stuck_each_persons_first_command_waits_a_moment_and_no_
     for _ in range(200):  # 20 s, if each waited
         ann.says("/version")
         assert ann.reads_line().startswith("server: gchat")
+
+
+def test_who_leaves_the_lobby_before_their_coming_in_has_happened_is_not_heard_there(frozen, enter, tmp_path):
+    ann = enter(frozen, "Ann")
+    (tmp_path / "frozen").touch()
+    ann.says("stuck")
+    bob, carl = enter(frozen), enter(frozen)
+    bob.sends(b"Bob\n/leave lobby\nnot for the lobby\n/join dev\n")
+    carl.sends(b"Carl\n/version\n/version\n")  # has waited a moment, as Bob's command has then
+    while not carl.reads_line().startswith("server: gchat"):
+        pass
+    (tmp_path / "frozen").unlink()
+    while (line := bob.reads_line()) != "server: You are in dev, alone.":
+        assert not line.startswith("server: You are not in lobby")
+    carl.says("/who")
+    while not (line := carl.reads_line()).startswith("server: 2 in lobby: "):
+        assert "not for the lobby" not in line

@@ -207,6 +207,17 @@ def test_a_room_is_known_by_the_name_that_its_first_member_gave_it(stage):
     assert bob.screen() == ["Ann : hello"]
 
 
+def test_who_joins_a_room_that_they_are_in_misses_nothing_there(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    bob.causes(Joined, room=LOBBY)  # typed before the coming in has happened
+    turn_and_forget(stage, ann, bob)
+    ann.says("one")
+    bob.causes(Joined, room=LOBBY)
+    ann.says("two")
+    stage.turn()
+    assert bob.screen() == ["Ann : one", "server: You are now talking in lobby.", "Ann : two"]
+
+
 def test_there_are_only_so_many_rooms(stage):
     stage.hub._most_rooms = 2
     ann = stage.enters("Ann")

@@ -75,7 +75,11 @@ def _go(session: Session, room: Room) -> None:
 
 
 def _own_room(session: Session, name: str) -> Room:
-    """Give a room that the one who asks is in, by its name. Raises UserError if they are in none of that name."""
+    """Give a room that the one who asks is in, by its name. Switches until what they did before has happened.
+
+    Raises UserError if they are in none of that name.
+    """
+    session.hub.wait_for(session)  # who came in just now may not be in the lobby yet
     for room in who_asks(session).rooms:
         if compared(room.name) == as_compared(name):
             return room
