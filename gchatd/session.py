@@ -349,6 +349,7 @@ class Session:
         if self.user is not None:
             self.user.active_at = time.monotonic()
         if line == TOO_LONG:
+            self.last_said.says()
             raise UserError(f"That line was too long, so it was dropped. The limit is {self._line_limit} bytes.")
         text = "\n".join(map(clean, line.split("\n"))) if "\n" in line else clean(line)
         if text.startswith("/") and not text.startswith("//"):
@@ -357,6 +358,7 @@ class Session:
             commands.check_is_no_command(self, text)
             self.take_name(line)
         elif text.strip():
+            self.last_said.says()
             commands.check_is_no_command(self, text)
             self.say(text.removeprefix("/") if text.startswith("//") else text)
 

@@ -43,6 +43,7 @@ class Server:
         listen: Sequence[str] = ("127.0.0.1:0",),
         **settings: object,
     ) -> None:
+        self.program = program
         self._log = tempfile.TemporaryFile("w+")
         self._home = tempfile.TemporaryDirectory()
         self.data = data or Path(self._home.name) / "data"
