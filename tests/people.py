@@ -43,6 +43,7 @@ class Server:
         listen: Sequence[str] = ("127.0.0.1:0",),
         **settings: object,
     ) -> None:
+        self.program = program
         self._log = tempfile.TemporaryFile("w+")
         self._home = tempfile.TemporaryDirectory()
         self.data = data or Path(self._home.name) / "data"
@@ -68,8 +69,10 @@ class Server:
 
     def log(self) -> str:
         """What it has logged so far."""
-        self._log.seek(0)
-        return self._log.read()
+        if not self._log.closed:
+            self._log.seek(0)
+            self._logged = self._log.read()
+        return self._logged
 
     def logs(self, what: str) -> str:
         """Wait until the log has a line that matches; give that line."""
@@ -94,6 +97,7 @@ class Server:
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+        self.log()
         self._log.close()
         self._home.cleanup()
 

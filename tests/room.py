@@ -29,6 +29,9 @@ class Screen:
     def fail(self, why: str) -> None:
         self.failed = why
 
+    def lose(self, error: OSError) -> None:
+        self.fail(str(error))
+
 
 class FakeLink:
     """A connection on which nothing is typed."""

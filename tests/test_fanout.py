@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import types
+
 import gevent
 import pytest
 from hypothesis import given, settings
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from people import PATIENCE
 from room import Stage
 
+from gchatd.doors.look import Look
 from gchatd.errors import UserError
 from gchatd.fanout import TURN_BYTES
 from gchatd.hub import MOST_UNDELIVERED
@@ -102,6 +106,51 @@ def test_who_comes_in_during_a_turn_hears_what_was_said_after(stage):
     assert carl.screen() == []
 
 
+def test_who_falls_behind_while_others_are_sent_a_line_is_sent_it_as_suits_them_then(stage, monkeypatch):
+    ann, *others = [stage.enters(f"p{number}") for number in range(200)]
+    stage.turn()
+    late: list[bytes] = []
+
+    def breathe() -> None:
+        if others[0].outbox.pieces and not late:
+            others[-1].outbox.send = lambda data: late.append(data) or len(data)
+            stage.fanout._slow_readers.note_change(others[-1].number)
+
+    monkeypatch.setattr(stage.fanout, "_pace", types.SimpleNamespace(breathe=breathe))
+    ann.says("hello")
+    stage.turn()
+    assert late == [b"p0 : hello\r\n"]
+    assert not others[-1].outbox.pieces
+
+
+def test_who_cannot_be_sent_to_is_given_up_and_the_others_hear_what_was_said(stage):
+    ann, bob, carl = (stage.enters(name) for name in ("Ann", "Bob", "Carl"))
+
+    def broken(data: bytes) -> int:
+        raise ConnectionResetError("gone")
+
+    stage.turn()
+    bob.outbox.send = broken
+    stage.fanout._slow_readers.note_change(bob.number)
+    ann.says("hello")
+    stage.turn()
+    assert carl.screen() == ["Ann : hello"]
+    assert bob.outbox.failed == "gone"
+
+
+def test_what_a_line_looks_like_is_worked_out_once_for_all_who_only_see_another_time(stage, monkeypatch):
+    ann, *others = [stage.enters(f"p{number}", time="hh:mm", offset=number - 500) for number in range(1000)]
+    stage.turn()
+    count, line = [], Look._line
+    monkeypatch.setattr(Look, "_line", lambda *args: count.append(1) or line(*args))
+    ann.says("hello")
+    stage.turn()
+    assert len(count) < 5
+    seen = [session.screen()[0] for session in others]
+    assert len(set(seen)) == 999
+    assert all(re.fullmatch(r"\d\d:\d\d p0 : hello", one) for one in seen)
+
+
 def test_who_is_in_a_room_changes_when_the_journal_says_so_and_not_before(stage):
     ann = stage.enters("Ann")
     room = stage.hub.rooms[LOBBY]
@@ -148,6 +197,20 @@ def test_who_talks_waits_while_too_much_is_still_to_be_delivered(stage):
     talking.join(PATIENCE)
     assert talking.dead
     assert len(bob.screen()) == MOST_UNDELIVERED
+
+
+def test_who_waited_in_vain_for_what_they_did_waits_for_what_they_do_next(stage):
+    ann = stage.enters("Ann")
+    ann.settle()  # in vain, so it takes SETTLE_SECONDS, and the next ones nothing
+    ann.settle()
+    stage.turn()
+    ann.says("hello")
+    waiting = gevent.spawn(ann.settle)
+    gevent.idle()
+    assert not waiting.dead
+    stage.turn()
+    waiting.join(PATIENCE)
+    assert waiting.dead
 
 
 def test_no_turn_brings_much_more_than_64_kb_to_anybody(stage):

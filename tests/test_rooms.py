@@ -11,7 +11,21 @@ from room import FakeSession, Stage
 
 from gchatd import folding
 from gchatd.doors.look import Look
-from gchatd.events import Deleted, Edited, Ignored, Invited, Joined, Left, MadePrivate, Told, TopicSet, Turned, Vanished
+from gchatd.errors import UserError
+from gchatd.events import (
+    Deleted,
+    Edited,
+    Ignored,
+    Invited,
+    Joined,
+    Left,
+    MadePrivate,
+    Said,
+    Told,
+    TopicSet,
+    Turned,
+    Vanished,
+)
 from gchatd.rooms import LOBBY
 
 
@@ -218,6 +232,31 @@ def test_who_joins_a_room_that_they_are_in_misses_nothing_there(stage):
     assert bob.screen() == ["Ann : one", "server: You are now talking in lobby.", "Ann : two"]
 
 
+def test_who_left_the_room_that_they_created_cannot_make_it_private_when_they_are_back(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    for session in (ann, bob):
+        session.causes(Joined, room="dev")
+    stage.turn()
+    room = stage.hub.rooms["dev"]
+    room.check_may_close(ann.user)
+    ann.causes(Left, room="dev")
+    ann.causes(Joined, room="dev")
+    stage.turn()
+    with pytest.raises(UserError, match="Only the person who created dev"):
+        room.check_may_close(ann.user)
+
+
+def test_the_lobby_stays_when_it_is_empty_and_makes_way_for_no_other_room(stage):
+    stage.hub._most_rooms = 2
+    ann = stage.enters("Ann")
+    ann.causes(Joined, room="dev")
+    ann.causes(Left, room=LOBBY)
+    stage.turn()
+    assert stage.hub.is_full
+    stage.hub.forget_if_crowded()
+    assert set(stage.hub.rooms) == {LOBBY, "dev"}
+
+
 def test_there_are_only_so_many_rooms(stage):
     stage.hub._most_rooms = 2
     ann = stage.enters("Ann")
@@ -274,6 +313,61 @@ def test_what_was_edited_or_deleted_is_so_for_those_who_come_in_later():
     carl = stage.enters("Carl")
     stage.turn()
     assert [line[8:] for line in carl.screen()[1:-1]] == ["Ann : uno (edited)", "Ann : three"]
+
+
+def test_what_was_deleted_does_not_come_back_when_a_room_is_recalled_from_history():
+    stage = Stage(replay=5)
+    stage.hub._most_rooms = 2
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    for event in (Joined, Left):
+        ann.causes(event, room="dev")
+        ann.says("a secret", "dev")
+        bob.causes(event, room="dev")  # is shown the secret
+    stage.turn()
+    assert any("a secret" in line for line in bob.screen())
+    ann.causes(Deleted, room="dev", line=1)
+    ann.causes(Deleted, room="dev", line=2)
+    ann.says("hello", "dev")
+    ann.causes(Joined, room="other")
+    ann.causes(Left, room="other")
+    stage.turn()
+    assert "dev" not in stage.hub.rooms
+    was = "dev", [Said(room="dev", name="Ann", text="hello", id=3)]
+    stage.hub.history = types.SimpleNamespace(room=lambda name, lines: was)
+    assert stage.hub.recall_room("dev") is not None
+    bob.causes(Joined, room="dev")
+    stage.turn()
+    seen = bob.screen()
+    assert "Ann : hello" in seen[2]
+    assert not any("a secret" in line for line in seen)
+
+
+def test_who_leaves_right_after_they_chose_another_look_leaves_nothing_behind(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    stage.turn()
+    audience = stage.hub.lobby.audience
+    audience.restyled(ann)
+    ann.leaves()
+    stage.turn()
+    assert not audience._restyled
+    assert [group.sessions for group in audience.groups(stage.hub.lobby).values()] == [[bob]]
+
+
+def test_people_whom_many_ignore_leave_together_and_the_others_have_their_turn_in_between(stage, monkeypatch):
+    leaving, staying = ([stage.enters(f"{kind}{number}") for number in range(20)] for kind in "ab")
+    for session in staying:
+        for other in (*leaving, staying[0]):
+            session.causes(Ignored, whom=str(other.user))
+    stage.turn()
+    ignoring = [session.user.ignoring for session in staying]
+    for session in leaving:
+        session.leaves()
+    breaths: list[int] = []
+    monkeypatch.setattr(stage.fanout, "_pace", types.SimpleNamespace(breathe=lambda: breaths.append(1)))
+    stage.turn()
+    assert len(breaths) >= len(leaving)
+    assert all(session.user.ignoring is one for session, one in zip(staying, ignoring, strict=True))  # no copies
+    assert set(stage.hub.ignorers) == {str(session.user) for session in leaving} | {"b0", staying[0].user}
 
 
 def test_comings_and_goings_are_told_once_to_those_who_share_several_rooms(stage):
