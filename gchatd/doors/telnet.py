@@ -11,6 +11,7 @@ import time
 from socket import SHUT_WR
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import gevent
 import msgspec
 
 from ..outbox import Outbox, SlowReaders
@@ -35,6 +36,9 @@ NOP_SECONDS: Final = 30.0
 
 LINGER_SECONDS: Final = 1.0
 """How long a browser may take to read what it is answered, and to hang up."""
+
+REST_SECONDS: Final = 0.005
+"""How long a terminal waits that has sent more than there was time for: more than half of the time is the others'."""
 
 PLAIN: Final = Look()
 _TELNETS_END = re.compile(rb"[^\r\n]*\r[\n\0]")  # a line that ends as those of telnet do, and those of nc do not
@@ -77,7 +81,9 @@ class TelnetLink:
         return "sent an HTTP request" if self._stage == "refused" else ""
 
     def wait(self) -> None:
-        if not self._wire.behind:
+        if self._wire.behind:
+            gevent.sleep(REST_SECONDS)
+        else:
             self._sock.hub.wait(self._sock._read_event)
 
     def read(self, complete: Complete) -> Sequence[str] | None:

@@ -16,10 +16,10 @@ PROBATION_SECONDS = 3600
 
 
 class CautiousClock:
-    """Gives the time of the system's clock; where that jumps, the time it would be, until the new one has held on.
+    """Gives the time of the system's clock; where it jumps ahead, the time it would be, until the new one has held on.
 
-    Somebody who sets the clock forward by a year would have all history trimmed within a minute. A restart believes the
-    clock at once.
+    Somebody who sets the clock forward by a year would have all history trimmed within a minute; one who sets it back,
+    were the new time not believed at once, all that is said from then on. A restart believes the clock at once.
     """
 
     def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
@@ -37,4 +37,4 @@ class CautiousClock:
             self._seen, self._seen_at = offset, steady
         if abs(offset - self._believed) <= WILD_SECONDS or steady - self._seen_at >= PROBATION_SECONDS:
             self._believed = self._seen = offset
-        return steady + self._believed
+        return steady + min(self._believed, offset)
