@@ -354,7 +354,7 @@ def test_who_leaves_right_after_they_chose_another_look_leaves_nothing_behind(st
 
 
 def test_people_whom_many_ignore_leave_together_and_the_others_have_their_turn_in_between(stage, monkeypatch):
-    leaving, staying = ([stage.enters(f"{kind}{number}") for number in range(20)] for kind in "ab")
+    leaving, staying = ([stage.enters(f"{kind}{number}") for number in range(64)] for kind in "ab")
     for session in staying:
         for other in (*leaving, staying[0]):
             session.causes(Ignored, whom=str(other.user))
@@ -365,7 +365,7 @@ def test_people_whom_many_ignore_leave_together_and_the_others_have_their_turn_i
     breaths: list[int] = []
     monkeypatch.setattr(stage.fanout, "_pace", types.SimpleNamespace(breathe=lambda: breaths.append(1)))
     stage.turn()
-    assert len(breaths) >= len(leaving)
+    assert len(breaths) > len(leaving) // 16  # as many as it applies between two
     assert all(session.user.ignoring is one for session, one in zip(staying, ignoring, strict=True))  # no copies
     assert set(stage.hub.ignorers) == {str(session.user) for session in leaving} | {"b0", staying[0].user}
 
