@@ -365,7 +365,7 @@ def test_people_whom_many_ignore_leave_together_and_the_others_have_their_turn_i
     breaths: list[int] = []
     monkeypatch.setattr(stage.fanout, "_pace", types.SimpleNamespace(breathe=lambda: breaths.append(1)))
     stage.turn()
-    assert len(breaths) > len(leaving) // 16  # as many as it applies between two
+    assert len(breaths) >= len(leaving) // 16  # as many as it applies between two
     assert all(session.user.ignoring is one for session, one in zip(staying, ignoring, strict=True))  # no copies
     assert set(stage.hub.ignorers) == {str(session.user) for session in leaving} | {"b0", staying[0].user}
 
