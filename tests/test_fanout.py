@@ -199,10 +199,13 @@ def test_who_talks_waits_while_too_much_is_still_to_be_delivered(stage):
     assert len(bob.screen()) == MOST_UNDELIVERED
 
 
-def test_who_waited_in_vain_for_what_they_did_waits_for_what_they_do_next(stage):
+def test_who_waited_in_vain_for_what_they_did_waits_once_and_again_for_what_they_do_next(stage, monkeypatch):
     ann = stage.enters("Ann")
-    ann.settle()  # in vain, so it takes SETTLE_SECONDS, and the next ones nothing
-    ann.settle()
+    waits, wait_for = [], stage.hub.wait_for
+    monkeypatch.setattr(stage.hub, "wait_for", lambda *args: waits.append(1) or wait_for(*args))
+    for _ in range(3):
+        ann.settle()  # in vain
+    assert len(waits) == 1
     stage.turn()
     ann.says("hello")
     waiting = gevent.spawn(ann.settle)
