@@ -237,9 +237,15 @@ class Turn:
         if segments is None:
             render, how = self._render, format.unstamped.render
             segments = self._unstamped[key] = [render(how, events[place]) for place in places]
-        if not format.stamp(0):
+        if not (segments and format.stamp(events[places[0]].at)):
             return segments
-        return [segment and format.stamp(events[at].at) + segment for at, segment in zip(places, segments, strict=True)]
+        second, stamp, stamped = -1, b"", []
+        for place, segment in zip(places, segments, strict=True):
+            at = events[place].at
+            if at // 1000 != second:
+                second, stamp = at // 1000, format.stamp(at)
+            stamped.append(segment and stamp + segment)
+        return stamped
 
     def personal_share(self, session: Session, share: Share, rooms: Sequence[Room]) -> bytes:
         """Cut what one session hears out of the share of those in the same rooms."""
