@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import types
 
+import gevent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from people import PATIENCE
 from room import FakeSession, Stage
 
 from gchatd import folding
@@ -114,6 +116,19 @@ def test_a_room_that_becomes_private_first_lets_nobody_in_who_was_on_the_way(sta
     assert bob.screen() == ["server: den is private. Ask someone in it to /invite you."]
     assert list(stage.hub.rooms["den"].members) == [ann.user]
     assert bob.room is stage.hub.lobby
+
+
+def test_what_follows_a_room_that_became_private_meanwhile_is_said_nowhere(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    ann.causes(Joined, room="den")
+    turn_and_forget(stage, ann, bob)
+    ann.causes(MadePrivate, room="den", key="k")
+    moving = gevent.spawn(bob.move, Joined(room="den", name="Bob", origin=bob.number))
+    gevent.idle()
+    stage.turn()
+    moving.get(timeout=PATIENCE)
+    with pytest.raises(UserError, match="Not sent: you could not enter den, and are still in lobby"):
+        bob.say("for den")
 
 
 def test_an_invitation_is_for_the_person_and_not_for_the_name(stage):
