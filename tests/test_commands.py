@@ -21,7 +21,7 @@ from gchatd.pages import PAGE_LINES
 from gchatd.phrases import plainly, wrapped
 from gchatd.rooms import LOBBY
 from gchatd.wire.cells import rows_of
-from gchatd.wire.text import clean
+from gchatd.wire.text import TOO_LONG, clean
 
 
 @pytest.fixture
@@ -202,6 +202,16 @@ def test_what_was_said_can_be_changed_for_ten_minutes(stage, monkeypatch):
     monkeypatch.setattr(times, "now", lambda: now + 601_000)
     told = ["server: Your last message is more than 10 minutes old: too late to change it."]
     assert asks(ann, "/edit hullo") == asks(ann, "/delete") == told
+
+
+def test_after_a_line_that_was_too_long_the_one_before_cannot_be_changed(stage):
+    ann = stage.enters("Ann")
+    ann.says("hello")
+    stage.turn()
+    with pytest.raises(UserError, match="too long, so it was dropped"):
+        ann._handle(TOO_LONG)
+    told = ["server: What you said last was not sent, so there is nothing to change."]
+    assert asks(ann, "/edit what was too long") == asks(ann, "/delete") == told
 
 
 def test_what_somebody_of_the_same_name_said_before_cannot_be_changed(stage):

@@ -216,6 +216,19 @@ def test_who_waited_in_vain_for_what_they_did_waits_once_and_again_for_what_they
     assert waiting.dead
 
 
+def test_who_waits_for_what_they_did_waits_for_the_last_of_it(stage):
+    ann = stage.enters("Ann")
+    first = stage.journal.take()
+    ann.says("hello")
+    waiting = gevent.spawn(stage.hub.wait_for, ann)
+    gevent.idle()
+    stage.hub.delivered(first)
+    gevent.idle()
+    assert not waiting.dead
+    stage.hub.delivered(stage.journal.take())
+    assert waiting.get(timeout=PATIENCE)
+
+
 def test_no_turn_brings_much_more_than_64_kb_to_anybody(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     for _ in range(1000):
