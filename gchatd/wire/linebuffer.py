@@ -12,6 +12,9 @@ PAST_LINES: Final = 50
 PAST_CHARACTERS: Final = 10_000
 """Characters that these may have together."""
 
+MOST_PASSED: Final = 256
+"""Characters that a word key passes at most: else 4 KB of them, on one long word, would cost two seconds."""
+
 # What keys cost is counted in units of some 60 ns.
 COPIED: Final = 32
 """Characters of the line for which an edit, which copies it a few times over, is counted one unit."""
@@ -93,7 +96,8 @@ class LineBuffer:
     def kill_word(self) -> None:
         """Kill what stands before the cursor, back to a space."""
         start = self.at
-        while start and self.text[start - 1].isspace():
+        first = max(0, start - MOST_PASSED)
+        while start > first and self.text[start - 1].isspace():
             start -= 1
         self.work += STEP * (self.at - start)
         self._kill(max(self.text.rfind(" ", 0, start), self.text.rfind("\n", 0, start)) + 1, self.at)
@@ -143,16 +147,18 @@ class LineBuffer:
     def _word_start(self) -> int:
         """Where the word before the cursor starts. Takes time linear in how far away that is."""
         text, at = self.text, self.at
-        while at and not _is_of_word(text[at - 1]):
+        first = max(0, at - MOST_PASSED)
+        while at > first and not _is_of_word(text[at - 1]):
             at -= 1
-        while at and _is_of_word(text[at - 1]):
+        while at > first and _is_of_word(text[at - 1]):
             at -= 1
         self.work += STEP * (self.at - at)
         return at
 
     def _word_end(self) -> int:
         """Where the word after the cursor ends. Takes time linear in how far away that is."""
-        text, at, end = self.text, self.at, len(self.text)
+        text, at = self.text, self.at
+        end = min(len(text), at + MOST_PASSED)
         while at < end and not _is_of_word(text[at]):
             at += 1
         while at < end and _is_of_word(text[at]):
