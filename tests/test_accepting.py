@@ -6,10 +6,12 @@ import errno
 import resource
 
 import gevent
+import gevent.event
 import gevent.socket
+import pytest
 from people import PATIENCE
 
-from gchatd.doors import server as accepting
+from gchatd.doors import server as doors
 from gchatd.doors.server import PatientServer
 
 
@@ -30,19 +32,48 @@ def test_without_descriptors_newcomers_wait_and_those_who_are_in_notice_nothing(
     assert server.log().count("cannot accept") == 1
 
 
-def test_accepting_goes_on_by_itself_and_the_log_says_once_a_minute_that_it_had_to_wait(caplog, monkeypatch):
+@pytest.fixture
+def accepting():
+    """A server, and whether it has served somebody."""
     served = gevent.event.Event()
     server = PatientServer(("127.0.0.1", 0), lambda *args: served.set())
     server.start()
+    yield server, served
+    server.stop()
+
+
+def test_accepting_stops_for_a_while_and_goes_on_by_itself(accepting, monkeypatch):
+    monkeypatch.setattr(doors, "PAUSE_SECONDS", 0.5)
+    server, served = accepting
+    server._wait_after(OSError(errno.EMFILE, "Too many open files"))
+    client = gevent.socket.create_connection(("127.0.0.1", server.server_port))
+    assert not served.wait(0.05)
+    assert served.wait(PATIENCE)
+    client.close()
+
+
+def test_the_log_says_once_a_minute_that_newcomers_wait(accepting, caplog, monkeypatch):
+    server, _ = accepting
     for _ in range(3):
         server._wait_after(OSError(errno.EMFILE, "Too many open files"))
     assert caplog.messages == ["cannot accept connections just now: too many open files"]
-    client = gevent.socket.create_connection(("127.0.0.1", server.server_port))
-    assert served.wait(PATIENCE)
-    monkeypatch.setattr(accepting, "REMARK_SECONDS", 0.0)
+    monkeypatch.setattr(doors, "REMARK_SECONDS", 0.0)
     server._wait_after(OSError(errno.EMFILE, "Too many open files"))
     assert len(caplog.messages) == 2
-    client.close()
+
+
+def test_a_server_that_stops_while_newcomers_wait_accepts_nobody_any_more(accepting, monkeypatch):
+    raised: list[object] = []
+    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *args: raised.append(args))
+    server, _ = accepting
+    server._wait_after(OSError(errno.EMFILE, "Too many open files"))
     server.stop()
-    gevent.sleep(2 * accepting.PAUSE_SECONDS)  # what was to go on finds a server that has stopped
-    assert not server.started
+    gevent.sleep(2 * doors.PAUSE_SECONDS)  # until it would go on
+    assert not raised
+
+
+def test_a_listener_that_was_closed_is_no_reason_to_wait(accepting):
+    server, _ = accepting
+    server.socket.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        server.do_read()

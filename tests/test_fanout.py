@@ -6,6 +6,7 @@ import re
 import types
 
 import gevent
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from room import Stage
 
 from gchatd.doors.look import Look
 from gchatd.errors import UserError
+from gchatd.events import Joined, Turned
 from gchatd.fanout import TURN_BYTES
 from gchatd.hub import MOST_UNDELIVERED
 from gchatd.rooms import LOBBY
@@ -149,6 +151,40 @@ def test_what_a_line_looks_like_is_worked_out_once_for_all_who_only_see_another_
     seen = [session.screen()[0] for session in others]
     assert len(set(seen)) == 999
     assert all(re.fullmatch(r"\d\d:\d\d p0 : hello", one) for one in seen)
+
+
+def test_each_line_of_a_turn_has_the_time_when_it_was_said(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob", time="full")
+    stage.turn()
+    for text in ("one", "two", "three"):
+        ann.says(text)
+    times = (0, 1999, 86_400_000)
+    stage.fanout.deliver(
+        [msgspec.structs.replace(event, at=at) for event, at in zip(stage.journal.take(), times, strict=True)]
+    )
+    assert bob.screen() == [
+        "1970-01-01 00:00:00 Ann : one",
+        "1970-01-01 00:00:01 Ann : two",
+        "1970-01-02 00:00:00 Ann : three",
+    ]
+
+
+def test_who_comes_back_among_the_listeners_is_sent_what_is_for_them_and_the_others_what_is_for_all(stage):
+    sessions = [stage.enters(name) for name in ("Ann", "Bob", "Carl")]
+    ann, bob, _ = sessions
+    stage.turn()
+    bob.says("one")
+    ann.causes(Joined, room="dev")
+    stage.turn()
+    bob.says("two")
+    stage.turn()
+    ann.causes(Turned, room=LOBBY)  # their own place among the listeners is the first, not the last
+    stage.turn()
+    for session in sessions:
+        session.screen()
+    ann.says("three")
+    stage.turn()
+    assert [session.screen() for session in sessions] == [[], ["Ann : three"], ["Ann : three"]]
 
 
 def test_who_is_in_a_room_changes_when_the_journal_says_so_and_not_before(stage):

@@ -32,6 +32,7 @@ def full(rules: SlowReaders) -> tuple[Outbox, gevent.socket.socket, gevent.socke
     outbox.put(MUCH)
     gevent.sleep(0)  # its writer waits now
     assert outbox in rules.behind
+    assert outbox.size < len(MUCH)  # the kernel has the rest
     return outbox, ours, theirs
 
 
@@ -52,7 +53,8 @@ def test_hundreds_of_slow_readers_whose_sockets_are_closed_raise_nothing(rules, 
 def test_a_socket_that_is_closed_while_its_writer_waits_ends_the_writer(rules, unexpected):
     outbox, ours, theirs = full(rules)
     ours.close()
-    outbox.flush(PATIENCE)
+    with gevent.Timeout(PATIENCE):
+        outbox.flush()
     assert outbox.failed.startswith("connection lost")
     assert not unexpected
     outbox.put(b"y")  # nowhere
@@ -68,7 +70,8 @@ def test_what_waits_is_sent_in_order_and_then_nothing_waits(rules):
     while seen < len(MUCH):
         seen += len(theirs.recv(min(1 << 16, len(MUCH) - seen)))
     assert theirs.recv(2000) == b"y" * 1000
-    outbox.flush(PATIENCE)
+    with gevent.Timeout(PATIENCE):
+        outbox.flush()
     assert (outbox.size, outbox in rules.behind) == (0, False)
     outbox.put(b"z")
     assert theirs.recv(10) == b"z"
@@ -84,6 +87,19 @@ def test_past_sendq_a_client_is_closed_and_one_byte_before_it_is_not(rules):
     outbox.put(b"y")
     assert "limits.sendq" in outbox.failed
     assert rules.closed == 1
+    ours.close()
+    theirs.close()
+
+
+def test_a_client_is_given_up_once_and_what_finds_room_beside_its_line_is_let_go(rules):
+    outbox, ours, theirs = full(rules)
+    outbox.show_around(bytes.upper)
+    outbox.fail("one reason")
+    outbox.lose(ConnectionResetError("another"))
+    assert outbox.failed == "one reason"
+    assert outbox.around is None  # it may know the outbox, and would make a cycle with it
+    outbox.show(b"z")
+    assert outbox.size == 0
     ours.close()
     theirs.close()
 
