@@ -210,7 +210,7 @@ def test_after_a_line_that_was_too_long_the_one_before_cannot_be_changed(stage):
     stage.turn()
     with pytest.raises(UserError, match="too long, so it was dropped"):
         ann._handle(TOO_LONG)
-    told = ["server: What you said last was not sent, so there is nothing to change."]
+    told = ["server: Your last message was not sent, so there is nothing to change."]
     assert asks(ann, "/edit what was too long") == asks(ann, "/delete") == told
 
 
