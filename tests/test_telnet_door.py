@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from gevent import socket
 
 from gchatd.doors.telnet import REST_SECONDS, TelnetDoor, TelnetLink
@@ -11,27 +12,50 @@ from gchatd.hub import Hub
 from gchatd.journal.memory import MemoryJournal
 from gchatd.outbox import SlowReaders
 from gchatd.settings import Limits
-from gchatd.wire.lineedit import MOST_WORK, LineEditor
+from gchatd.wire.lineedit import LineEditor
 from gchatd.wire.typed import Completions
 
+LONG = "w" * 600
 
-def test_a_terminal_that_sends_more_than_there_is_time_for_leaves_time_to_others_and_all_of_it_is_read():
-    keys = b"\x1bb\x05" * 1000 + b" end\r"
+
+@pytest.fixture
+def pair():
+    """A link to a terminal with a long line, and the terminal's end of the connection."""
     door = TelnetDoor(Hub(MemoryJournal(), 50), SlowReaders(10**6, 10), Limits())
     theirs, ours = socket.socketpair()
     with theirs, ours:
         link = TelnetLink(door, ours, ("127.0.0.1", 1))
         link._wire.edit(LineEditor(Limits().message))
-        link._wire.feed(b"w" * (MOST_WORK // 100))
-        theirs.sendall(keys)
-        typed, rests = [], 0
-        while not typed:
+        link._wire.feed(LONG.encode())
+        yield link, theirs
+
+
+def complete(before: str) -> Completions:
+    return Completions.of(len(before), ())
+
+
+def test_a_terminal_that_sends_more_than_there_is_time_for_leaves_time_to_others_and_all_of_it_is_read(pair):
+    link, theirs = pair
+    theirs.sendall(b"\x1bb\x05" * 1000 + b" end\r")
+    typed, rests = [], 0
+    while not typed:
+        link.wait()
+        typed += link.read(complete)
+        since = time.monotonic()
+        if link._wire.behind:
             link.wait()
-            typed += link.read(lambda before: Completions.of(len(before), ()))
-            since = time.monotonic()
-            if link._wire.behind:
-                link.wait()
-                assert time.monotonic() - since >= REST_SECONDS * 0.9
-                rests += 1
+            assert time.monotonic() - since >= REST_SECONDS * 0.9
+            rests += 1
     assert rests > 3
-    assert typed == ["w" * (MOST_WORK // 100) + " end"]
+    assert typed == [LONG + " end"]
+
+
+def test_what_a_terminal_sent_before_it_was_gone_is_not_worked_off_where_there_is_no_time_for_it(pair):
+    link, theirs = pair
+    theirs.sendall(b"\x1bb\x05" * 10_000)
+    link.wait()
+    assert link.read(complete) == []
+    assert link._wire.behind
+    link.outbox.fail("connection lost")
+    link.wait()
+    assert link.read(complete) is None

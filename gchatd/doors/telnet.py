@@ -89,6 +89,8 @@ class TelnetLink:
     def read(self, complete: Complete) -> Sequence[str] | None:
         """See `link.Link`. Takes one chunk at a time: nobody who sends without end is served without end."""
         wire = self._wire
+        if wire.behind and self.outbox.failed:
+            return None  # keys for a screen that is gone: the kernel may have megabytes of them
         try:
             data = b"" if wire.behind else self._sock._sock.recv(_CHUNK)
         except BlockingIOError:
@@ -104,9 +106,7 @@ class TelnetLink:
             if http.is_request(str(typed[0])) or (typed[0] == TOO_LONG and http.begins_request(begun)):
                 self._refuse()
                 return None
-            self._stage = "served"
-            if self._door.probes and _TELNETS_END.match(data):
-                self._held = wire.probe()
+            self._serve(data)
         if wire.negotiation is not None:
             more, shown = self._adopt()
             typed, reply = [*typed, *more], reply + shown
@@ -150,6 +150,12 @@ class TelnetLink:
             self._door.rich.pop(self, None)
         if self._stage == "refused":
             self._hang_up()
+
+    def _serve(self, data: bytes) -> None:
+        """Go on with one that sent a line, which is in `data`; if it ends as a terminal's do, ask whether it is one."""
+        self._stage = "served"
+        if self._door.probes and _TELNETS_END.match(data):
+            self._held = self._wire.probe()
 
     def _refuse(self) -> None:
         """Answer a browser, and ignore whatever else it sends."""
