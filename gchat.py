@@ -26,16 +26,17 @@ import gevent
 import gevent.event
 import gevent.socket
 
-from gchatd import __version__, archive, crowd, log, settings, sweeper
-from gchatd.doors.server import PatientServer
-from gchatd.doors.telnet import TelnetDoor
+from gchatd import __version__, crowd, log, settings
+from gchatd.chat.rooms import LOBBY
+from gchatd.delivery.fanout import Fanout
+from gchatd.delivery.outbox import SlowReaders
+from gchatd.doors.accepting import PatientServer
+from gchatd.doors.terminal.door import TelnetDoor
 from gchatd.errors import ConfigError, StoreError
-from gchatd.fanout import Fanout
 from gchatd.hub import Hub
 from gchatd.journal import History, MemoryJournal, SqliteJournal
-from gchatd.outbox import SlowReaders
-from gchatd.rooms import LOBBY
-from gchatd.wire.text import clean
+from gchatd.operate import archive, sweeper
+from gchatd.text.cleaning import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from gchatd.journal import Journal
     from gchatd.settings import Address, Settings
 
-diary = logging.getLogger("gchatd")
+logger = logging.getLogger("gchatd")
 
 BACKLOG = 4096
 """How many connections may wait to be accepted. The kernel has a limit, too (net.core.somaxconn)."""
@@ -96,7 +97,7 @@ def serve(config: Settings) -> None:
     _say_what_to_type(servers[0].address)
 
     stop.wait()
-    diary.info("shutting down; %d slow readers were closed since the start", slow_readers.closed)
+    logger.info("shutting down; %d slow readers were closed since the start", slow_readers.closed)
     for server in servers:
         server.close()
     until = time.monotonic() + config.server.drain_seconds

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from gchatd.events import Said
+from gchatd.chat.events import Said
 from gchatd.journal.folder import FILE, Lock
 from gchatd.journal.store import Writer
 

@@ -8,8 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from gchatd.commands.details import DETAILS
-from gchatd.commands.table import FIRST, TOPICS
+from gchatd.doors.terminal.commands.details import DETAILS
+from gchatd.doors.terminal.commands.table import FIRST, TOPICS
 from gchatd.wire.lineedit import KEYS_HELP
 
 PAGE = ROOT / "docs/commands.md"

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 import gevent
 import gevent.event
 
+from .chat.events import Departed, Event, Joined, Renamed, Vanished
+from .chat.rooms import LOBBY, Room
+from .delivery.pace import Pace
 from .errors import UserError
-from .events import Departed, Event, Joined, Renamed, Vanished
-from .names import WORD, compared
-from .pace import Pace
-from .rooms import LOBBY, Room
+from .text.names import WORD, compared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .journal import History, Journal
-    from .names import Name
     from .session import Session
+    from .text.names import Name
 
 
 MOST_UNDELIVERED = 2000

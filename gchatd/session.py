@@ -10,30 +10,32 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from . import commands, times
-from .astray import Astray
-from .completion import complete
+from .chat.events import Left, Said
+from .chat.rooms import LOBBY
+from .doors.terminal import commands
+from .doors.terminal.astray import Astray
+from .doors.terminal.completion import complete
+from .doors.terminal.lastsaid import LastSaid
+from .doors.terminal.pages import columns_for, rows_for, take_page
 from .errors import UserError
-from .events import Left, Said
-from .lastsaid import LastSaid
-from .names import compared, parse_name
-from .pages import columns_for, rows_for, take_page
-from .rooms import LOBBY
+from .text import times
+from .text.cleaning import clean
+from .text.names import compared, parse_name
 from .wire.lineedit import KEYS_HELP
-from .wire.text import TOO_LONG, clean
+from .wire.typed import TOO_LONG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import gevent.event
 
-    from .events import Event, Joined, Turned
+    from .chat.events import Event, Joined, Turned
+    from .chat.rooms import Room
+    from .doors.terminal.link import Link
     from .hub import Hub, User
-    from .link import Link
-    from .rooms import Room
     from .wire.lineedit import Completions
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 5.0
 """How long a client that has left may take to read what is still its own."""
@@ -111,7 +113,7 @@ class Session:
                 self._wait()
                 self.hub.pace.pause()  # many may have sent a lot at the same time
         except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
-            log.exception("%s failed", self)
+            logger.exception("%s failed", self)
             self._ended = "failed: see the traceback above"
         finally:
             self._say_goodbye()
@@ -252,7 +254,7 @@ class Session:
         name = parse_name(typed)
         if self.user is None:
             self.hub.claim(name, self)
-            log.info("%s came", self)
+            logger.info("%s came", self)
             self.reply(f"Your username is {name.shown}.")
             for line in self.hub.motd:
                 self.reply(line)
@@ -262,7 +264,7 @@ class Session:
             tag = str(self)
             self._send_replies()
             self.hub.rename(self.user, name, self)
-            log.info("%s is %s now", tag, name.shown)
+            logger.info("%s is %s now", tag, name.shown)
             self.reply(f"Your username is {name.shown}.")
 
     def restyle(self, **changes: Any) -> None:
@@ -368,10 +370,10 @@ class Session:
         """Leave, and let the client read what is still its own."""
         try:
             self.hub.depart(self, self._words)
-            log.info("%s left: %s", self, self.outbox.failed or self._ended or self._link.refused or "hung up")
+            logger.info("%s left: %s", self, self.outbox.failed or self._ended or self._link.refused or "hung up")
             if not self._link.refused:
                 self._send_replies()
             self._link.close()
             self.outbox.flush(FLUSH_SECONDS)
         except BaseException:  # as in run: what is raised here would reach the main greenlet
-            log.exception("%s failed to say goodbye", self)
+            logger.exception("%s failed to say goodbye", self)

@@ -23,10 +23,11 @@ import greenlet
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import gchat
-from gchatd import commands, hub
-from gchatd.doors import telnet
-from gchatd.doors.look import Look
-from gchatd.doors.telnet import TelnetDoor
+from gchatd import hub
+from gchatd.doors.terminal import commands
+from gchatd.doors.terminal import door as telnet
+from gchatd.doors.terminal.door import TelnetDoor
+from gchatd.doors.terminal.look import Look
 from gchatd.hub import Hub
 from gchatd.journal.store import Writer
 from gchatd.session import Session

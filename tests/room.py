@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from gchatd.doors.look import Look
-from gchatd.events import Event, Said
-from gchatd.fanout import Fanout
+from gchatd.chat.events import Event, Said
+from gchatd.chat.rooms import LOBBY
+from gchatd.delivery.fanout import Fanout
+from gchatd.delivery.outbox import SlowReaders
+from gchatd.doors.terminal.look import Look
 from gchatd.hub import Hub
 from gchatd.journal import MemoryJournal
-from gchatd.names import parse_name
-from gchatd.outbox import SlowReaders
-from gchatd.rooms import LOBBY
 from gchatd.session import Session
+from gchatd.text.names import parse_name
 
 
 class Screen:

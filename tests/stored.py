@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from gchatd.events import Said
+from gchatd.chat.events import Said
 
 if TYPE_CHECKING:
     from gchatd.journal.store import Writer

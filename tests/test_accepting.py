@@ -11,8 +11,8 @@ import gevent.socket
 import pytest
 from people import PATIENCE
 
-from gchatd.doors import server as doors
-from gchatd.doors.server import PatientServer
+from gchatd.doors import accepting as doors
+from gchatd.doors.accepting import PatientServer
 
 
 def test_without_descriptors_newcomers_wait_and_those_who_are_in_notice_nothing(server, enter):

@@ -14,9 +14,9 @@ import pytest
 from people import PATIENCE, ROOT, eventually
 from remembered import answer, gchat, history, said
 
-from gchatd.archive import back_up, print_history
+from gchatd.chat.events import Said
 from gchatd.errors import StoreError
-from gchatd.events import Said
+from gchatd.operate.archive import back_up, print_history
 
 
 @pytest.fixture

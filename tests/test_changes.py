@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored import DAY, NOW, said, says, texts
 
-from gchatd.events import Deleted, Edited, MadePrivate, TopicSet, Vanished
+from gchatd.chat.events import Deleted, Edited, MadePrivate, TopicSet, Vanished
 from gchatd.journal import schema
 from gchatd.journal.folder import FILE
 from gchatd.journal.reader import Reader, copy

@@ -9,19 +9,20 @@ import types
 import pytest
 from room import FakeSession, Stage
 
-from gchatd import times
-from gchatd.commands import COMMANDS, run
-from gchatd.commands.command import MOST_LINES
-from gchatd.commands.details import DETAILS
-from gchatd.commands.rooms import LONGEST_TOPIC, MOST_JOINED
-from gchatd.completion import complete
+from gchatd.chat.events import Joined, MadePrivate, Said
+from gchatd.chat.rooms import LOBBY
+from gchatd.doors.terminal.commands import COMMANDS, run
+from gchatd.doors.terminal.commands.command import MOST_LINES
+from gchatd.doors.terminal.commands.details import DETAILS
+from gchatd.doors.terminal.commands.rooms import LONGEST_TOPIC, MOST_JOINED
+from gchatd.doors.terminal.completion import complete
+from gchatd.doors.terminal.pages import PAGE_LINES
 from gchatd.errors import UserError
-from gchatd.events import Joined, MadePrivate, Said
-from gchatd.pages import PAGE_LINES
-from gchatd.phrases import plainly, wrapped
-from gchatd.rooms import LOBBY
-from gchatd.wire.cells import rows_of
-from gchatd.wire.text import TOO_LONG, clean
+from gchatd.text import times
+from gchatd.text.cells import rows_of
+from gchatd.text.cleaning import clean
+from gchatd.text.phrases import plainly, wrapped
+from gchatd.wire.typed import TOO_LONG
 
 
 @pytest.fixture

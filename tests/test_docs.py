@@ -11,7 +11,7 @@ import pytest
 from people import ROOT
 
 from bench.__main__ import MEASUREMENTS
-from gchatd.commands.table import COMMANDS, find
+from gchatd.doors.terminal.commands.table import COMMANDS, find
 
 CONFIG = (ROOT / "config.ini").read_text()
 README = (ROOT / "README.md").read_text()

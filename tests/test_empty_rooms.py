@@ -7,9 +7,9 @@ import types
 import pytest
 from room import FakeSession, Stage
 
+from gchatd.chat.events import Deleted, Edited, Joined, Left, MadePrivate, Said, TopicSet, Vanished
+from gchatd.chat.rooms import LOBBY
 from gchatd.errors import UserError
-from gchatd.events import Deleted, Edited, Joined, Left, MadePrivate, Said, TopicSet, Vanished
-from gchatd.rooms import LOBBY
 
 
 @pytest.fixture

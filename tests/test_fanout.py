@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from people import PATIENCE
 from room import Stage
 
-from gchatd.doors.look import Look
+from gchatd.chat.events import Joined, Turned
+from gchatd.chat.rooms import LOBBY
+from gchatd.delivery.fanout import TURN_BYTES
+from gchatd.doors.terminal.look import Look
 from gchatd.errors import UserError
-from gchatd.events import Joined, Turned
-from gchatd.fanout import TURN_BYTES
 from gchatd.hub import MOST_UNDELIVERED
-from gchatd.rooms import LOBBY
 from gchatd.wire.lineedit import ERASE
 
 

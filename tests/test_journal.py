@@ -11,8 +11,8 @@ import gevent
 import pytest
 from people import PATIENCE
 
+from gchatd.chat.events import Joined, NotSent, Said
 from gchatd.errors import StoreError
-from gchatd.events import Joined, NotSent, Said
 from gchatd.journal import MemoryJournal, SqliteJournal, sqlite
 from gchatd.journal.reader import Reader
 from gchatd.journal.store import Writer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gchatd.chat.events import Deleted, Edited, Said
+from gchatd.doors.terminal.lastsaid import MOST_CHARACTERS, MOST_LINES, LastSaid
 from gchatd.errors import UserError
-from gchatd.events import Deleted, Edited, Said
-from gchatd.lastsaid import MOST_CHARACTERS, MOST_LINES, LastSaid
 
 
 def says(last: LastSaid, id: int, text: str = "hello") -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gchatd import times
-from gchatd.doors.look import COLOURS, Look, _colour, wrapped_at
+from gchatd.chat.events import Deleted, Departed, Edited, Invited, Joined, Left, NotSent, Renamed, Said, Told, TopicSet
+from gchatd.doors.terminal.look import COLOURS, Look, _colour, wrapped_at
 from gchatd.errors import UserError
-from gchatd.events import Deleted, Departed, Edited, Invited, Joined, Left, NotSent, Renamed, Said, Told, TopicSet
+from gchatd.text import times
 
 AT = int(datetime(2026, 11, 22, 23, 30, 5, tzinfo=UTC).timestamp() * 1000)
 

@@ -15,8 +15,8 @@ import pytest
 from people import PATIENCE
 from stored import DAY, NOW, said, says, texts
 
+from gchatd.chat.events import MadePrivate, NotSent, Said
 from gchatd.errors import StoreError, UserError
-from gchatd.events import MadePrivate, NotSent, Said
 from gchatd.journal import History, SqliteJournal, sqlite
 from gchatd.journal import history as asking
 from gchatd.journal.clock import CautiousClock

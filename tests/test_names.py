@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gchatd.errors import UserError
-from gchatd.names import LONGEST_NAME, Name, parse_name
-from gchatd.wire.text import clean
+from gchatd.text.cleaning import clean
+from gchatd.text.names import LONGEST_NAME, Name, parse_name
 
 ALLOWED_ASCII = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-[]{}|^`"
 NAMES = [

@@ -7,7 +7,7 @@ import gevent.socket
 import pytest
 from people import PATIENCE
 
-from gchatd.outbox import Outbox, SlowReaders
+from gchatd.delivery.outbox import Outbox, SlowReaders
 
 MUCH = b"x" * 10_000_000  # more than any kernel takes
 

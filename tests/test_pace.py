@@ -7,7 +7,7 @@ import time
 import gevent
 import greenlet
 
-from gchatd.pace import SLICE_SECONDS, Pace
+from gchatd.delivery.pace import SLICE_SECONDS, Pace
 
 
 def _work(seconds: float) -> None:

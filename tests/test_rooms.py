@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from people import PATIENCE
 from room import FakeSession, Stage
 
-from gchatd import folding
-from gchatd.doors.look import Look
-from gchatd.errors import UserError
-from gchatd.events import (
+from gchatd.chat import folding
+from gchatd.chat.events import (
     Edited,
     Ignored,
     Invited,
@@ -25,7 +23,9 @@ from gchatd.events import (
     TopicSet,
     Turned,
 )
-from gchatd.rooms import LOBBY
+from gchatd.chat.rooms import LOBBY
+from gchatd.doors.terminal.look import Look
+from gchatd.errors import UserError
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 
 from people import PATIENCE, SECOND, Person, eventually
 
-from gchatd.pages import PAGE_LINES
+from gchatd.doors.terminal.pages import PAGE_LINES
 
 
 def fill(server, enter, reader: str) -> Person:

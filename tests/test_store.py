@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored import DAY, NOW, said, says, texts
 
+from gchatd.chat.events import Said
 from gchatd.errors import StoreError, UserError
-from gchatd.events import Said
 from gchatd.journal import reader
 from gchatd.journal.folder import FILE, Lock
 from gchatd.journal.reader import Reader, copy

@@ -7,10 +7,10 @@ import time
 import pytest
 from gevent import socket
 
-from gchatd.doors.telnet import REST_SECONDS, TelnetDoor, TelnetLink
+from gchatd.delivery.outbox import SlowReaders
+from gchatd.doors.terminal.door import REST_SECONDS, TelnetDoor, TelnetLink
 from gchatd.hub import Hub
 from gchatd.journal.memory import MemoryJournal
-from gchatd.outbox import SlowReaders
 from gchatd.settings import Limits
 from gchatd.wire.lineedit import LineEditor
 from gchatd.wire.typed import Completions

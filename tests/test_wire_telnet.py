@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gchatd.wire.telnet import TelnetWire
-from gchatd.wire.text import TOO_LONG
+from gchatd.wire.typed import TOO_LONG
 
 LIMIT = 8
 IAC, NOP, SB, SE = b"\xff", b"\xff\xf1", b"\xff\xfa", b"\xff\xf0"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gchatd.wire.text import MARKS_IN_A_ROW, clean
+from gchatd.text.cleaning import MARKS_IN_A_ROW, clean
 
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 C0 = "".join(map(chr, [*range(0x20), 0x7F]))

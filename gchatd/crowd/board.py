@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from ..phrases import plainly
+from ..text.phrases import plainly
 from .facts import NOTHING_LOST
 
 if TYPE_CHECKING:

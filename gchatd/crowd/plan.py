@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from ..errors import ConfigError
-from ..phrases import plainly
+from ..text.phrases import plainly
 
 if TYPE_CHECKING:
     import argparse

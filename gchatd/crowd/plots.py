@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ..phrases import plainly
+from ..text.phrases import plainly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sized

@@ -8,7 +8,7 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..phrases import plainly
+from ..text.phrases import plainly
 from . import plots
 from .board import ms, number, summary, verdict_line
 from .facts import as_json

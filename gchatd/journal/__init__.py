@@ -18,7 +18,7 @@ from .memory import MemoryJournal
 from .sqlite import SqliteJournal
 
 if TYPE_CHECKING:
-    from ..events import Event
+    from ..chat.events import Event
 
 __all__ = ["History", "Journal", "MemoryJournal", "SqliteJournal"]
 

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ..events import Event
+    from ..chat.events import Event
     from .reader import Page
 
     Answer = TypeVar("Answer")
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 NICENESS = 19
 """How far a reading thread stands back where there are fewer processors than threads (nice(2))."""
@@ -108,7 +108,7 @@ class _Asker:
         if isinstance(answer, StoreError):
             if str(answer) != self._trouble:
                 self._trouble = str(answer)
-                log.error("history cannot be read: %s", answer)
+                logger.error("history cannot be read: %s", answer)
             raise UserError(f"History cannot be read: {answer}.")
         if isinstance(answer, UserError):
             raise answer

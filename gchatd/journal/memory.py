@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import gevent.event
 import msgspec
 
-from .. import times
+from ..text import times
 
 if TYPE_CHECKING:
-    from ..events import Event
+    from ..chat.events import Event
 
 
 class MemoryJournal:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 import msgspec
 
+from ..chat.events import FOUND, FOUND_END, MadePrivate, Said, TopicSet
 from ..errors import StoreError, UserError
-from ..events import FOUND, FOUND_END, MadePrivate, Said, TopicSet
 from . import schema
 from .folder import FILE, complaining
 from .schema import rows, value
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..events import Event
+    from ..chat.events import Event
 
 PAGE_CHARACTERS = 100_000
 """What a page may have at most: it waits in memory for somebody to read it."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from ..errors import StoreError
-from ..names import compared
+from ..text.names import compared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x67636861  # "gcha", which SQLite keeps in the file's header
 
@@ -177,7 +177,9 @@ said, and how it reads now in `lines`: an edit and a deletion are events of thei
 def bring_up_to_date(db: apsw.Connection, version: int) -> None:
     """Take a database from a version of the schema to today's, in one transaction."""
     if 0 < version < len(SCHEMA):
-        log.info("bringing the history up to date (schema %d to %d): a million lines take 10 s", version, len(SCHEMA))
+        logger.info(
+            "bringing the history up to date (schema %d to %d): a million lines take 10 s", version, len(SCHEMA)
+        )
     db.create_scalar_function("compared", compared, 1, deterministic=True)
     with transaction(db):
         for step in SCHEMA[version:]:

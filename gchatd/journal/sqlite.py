@@ -29,9 +29,9 @@ import gevent
 import gevent.event
 import msgspec
 
-from .. import times
+from ..chat.events import NotSent
 from ..errors import StoreError
-from ..events import NotSent
+from ..text import times
 from .clock import CautiousClock
 from .folder import FILE, Lock, reason
 from .store import PAGE_BYTES, TRIM_STEP, Writer
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ..events import Event
+    from ..chat.events import Event
     from ..settings import History
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TRIM_SECONDS = 1.0
 """How often it is asked what is too old or too much, and whether the files are still there; as long as something is too
@@ -168,7 +168,7 @@ class SqliteJournal:
 
     def _on_wake(self) -> None:
         while self._remarks:
-            log.log(*self._remarks.popleft())
+            logger.log(*self._remarks.popleft())
         if self._loss.is_set():
             self._loss.clear()
             gevent.spawn(self.on_loss)  # it may switch

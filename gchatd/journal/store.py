@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import apsw
 import msgspec
 
+from ..chat.events import Said
 from ..errors import StoreError
-from ..events import Said
-from ..names import compared
+from ..text.names import compared
 from . import schema
 from .folder import FILE, Files, complaining
 from .schema import rows, transaction, value
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ..events import Event
+    from ..chat.events import Event
 
 CHECKPOINT_PAGES = 1000
 """Pages in the write-ahead log (WAL) from which on they are copied into the database: 4 MiB, as is SQLite's default."""

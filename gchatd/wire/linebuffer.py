@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .cells import following, previous
+from ..text.cells import following, previous
 
 PAST_LINES: Final = 50
 """Lines that one can go back to."""

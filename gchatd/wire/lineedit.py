@@ -16,7 +16,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from .cells import columns_of, lay_out, shortened, width
+from ..text.cells import columns_of, lay_out, shortened, width
+from ..text.cleaning import clean
 from .keys import (
     BEGUN,
     CR,
@@ -34,7 +35,6 @@ from .keys import (
     TAB,
 )
 from .linebuffer import COPIED, LineBuffer
-from .text import clean
 from .typed import Ask, Candidates, Completions, Interrupt, Quit, TooMuch, Typed
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Final, Literal
 
 from .negotiation import AYT, DO, DONT, IAC, IP, PROBE, SB, SE, TIMING_MARK, WILL, WONT, Negotiation
-from .text import TOO_LONG
+from .typed import TOO_LONG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

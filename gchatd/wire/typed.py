@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+TOO_LONG = "\n"
+"""Stands in for a line that was too long and was dropped. No line contains a LF, so it cannot be mistaken for one."""
+
 MOST_WORDS: Final = 1000
 """Words that are kept of those that Tab may mean."""
 

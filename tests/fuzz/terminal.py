@@ -70,10 +70,10 @@ if __name__ == "__main__":
         from gchatd.wire.lineedit import Completions, LineEditor
         from gchatd.wire.negotiation import MOST_NAMES
         from gchatd.wire.telnet import TelnetWire
-        from gchatd.wire.text import TOO_LONG
+        from gchatd.wire.typed import TOO_LONG
     main()
 else:
     from gchatd.wire.lineedit import Completions, LineEditor
     from gchatd.wire.negotiation import MOST_NAMES
     from gchatd.wire.telnet import TelnetWire
-    from gchatd.wire.text import TOO_LONG
+    from gchatd.wire.typed import TOO_LONG

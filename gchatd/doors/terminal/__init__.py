@@ -1,0 +1,1 @@
+"""The door for terminals: telnet, nc, and anything else that sends lines."""
