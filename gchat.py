@@ -25,15 +25,18 @@ from typing import TYPE_CHECKING
 import gevent
 import gevent.event
 import gevent.socket
+import msgspec
 
 from gchatd import __version__, crowd, log, settings
-from gchatd.chat.rooms import LOBBY
+from gchatd.chat.state import LOBBY, Bounds, State
 from gchatd.delivery.fanout import Fanout
 from gchatd.delivery.outbox import SlowReaders
+from gchatd.delivery.sessions import Sessions
 from gchatd.doors.accepting import PatientServer
+from gchatd.doors.terminal.connection import Terminals
 from gchatd.doors.terminal.door import TelnetDoor
 from gchatd.errors import ConfigError, StoreError
-from gchatd.hub import Hub
+from gchatd.hub import Hub, restored
 from gchatd.journal import History, MemoryJournal, SqliteJournal
 from gchatd.operate import archive, sweeper
 from gchatd.text.cleaning import clean
@@ -83,12 +86,14 @@ def serve(config: Settings) -> None:
     _allow_many_files()
     hub, journal = _hub_and_journal(config)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
-    fanout = Fanout(hub, journal, slow_readers)
-    door = TelnetDoor(hub, slow_readers, config.limits, probes=config.telnet.mode == "auto")
+    sessions = Sessions(hub.node)
+    fanout = Fanout(hub, sessions, journal, slow_readers)
+    terminals = Terminals(slow_readers, config.limits, probes=config.telnet.mode == "auto")
+    door = TelnetDoor(hub, sessions, terminals)
 
     stop = _stop_on_signals()
     delivering = gevent.spawn(fanout.run)  # ends when the journal has been closed and is empty
-    gevent.spawn(sweeper.run, slow_readers, door)  # ends with the process
+    gevent.spawn(sweeper.run, slow_readers, terminals)  # ends with the process
     # Each is a gevent.server.StreamServer, which spawns a greenlet for every client; a raw one costs 0.9 KB less than a
     # Greenlet. (gevent's stubs do not know that it is allowed here.)
     servers = [PatientServer(listener, door, spawn=gevent.spawn_raw) for listener in _listeners(config)]  # type: ignore[call-overload]
@@ -104,29 +109,32 @@ def serve(config: Settings) -> None:
     if hub.history is not None:
         hub.history.let_go(config.server.drain_seconds / 5)
     hub.close()
+    sessions.wait_no_more()
     delivering.join(config.server.drain_seconds)
-    fanout.take_leave(list(hub.sessions.values()), "The server is shutting down.")
-    for session in list(hub.sessions.values()):
+    fanout.take_leave()
+    for session in list(sessions.by_id.values()):
         session.outbox.flush(max(0, until - time.monotonic()))
 
 
 def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
     """Make a hub and its journal. If history is kept, the hub knows the rooms and what was said in them."""
-    announce_up_to, most, motd = config.rooms.announce_up_to, config.rooms.most, _motd(config)
+    bounds = Bounds(config.rooms.most, config.rooms.announce_up_to, config.history.replay)
+    motd = _motd(config)
     if not config.history.keep:
         memory = MemoryJournal()
-        return Hub(memory, announce_up_to, most_rooms=most, motd=motd), memory
+        bounds = msgspec.structs.replace(bounds, replay=0)
+        return Hub(memory, State(bounds), motd=motd), memory
     directory = Path(config.server.data)
     history = History(directory)
     try:
         journal = SqliteJournal(directory, config.history)
-        rooms = history.rooms(most, config.history.replay, LOBBY)
+        rooms = history.rooms(bounds.most_rooms, bounds.replay, LOBBY)
     except StoreError as error:
         raise config.complain("server", "data", directory, str(error)) from None
     journal.on_loss = history.let_go
-    hub = Hub(journal, announce_up_to, config.history.queue, config.history.replay, history, most, motd)
+    hub = Hub(journal, State(bounds), config.history.queue, history, motd)
     for name, events in reversed(rooms):  # the first are the first to make way
-        hub.restore_room(name, events)
+        hub.broadcast(restored(name, events))
     return hub, journal
 
 

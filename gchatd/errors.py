@@ -1,7 +1,8 @@
 """What can go wrong, and who is told.
 
     GchatError
-    ├── UserError      the person who typed is shown its text, and nothing else happens
+    ├── Refused        what somebody asked for cannot be done: their door tells them why, and nothing else happens
+    ├── NotATimeError  what was typed is not a time, or not a time zone
     ├── StoreError     history cannot be opened, read or copied: one line, exit status 1 (2 where it keeps the server
     │                  from starting)
     └── ConfigError    one line on standard error, exit status 2
@@ -11,13 +12,27 @@ A client that disconnects is not an error: most sessions end like that.
 
 from __future__ import annotations
 
+import msgspec
+
+
+class Refusal(msgspec.Struct, frozen=True, tag_field="refusal", tag=str.lower):
+    """Why something cannot be done: a value with what a door needs to word it. JSON as it stands."""
+
 
 class GchatError(Exception):
     """The base of all errors that gchat raises on purpose."""
 
 
-class UserError(GchatError):
-    """What someone typed cannot be done. The text is one clear sentence, shown to them as it is."""
+class Refused(GchatError):  # noqa: N818  a refusal is no error of ours
+    """What somebody asked for cannot be done, for this reason."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+
+class NotATimeError(GchatError):
+    """What was typed is not a time. The text is a sentence that says what would be right."""
 
 
 class StoreError(GchatError):

@@ -1,7 +1,8 @@
 """What can happen in a chat, as frozen records in the past tense. Values only: no sockets, no sessions, no behaviour.
 
 Every event is JSON as it stands (`msgspec.json.encode(event)`), told apart by its `event` field, so that the same
-records can cross to a browser or to another machine. What each of them changes, and who hears of it: folding.py.
+records can cross to a browser or to another machine. What each of them changes, and whom it concerns: folding.py. Who
+may cause it: rules.py.
 """
 
 from __future__ import annotations
@@ -14,23 +15,49 @@ FOUND, FOUND_END = "\x02", "\x03"
 """What stands around the words that a search found, in what it gives: characters that nobody can type."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="event", tag=str.lower):
-    """Something that `name` did; in `room`, as the room writes its name (empty: in no room, or in all of theirs).
+class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
+    """Where an event came from: a session of a node (a run of a server), and the label of the request, if it had one.
 
-    `at` and `id` are given by the journal: the time in milliseconds since 1970, UTC, and, to what is history, an
-    integer below 2**53 that only grows and is never used again (gaps are allowed; 0: not history). `origin` is the
-    number of the session that caused the event (0: none of ours), so that an echo or a "not sent" finds its way back;
-    it is never persisted.
+    For echoes and for "not sent" only: who did it is the event's `user`.
+    """
+
+    node: int
+    session: int
+    label: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="event", tag=str.lower):
+    """Something that a user did; in `room`, as the room writes its name (empty: in no room, or in all of theirs).
+
+    `user` is the author's id, which is never used again, and `name` what they were called. The journal gives each event
+    its `place` in the stream, an integer that only grows; its time `at`, in milliseconds since 1970, UTC; and, to what
+    is history, an `id` below 2**53 that only grows and is never used again (gaps are allowed; 0: not history). `origin`
+    and `user` are not kept in the history.
     """
 
     kept: ClassVar[bool] = False
     """Whether such events are history."""
 
     room: str = ""
-    name: str
+    user: int = 0
+    name: str = ""
     id: int = 0
     at: int = 0
-    origin: int = 0
+    place: int = 0
+    origin: Origin | None = None
+
+
+# Coming and going.
+
+
+class Arrived(Event, frozen=True, kw_only=True, gc=False):
+    """Somebody called `name` came into the chat, and into `room`, if that is not empty. They are `user` from now on."""
+
+
+class Departed(Event, frozen=True, kw_only=True, gc=False):
+    """`name` left the chat, with parting `words` (often none)."""
+
+    words: str = ""
 
 
 # In a room.
@@ -49,7 +76,7 @@ class Said(Event, frozen=True, kw_only=True, gc=False):
 class Edited(Event, frozen=True, kw_only=True, gc=False):
     """`name` changed the line with the id `line`, which reads `text` from now on.
 
-    `was` is the beginning of how it read before, to show which one it was.
+    `was` is the beginning of how it read before, to tell which one it was.
     """
 
     kept: ClassVar[bool] = True
@@ -77,10 +104,6 @@ class Left(Event, frozen=True, kw_only=True, gc=False):
     """`name` left the room."""
 
 
-class Turned(Event, frozen=True, kw_only=True, gc=False):
-    """`name` made this one of their rooms the current one, in the session `origin`."""
-
-
 class TopicSet(Event, frozen=True, kw_only=True, gc=False):
     """`name` set the room's topic; an empty one clears it."""
 
@@ -97,28 +120,22 @@ class MadePrivate(Event, frozen=True, kw_only=True, gc=False):
     key: str
 
 
-class Vanished(Event, frozen=True, kw_only=True, gc=False):
-    """A room where nothing was ever said is gone, with its topic and key. `name` was the last to leave it, if known."""
-
-    kept: ClassVar[bool] = True
-
-
-# Between two people. `target` is the number of the session that it is for, as `origin` is of the one it came from.
+# Between two people. `target` is the id of the user whom it is for, and `to` what they were called.
 
 
 class Told(Event, frozen=True, kw_only=True, gc=False):
     """`name` said `text` to `to` alone."""
 
+    target: int
     to: str
     text: str
-    target: int = 0
 
 
 class Invited(Event, frozen=True, kw_only=True, gc=False):
     """`name` invited `to` to the room."""
 
+    target: int
     to: str
-    target: int = 0
 
 
 class Ignored(Event, frozen=True, kw_only=True, gc=False):
@@ -147,22 +164,24 @@ class CameBack(Event, frozen=True, kw_only=True, gc=False):
     """`name` is no longer away."""
 
 
-class Departed(Event, frozen=True, kw_only=True, gc=False):
-    """`name` left the chat, with parting `words` (often none)."""
-
-    words: str = ""
+# Between the journal and the state; nobody hears of the first two.
 
 
-# For the one who asked for it.
+class Restored(Event, frozen=True, kw_only=True, gc=False):
+    """A room was found in the history, with its topic, its key, and the last `lines` said in it, as they read now."""
+
+    topic: str = ""
+    key: str = ""
+    lines: tuple[Said, ...] = ()
+
+
+class Vanished(Event, frozen=True, kw_only=True, gc=False):
+    """A room in which nothing was ever said is gone. For the journal, which forgets its topic and key."""
+
+    kept: ClassVar[bool] = True
 
 
 class NotSent(Event, frozen=True, kw_only=True, gc=False):
-    """What `name` said was not kept, so nobody heard it. For the session `origin` alone: `why`, in a few words."""
-
-    why: str
-
-
-class Refused(Event, frozen=True, kw_only=True, gc=False):
-    """What `name` asked for had become impossible. For the session `origin` alone: `why`, a sentence."""
+    """What `name` said was not kept, so nobody heard it. For its origin alone: `why`, as the system names it."""
 
     why: str

@@ -1,19 +1,21 @@
-"""What each event changes, and who hears of it. Knows users, rooms and sessions; no bytes.
+"""What each event changes. Pure: `fold` looks at the state and the event, and at nothing else.
 
-    heard = fold(hub, event)
+    outcome = fold(state, event)
 
-Fan-out calls this for every event that comes out of the journal, in order; nothing else changes a room. So whoever
-folds the same events ends up with the same rooms. Never switches.
+Whoever folds the same events in the same order comes to the same state, on this machine or another; an event that comes
+twice is dropped. What fan-out has to know is in the outcome.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import UserError
-from ..hub import NOBODY
-from ..text.names import compared
+import msgspec
+
+from ..text.names import Name, compared
+from . import rules
 from .events import (
+    Arrived,
     CameBack,
     Deleted,
     Departed,
@@ -25,285 +27,352 @@ from .events import (
     Left,
     MadePrivate,
     NotSent,
-    Refused,
     Renamed,
+    Restored,
     Said,
     Told,
     TopicSet,
-    Turned,
     Vanished,
     WentAway,
 )
-from .rooms import LOBBY, Room
+from .state import LOBBY, NOBODY, NOTHING, Room, User
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, MutableSequence
 
-    from ..hub import Hub, User
-    from ..session import Session
+    from ..errors import Refusal
+    from .state import State
+
+MOST_CHANGEABLE = 10
+"""How many of their last lines somebody can change, the newest first."""
+
+MOST_CHANGEABLE_CHARACTERS = 10_000
+"""How long these may be in all, more or less."""
 
 
-class Heard(NamedTuple):
-    """An event as it turned out (a refused `Joined` becomes a `Refused`), and who hears of it."""
+class Outcome(NamedTuple):
+    """What came of an event: facts for those who deliver it. The session that caused the event hears of it always."""
 
     event: Event
+    refusal: Refusal | None = None
+    """Why it did not happen; then nobody but its origin hears of it."""
+
+    user: User | None = None
+    """Whoever did it."""
+
     room: Room | None = None
-    sessions: Sequence[Session] = ()
+    """The room in which everybody hears of it."""
+
+    others: tuple[User, ...] = ()
+    """Who else hears of it, wherever they are."""
+
     entered: Room | None = None
-    """The room that the event's author entered."""
-    greets: bool = False
-    """Whether to tell that author which room they are in, and with whom. Not for the lobby, at the start."""
-    left: Room | None = None
-    """The room that the event's author left."""
+    """The room that the user is in from now on."""
+
+    left: tuple[Room, ...] = ()
+    """The rooms that the user is no longer in."""
+
+    vanished: tuple[str, ...] = ()
+    """Rooms that are gone, whose topic and key nobody shall inherit."""
 
 
-def fold(hub: Hub, event: Event) -> Heard:
-    """Apply an event."""
-    return _FOLDS[type(event)](hub, event, hub.sessions.get(event.origin))
+def fold(state: State, event: Event) -> Outcome | None:
+    """Apply an event; None for one that was applied before, which changes nothing."""
+    if event.place <= state.place:
+        return None
+    state.place = event.place
+    refusal = rules.check(state, event)
+    if refusal is not None:
+        return Outcome(event, refusal, state.users.get(event.user))
+    return FOLDS[type(event)](state, event)
 
 
-def _to_origin(hub: Hub, event: Event, session: Session | None) -> Heard:
-    return Heard(event, None, () if session is None else (session,))
+# Coming and going.
 
 
-def _refused(event: Event, session: Session | None, why: str) -> Heard:
-    refused = Refused(room=event.room, name=event.name, at=event.at, origin=event.origin, why=why)
-    return Heard(refused, None, () if session is None else (session,))
-
-
-def _said(hub: Hub, event: Said, session: Session | None) -> Heard:
-    room = hub.room(event.room)
-    if room is not None:
-        room.remember(event)
-        if session is not None:
-            session.last_said.remember(event)
-    return Heard(event, room)
-
-
-def _changed(hub: Hub, event: Edited | Deleted, session: Session | None) -> Heard:
-    room = hub.room(event.room)
-    if room is not None:
-        room.remember(event)
-        if session is not None:
-            session.last_said.remember(event)
-    return Heard(event, room)
-
-
-def _joined(hub: Hub, event: Joined, session: Session | None) -> Heard:
-    """Create the room if it is new. Refuse if it has become private since `/join` was typed."""
-    user = session.user if session is not None else None
-    if session is None or user is None or not user.sessions:
-        return Heard(event)
-    room = hub.room(event.room)
-    if room is not None and user in room.members:  # typed when their coming in had not happened yet
-        return _turned(hub, Turned(room=room.name, name=event.name, at=event.at, origin=event.origin), session)
-    try:
-        check_may_join(hub, room, event.room, user, event.key)
-    except UserError as error:
-        if session.room is not None and user not in session.room.members:
-            session.turn_to(user.rooms[-1] if user.rooms else None)
-        return _refused(event, session, str(error))
+def _arrived(state: State, event: Arrived) -> Outcome:
+    user = User(event.user, Name(event.name, compared(event.name)), event.at)
+    state.users[user.id] = state.names[user.name.compared] = user
+    room = state.room(event.room) if event.room else None
     if room is None:
-        hub.forget_if_crowded()
-        room = hub.make_room(event.room)
-        room.founder = user
-    arrives = not user.rooms and session.room is room  # in the chat: see Hub.claim
-    room.enter(user)
-    session.turn_to(room)
-    return Heard(event, room if len(room.members) <= hub.announce_up_to else None, (), room, not arrives)
+        return Outcome(event, user=user)
+    _enter(room, user)
+    return Outcome(event, user=user, room=_if_small(state, room), entered=room)
 
 
-def check_may_join(hub: Hub, room: Room | None, name: str, user: User, key: str) -> None:
-    """Raise UserError unless a user may enter a room, or create it if `room` is None.
-
-    Checked when they type `/join`, for a quick answer, and again when their `Joined` is folded.
-    """
-    if room is None and key:  # somebody who comes back must not end up in another room of that name
-        raise UserError(f"There is no private room called {name}. To create a room of that name: /join {name}")
-    if room is None and hub.is_full:
-        raise UserError(f"This server can have {len(hub.rooms):,} rooms, and there are people in all of them.")
-    if room is not None and key and not room.private:
-        raise UserError(f"{room.name} is not private and has no key. To join it: /join {room.name}")
-    if room is not None:
-        room.check_admits(user, key)
-
-
-def _left(hub: Hub, event: Left, session: Session | None) -> Heard:
-    room = hub.room(event.room)
-    user = session.user if session is not None else None
-    if room is None or user is None or session is None:
-        return Heard(event)
-    announced = len(room.members) <= hub.announce_up_to
-    _leave(hub, user, (room,))
-    return Heard(event, room if announced else None, (session,), left=room)
-
-
-def _departed(hub: Hub, event: Departed, session: Session | None) -> Heard:
-    user = session.user if session is not None else None
-    if user is None:
-        return Heard(event)
-    ears = _neighbours(hub, user)
-    _leave(hub, user, user.rooms)
+def _departed(state: State, event: Departed) -> Outcome:
+    user = state.users[event.user]
+    if event.name != user.name.shown:  # they had not come in yet when they left, or were being renamed
+        event = msgspec.structs.replace(event, name=user.name.shown)
+    neighbours, rooms = _neighbours(state, user), user.rooms
+    vanished = _leave(state, user, rooms)
     for key in list(user.ignoring):
-        _ignore_no_more(hub, user, key)
-    for other in hub.ignorers.pop(user, ()):
-        _forget(other, user)
-    user.sessions = ()  # the session knows its user: leave no cycle behind
-    del hub.sessions[event.origin]
-    return Heard(event, None, ears)
+        _stop_ignoring(state, user, key)
+    for id in state.ignorers.pop(user.id, ()):
+        _forget(state.users[id], user.id)
+    for room in user.invitations:
+        room.invited.discard(user.id)
+    del state.users[user.id]
+    del state.names[user.name.compared]
+    return Outcome(event, user=user, others=neighbours, left=rooms, vanished=vanished)
 
 
-def _leave(hub: Hub, user: User, rooms: Sequence[Room]) -> None:
-    """Remove a user from rooms. A room that is empty now vanishes, unless it is private or something was said in it."""
-    user.rooms = tuple(room for room in user.rooms if room not in rooms)
-    for room in rooms:
-        room.leave(user)
-        if not (room.members or room.spoken or room.private or room.name == LOBBY):
-            del hub.rooms[compared(room.name)]
-            if room.topic:
-                hub.broadcast(Vanished(room=room.name, name=user.name.shown))
-    for session in user.sessions:
-        if session.room in rooms:
-            session.turn_to(user.rooms[-1] if user.rooms else None)
-        session.show_room()
-
-
-def _turned(hub: Hub, event: Turned, session: Session | None) -> Heard:
-    room = hub.room(event.room)
-    if session is not None and session.user is not None and room in session.user.rooms:
-        session.turn_to(room)
-    return _to_origin(hub, event, session)
-
-
-def _renamed(hub: Hub, event: Renamed, session: Session | None) -> Heard:
+def _renamed(state: State, event: Renamed) -> Outcome:
     """People who ignored the old name now ignore the person: the new name may be somebody else's tomorrow."""
-    user = session.user if session is not None else None
-    if user is None:
-        return Heard(event)
-    for other in hub.ignorers.get(compared(event.name), ()):
-        if user not in other.ignoring and other is not user:
-            _ignore(hub, other, user, event.name)
-    return Heard(event, None, _neighbours(hub, user))
+    user = state.users[event.user]
+    for id in state.ignorers.get(user.name.compared, ()):
+        if id != user.id and user.id not in state.users[id].ignoring:
+            _ignore(state, state.users[id], user.id, user.name.shown)
+    del state.names[user.name.compared]
+    user.name = Name(event.to, compared(event.to))
+    state.names[user.name.compared] = user
+    return Outcome(event, user=user, others=_neighbours(state, user))
 
 
-def _neighbours(hub: Hub, user: User) -> Sequence[Session]:
-    """Return the sessions that are told when a user leaves or is renamed: those who share a small room with them."""
-    small = [room for room in user.rooms if len(room.members) <= hub.announce_up_to]
-    others = dict.fromkeys(other for room in small for other in room.members)
-    return [one for other in others if other is not user for one in other.sessions if one.format.notices]
+def _went_away(state: State, event: WentAway) -> Outcome:
+    user = state.users[event.user]
+    user.away = event.words
+    return Outcome(event, user=user)
 
 
-def _topic_set(hub: Hub, event: TopicSet, session: Session | None) -> Heard:
-    room = hub.room(event.room)
-    if room is not None:
-        room.topic = event.topic
-    return Heard(event, room)
+def _came_back(state: State, event: CameBack) -> Outcome:
+    user = state.users[event.user]
+    user.away = None
+    return Outcome(event, user=user)
 
 
-def _made_private(hub: Hub, event: MadePrivate, session: Session | None) -> Heard:
-    room = hub.room(event.room)
-    if room is None or room.name == LOBBY:
-        return Heard(event)
-    room.close_to_others(event.key)
-    return Heard(event, room)
+# In a room.
 
 
-def _vanished(hub: Hub, event: Vanished, session: Session | None) -> Heard:
-    return Heard(event)  # nobody hears it; the journal forgets the room's topic and key
+def _said(state: State, event: Said) -> Outcome:
+    user, room = state.users[event.user], state.rooms[compared(event.room)]
+    room.spoken = True
+    room.recent.append(event)
+    room.version = event.place
+    _remember(user, event)
+    return Outcome(event, user=user, room=room)
 
 
-def _told(hub: Hub, event: Told, session: Session | None) -> Heard:
-    target = hub.sessions.get(event.target)
-    user = target.user if target is not None else None
-    if target is None or user is None or not user.sessions:
-        return _refused(event, session, f"Not sent: {event.to} has left.")
-    teller = session.user if session is not None else None
-    if compared(event.name) not in user.ignoring and teller not in user.ignoring:
-        for each in user.sessions:
-            each.told_by = event.origin, event.name
-    return Heard(event, None, user.sessions)
+def _changed(state: State, event: Edited | Deleted) -> Outcome:
+    user, room = state.users[event.user], state.rooms[compared(event.room)]
+    _revise(room.recent, event)
+    room.version = event.place
+    _revise(user.said, event)
+    return Outcome(event, user=user, room=room)
 
 
-def _invited(hub: Hub, event: Invited, session: Session | None) -> Heard:
-    target = hub.sessions.get(event.target)
-    user = target.user if target is not None else None
-    room = hub.room(event.room)
-    if user is None or not user.sessions:
-        return _refused(event, session, f"{event.to} has left.")
+def _joined(state: State, event: Joined) -> Outcome:
+    """Create the room if it is new."""
+    user, room = state.users[event.user], state.room(event.room)
+    vanished: tuple[str, ...] = ()
     if room is None:
-        return _refused(event, session, f"{event.room} no longer exists.")
-    room.invited.add(user)
-    return Heard(event, None, (*user.sessions, session) if session is not None else user.sessions)
+        room, vanished = _create(state, event.room)
+        room.founder = user.id
+    _enter(room, user)
+    return Outcome(event, user=user, room=_if_small(state, room), entered=room, vanished=vanished)
 
 
-def _ignored(hub: Hub, event: Ignored, session: Session | None) -> Heard:
+def _left(state: State, event: Left) -> Outcome:
+    user, room = state.users[event.user], state.rooms[compared(event.room)]
+    heard_in = _if_small(state, room)
+    vanished = _leave(state, user, (room,))
+    return Outcome(event, user=user, room=heard_in, left=(room,), vanished=vanished)
+
+
+def _topic_set(state: State, event: TopicSet) -> Outcome:
+    room = state.rooms[compared(event.room)]
+    room.topic = event.topic
+    return Outcome(event, user=state.users[event.user], room=room)
+
+
+def _made_private(state: State, event: MadePrivate) -> Outcome:
+    room = state.rooms[compared(event.room)]
+    room.key = event.key
+    for member in room.members.values():
+        _invite(room, member)
+    return Outcome(event, user=state.users[event.user], room=room)
+
+
+def _restored(state: State, event: Restored) -> Outcome:
+    """Add a room from history, unless it has come into being meanwhile. The lobby is always there."""
+    room = state.room(event.room)
+    vanished: tuple[str, ...] = ()
+    if room is None:
+        room, vanished = _create(state, event.room)
+        room.key = event.key
+    elif room.name != LOBBY or room.spoken:
+        return Outcome(event)
+    room.topic = room.topic or event.topic
+    room.spoken = True
+    room.recent.extend(event.lines)
+    room.version = event.place
+    return Outcome(event, vanished=vanished)
+
+
+# Between two people.
+
+
+def _told(state: State, event: Told) -> Outcome:
+    return Outcome(event, user=state.users[event.user], others=(state.users[event.target],))
+
+
+def _invited(state: State, event: Invited) -> Outcome:
+    target = state.users[event.target]
+    _invite(state.rooms[compared(event.room)], target)
+    return Outcome(event, user=state.users[event.user], others=(target,))
+
+
+def _ignored(state: State, event: Ignored) -> Outcome:
     """Ignore a name, and also the person who has it now, so that a new name does not help them."""
-    user = session.user if session is not None else None
-    if user is None:
-        return Heard(event)
+    user = state.users[event.user]
     name = compared(event.whom)
-    person = hub.users.get(name)
+    person = state.names.get(name)
     if event.on:
-        _ignore(hub, user, name, event.whom)
+        _ignore(state, user, name, event.whom)
         if person is not None:
-            _ignore(hub, user, person, event.whom)
+            _ignore(state, user, person.id, event.whom)
     else:
-        typed = user.ignoring.get(person, event.whom) if person is not None else event.whom
+        typed = user.ignoring.get(person.id, event.whom) if person is not None else event.whom
         for key in [key for key, whom in user.ignoring.items() if compared(whom) in (name, compared(typed))]:
-            _ignore_no_more(hub, user, key)
-    return _to_origin(hub, event, session)
+            _stop_ignoring(state, user, key)
+    return Outcome(event, user=user)
 
 
-def _ignore(hub: Hub, user: User, whom: str | User, typed: str) -> None:
-    hub.ignorers.setdefault(whom, set()).add(user)
-    if user.ignoring is NOBODY:
-        user.ignoring = {}
-    user.ignoring[whom] = typed
+def _nothing(state: State, event: Event) -> Outcome:
+    """Vanished: the journal forgets the room. NotSent: only its origin hears of it."""
+    return Outcome(event)
 
 
-def _ignore_no_more(hub: Hub, user: User, whom: str | User) -> None:
-    _forget(user, whom)
-    ignorers = hub.ignorers.get(whom, set())
-    ignorers.discard(user)
-    if not ignorers:
-        hub.ignorers.pop(whom, None)
-
-
-def _forget(user: User, whom: str | User) -> None:
-    if user.ignoring is not NOBODY:
-        user.ignoring.pop(whom, None)
-        user.ignoring = user.ignoring or NOBODY
-
-
-def _went_away(hub: Hub, event: WentAway, session: Session | None) -> Heard:
-    if session is not None and session.user is not None:
-        session.user.away = event.words
-    return _to_origin(hub, event, session)
-
-
-def _came_back(hub: Hub, event: CameBack, session: Session | None) -> Heard:
-    if session is not None and session.user is not None:
-        session.user.away = None
-    return _to_origin(hub, event, session)
-
-
-_FOLDS: dict[type[Event], Callable[[Hub, Any, Session | None], Heard]] = {
+FOLDS: dict[type[Event], Callable[[State, Any], Outcome]] = {
+    Arrived: _arrived,
+    Departed: _departed,
     Said: _said,
     Edited: _changed,
     Deleted: _changed,
     Joined: _joined,
     Left: _left,
-    Turned: _turned,
     TopicSet: _topic_set,
     MadePrivate: _made_private,
-    Vanished: _vanished,
     Told: _told,
     Invited: _invited,
     Ignored: _ignored,
     Renamed: _renamed,
     WentAway: _went_away,
     CameBack: _came_back,
-    Departed: _departed,
-    NotSent: _to_origin,
-    Refused: _to_origin,
+    Restored: _restored,
+    Vanished: _nothing,
+    NotSent: _nothing,
 }
+
+
+# What several of them need.
+
+
+def _if_small(state: State, room: Room) -> Room | None:
+    """Return a room that is small enough for everybody to hear who comes and goes."""
+    return room if len(room.members) <= state.bounds.announce_up_to else None
+
+
+def _neighbours(state: State, user: User) -> tuple[User, ...]:
+    """Return the others in a user's small rooms: they hear when the user leaves or is renamed."""
+    small = [room for room in user.rooms if len(room.members) <= state.bounds.announce_up_to]
+    return tuple(dict.fromkeys(other for room in small for other in room.members.values() if other is not user))
+
+
+def _create(state: State, name: str) -> tuple[Room, tuple[str, ...]]:
+    """Create a room, and forget an empty one if there are too many. Return it, and the room to forget for good, if any.
+
+    History still has a forgotten room if anything was said in it. If not, it was a private one: the next room of that
+    name must not inherit its key.
+    """
+    vanished: tuple[str, ...] = ()
+    empty = state.empty_room() if len(state.rooms) >= state.bounds.most_rooms else None
+    if empty is not None:
+        _remove(state, empty)
+        vanished = () if empty.spoken else (empty.name,)
+    room = state.rooms[compared(name)] = Room(name, state.bounds.replay)
+    return room, vanished
+
+
+def _remove(state: State, room: Room) -> None:
+    """Remove an empty room."""
+    del state.rooms[compared(room.name)]
+    for id in room.invited:
+        user = state.users[id]
+        user.invitations = tuple(one for one in user.invitations if one is not room)
+
+
+def _enter(room: Room, user: User) -> None:
+    room.members[user.id] = user
+    user.rooms = (*user.rooms, room)
+    if room.private:
+        _invite(room, user)
+
+
+def _leave(state: State, user: User, rooms: Iterable[Room]) -> tuple[str, ...]:
+    """Remove a user from rooms. One that is empty now vanishes, unless it is private or something was said in it.
+
+    Returns the vanished rooms that had a topic.
+    """
+    user.rooms = tuple(room for room in user.rooms if room not in rooms)
+    vanished: tuple[str, ...] = ()
+    for room in rooms:
+        del room.members[user.id]
+        if room.founder == user.id:
+            room.founder = 0
+        if not (room.members or room.spoken or room.private or room.name == LOBBY):
+            _remove(state, room)
+            if room.topic:
+                vanished += (room.name,)
+    return vanished
+
+
+def _invite(room: Room, user: User) -> None:
+    """Let a user into a room, private or not yet, until they depart."""
+    if user.id not in room.invited:
+        room.invited.add(user.id)
+        user.invitations = (*user.invitations, room)
+
+
+def _ignore(state: State, user: User, whom: str | int, typed: str) -> None:
+    state.ignorers.setdefault(whom, set()).add(user.id)
+    if user.ignoring is NOBODY:
+        user.ignoring = {}
+    user.ignoring[whom] = typed
+
+
+def _stop_ignoring(state: State, user: User, whom: str | int) -> None:
+    _forget(user, whom)
+    ignorers = state.ignorers[whom]
+    ignorers.discard(user.id)
+    if not ignorers:
+        del state.ignorers[whom]
+
+
+def _forget(user: User, whom: str | int) -> None:
+    del user.ignoring[whom]
+    user.ignoring = user.ignoring or NOBODY
+
+
+def _remember(user: User, event: Said) -> None:
+    """Keep a line among those that its author can change."""
+    if user.said is NOTHING:
+        user.said = []
+    lines = user.said
+    lines.append(event)
+    if len(lines) > MOST_CHANGEABLE:
+        del lines[0]
+    if len(event.text) > MOST_CHANGEABLE_CHARACTERS // MOST_CHANGEABLE:
+        while len(lines) > 1 and sum(len(said.text) for said in lines) > MOST_CHANGEABLE_CHARACTERS:
+            del lines[0]
+
+
+def _revise(lines: MutableSequence[Said], event: Edited | Deleted) -> None:
+    """Apply an edit or a deletion to lines; one that is not among them changes nothing."""
+    for index, said in enumerate(lines):
+        if said.id == event.line:
+            if isinstance(event, Edited):
+                lines[index] = msgspec.structs.replace(said, text=event.text, edited=True)
+            else:
+                del lines[index]
+            return

@@ -4,10 +4,12 @@ One greenlet does this for the whole server. Each round is a *turn*: it takes wh
 however many people said it, and sends every listener all of it at once. While a big room is being sent to, new lines
 gather for the next turn: the busier, the cheaper per line. To follow one line:
 
+    Hub.broadcast          (hub.py) puts it into the journal, which orders and commits it
     run                    takes a batch from the journal, and cuts it into turns
-    deliver                applies each event (folding.py), and notes who hears it and how (turn.py)
-    _deliver_share         cuts a share of their own for the few who need something different
-    _send_to_listeners     walks over all others, and lets the rest of the server have its turn
+    deliver                folds it into the state (chat/folding.py), notes who hears it and how (turn.py), then goes
+                           from room to room, and from format to format
+    _deliver_share         cuts a share of their own for the few who need something different (share.py)
+    _send_to_listeners     walks over all others, and lets the rest of the server run now and then
     _send_to_some          gives the kernel the bytes, 64 listeners at a time
     Outbox.keep            (outbox.py) keeps what the kernel did not take
 """
@@ -18,8 +20,9 @@ import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from ..chat.events import Edited, Said, Told
-from ..chat.folding import Heard, fold
+from ..chat.events import Arrived, Departed, Edited, Said, Told, Vanished
+from ..chat.folding import fold
+from ..text.names import compared
 from .audience import Listeners
 from .pace import Pace
 from .turn import Turn
@@ -29,17 +32,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from ..chat.events import Event
-    from ..chat.rooms import Room
-    from ..hub import Hub, User
+    from ..chat.folding import Outcome
+    from ..chat.state import Room, User
+    from ..hub import Hub
     from ..journal import Journal
-    from ..session import Session
     from .formats import Format
+    from .listener import Listener
     from .outbox import SlowReaders
-    from .turn import Share
+    from .sessions import Sessions
+    from .share import Share
 
     Send = Callable[[bytes], int]
-    Several = dict[tuple[Format, tuple[Room, ...], str], list[Session]]
-    """Sessions that are in several rooms, by their format, those rooms, and the name of the current one."""
+    Several = dict[tuple[Format, tuple[Room, ...], tuple[Format, ...]], list[Listener]]
+    """Sessions that are in several rooms, by their format, those rooms, and the format in which they read each."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +52,12 @@ TURN_BYTES = 65536
 """About how much a turn brings a listener: well below `limits.sendq`, so that no turn fills an outbox by itself."""
 
 _EVENT_BYTES = 32  # what an event takes beside its text: a name, the line's end
-_BETWEEN_EVENTS = 16  # applied before it asks: one takes 0.6 ms where 1,900 people ignored somebody who leaves
-_BETWEEN_PAUSES = 64  # listeners sent to before fan-out asks whether it is others' turn
+_BETWEEN_EVENTS = 16  # folded before it asks: one takes 0.6 ms where 1,900 people ignored somebody who leaves
+_BETWEEN_PAUSES = 64  # listeners sent to before fan-out asks whether others have to run
 
 
-def _by_format(sessions: Iterable[Session]) -> dict[Format, Listeners]:
-    groups: dict[Format, list[Session]] = defaultdict(list)
+def _by_format(sessions: Iterable[Listener]) -> dict[Format, Listeners]:
+    groups: dict[Format, list[Listener]] = defaultdict(list)
     for session in sessions:
         groups[session.format].append(session)
     return {format: Listeners(group) for format, group in groups.items()}
@@ -79,8 +84,9 @@ def _most_bytes(text: str) -> int:
 class Fanout:
     """Delivers what the journal commits."""
 
-    def __init__(self, hub: Hub, journal: Journal, slow_readers: SlowReaders) -> None:
+    def __init__(self, hub: Hub, sessions: Sessions, journal: Journal, slow_readers: SlowReaders) -> None:
         self._hub = hub
+        self._sessions = sessions
         self._journal = journal
         self._slow_readers = slow_readers
         self._pace = Pace()
@@ -90,12 +96,16 @@ class Fanout:
         """Deliver until the journal is closed and empty. The body of the fan-out greenlet."""
         while batch := self._journal.take():
             for events in _turns(batch):
-                try:
-                    self.deliver(events)
-                except BaseException:  # a bug of ours, but the others' lines still go out
-                    logger.exception("cannot deliver %d events from %d on", len(events), events[0].id)
-                self._hub.delivered(events)
+                self.take_turn(events)
                 self._pace.breathe()
+
+    def take_turn(self, events: list[Event]) -> None:
+        """Deliver a turn's events, and let those know who wait for that. Switches now and then."""
+        try:
+            self.deliver(events)
+        except BaseException:  # a bug of ours, but the others' lines still go out
+            logger.exception("cannot deliver %d events from %d on", len(events), events[0].place)
+        self._note_delivered(events)
 
     def deliver(self, events: list[Event]) -> None:
         """Apply a turn's events in order, then send everybody what they hear of them. Switches now and then."""
@@ -104,51 +114,98 @@ class Fanout:
         several = self._in_several(turn.parts) if len(turn.parts) > 1 else {}
         elsewhere = {session for group in several.values() for session in group}
         for room, part in turn.parts.items():
-            audience = room.audience.groups(room)
-            if any(format.mentions for format in audience):
+            audience = self._sessions.audiences.get(room)
+            if audience is None:
+                continue
+            groups = audience.groups(room.name)
+            if any(format.mentions for format in groups):
                 turn.find_named(part)
-            for format, listeners in list(audience.items()):
+            for format, listeners in list(groups.items()):
                 if elsewhere:
                     listeners = Listeners(session for session in listeners.sessions if session not in elsewhere)
                 self._deliver_share(turn, turn.share(format, (room,)), (room,), listeners)
-        for (format, rooms, current), sessions in several.items():
-            self._deliver_share(turn, turn.share(format, rooms, current), rooms, Listeners(sessions))
+        for (format, rooms, formats), sessions in several.items():
+            self._deliver_share(turn, turn.share(format, rooms, formats), rooms, Listeners(sessions))
         for session in alone:
             self._send_share(turn, session, turn.share(session.format, ()), ())
 
     def _apply(self, events: list[Event]) -> Turn:
-        """Apply events in order and collect them in a turn. Switches now and then."""
-        turn = Turn(self._hub, self._render)
-        for at, event in enumerate(events):
-            if not at % _BETWEEN_EVENTS:
+        """Fold events in order and collect them in a turn. Switches now and then."""
+        turn = Turn(self._hub.state, self._sessions, self._render)
+        for count, event in enumerate(events):
+            if not count % _BETWEEN_EVENTS:
                 self._pace.breathe()
-            heard = self._fold(event)
-            if heard.room is not None or heard.sessions:
-                turn.add(heard)
-            if heard.entered is not None:
-                session, room = self._hub.sessions[event.origin], heard.entered
-                turn.welcome(session, room, self._welcomes.welcome(session, room, heard.greets))
+            self._fold(event, turn)
         return turn
 
-    def take_leave(self, sessions: Iterable[Session], text: str) -> None:
-        """Send many people a last message from the server. Switches now and then."""
-        for format, listeners in _by_format(sessions).items():
-            self._send_to_listeners(listeners, format.farewell(text))
+    def _follow(self, outcome: Outcome, origin: Listener | None, turn: Turn) -> None:
+        """Let sessions here follow their users: into the chat and out of it, into rooms and out of them."""
+        event = outcome.event
+        if outcome.refusal is not None:
+            if origin is not None:
+                origin.happened(outcome)
+            return
+        if isinstance(event, Arrived) and origin is not None and outcome.user is not None:
+            self._sessions.arrive(origin, outcome.user)
+        sessions = self._sessions.of(event.user)
+        for room in outcome.left:
+            for session in sessions:
+                self._sessions.leave(session, room)
+        if origin is not None:
+            origin.happened(outcome)
+        for session in sessions if outcome.entered is not None else ():
+            self._enter(session, outcome, turn)
+        if isinstance(event, Told):
+            self._note_told(event, outcome.others)
+        elif isinstance(event, Departed):
+            for session in sessions:
+                self._sessions.remove(session)
+        for name in outcome.vanished if origin is not None else ():  # the node from which this came says so, no other
+            self._hub.broadcast(Vanished(room=name))
+
+    def _enter(self, session: Listener, outcome: Outcome, turn: Turn) -> None:
+        """Let a session listen to the room that its user has entered, and have it greeted."""
+        room, event = outcome.entered, outcome.event
+        assert room is not None
+        self._sessions.enter(session, room)
+        own = session is self._sessions.origin(event)
+        data = self._render(session.format.render_own, event) if own else b""
+        data += self._welcomes.welcome(session, room, greets=not isinstance(event, Arrived))
+        turn.greet(session, room, data)
+
+    def _note_told(self, event: Told, told: Iterable[User]) -> None:
+        """Let the sessions of somebody who was told something know by whom, unless they ignore that person."""
+        for user in told:
+            if not (compared(event.name) in user.ignoring or event.user in user.ignoring):
+                for session in self._sessions.of(user.id):
+                    session.told_by = event.user, event.name
+
+    def _note_delivered(self, events: Sequence[Event]) -> None:
+        for event in events:
+            origin = self._sessions.origin(event)
+            if origin is not None:
+                origin.took_effect()
+        self._hub.delivered(events)
+
+    def take_leave(self) -> None:
+        """Tell everybody that the server is shutting down. Switches now and then."""
+        for format, listeners in _by_format(self._sessions.by_id.values()).items():
+            self._send_to_listeners(listeners, format.farewell())
 
     def _in_several(self, rooms: Collection[Room]) -> Several:
         """Find the sessions that are in several of these rooms. Switches now and then."""
         several: Several = defaultdict(list)
-        seen: set[User] = set()
+        seen: set[int] = set()
         for room in sorted(rooms, key=lambda room: len(room.members))[:-1]:  # whoever is in two is in one of these
-            for at, user in enumerate(list(room.members)):
-                if not at % _BETWEEN_PAUSES:
+            for count, user in enumerate(list(room.members.values())):
+                if not count % _BETWEEN_PAUSES:
                     self._pace.breathe()
-                if len(user.rooms) > 1 and user not in seen:
-                    seen.add(user)
+                if len(user.rooms) > 1 and user.id not in seen:
+                    seen.add(user.id)
                     theirs = tuple(sorted((one for one in user.rooms if one in rooms), key=id))  # the same for all
-                    for session in user.sessions if len(theirs) > 1 else ():
-                        current = session.room.name if session.room in theirs else ""
-                        several[session.format, theirs, current].append(session)
+                    for session in self._sessions.of(user.id) if len(theirs) > 1 else ():
+                        formats = tuple(session.format_in(one.name) for one in theirs)
+                        several[session.format, theirs, formats].append(session)
         return several
 
     def _deliver_share(self, turn: Turn, share: Share, rooms: Sequence[Room], listeners: Listeners) -> None:
@@ -156,20 +213,20 @@ class Fanout:
 
         Switches now and then.
         """
-        personal = listeners.places(set().union(*(turn.parts[room].special(share.format) for room in rooms)))
-        for place in personal:
-            self._send_share(turn, listeners.sessions[place], share, rooms)
+        personal = listeners.indexes(set().union(*(turn.parts[room].special(share.format) for room in rooms)))
+        for index in personal:
+            self._send_share(turn, listeners.sessions[index], share, rooms)
         if share.data:
             self._send_to_listeners(listeners, share.framed, personal)
 
-    def _send_share(self, turn: Turn, session: Session, share: Share, rooms: Sequence[Room]) -> None:
+    def _send_share(self, turn: Turn, session: Listener, share: Share, rooms: Sequence[Room]) -> None:
         """Send one session its own share. Switches now and then."""
         if data := turn.personal_share(session, share, rooms):
             session.outbox.show(share.format.frame(data, alert=True))
         self._pace.breathe()
 
     def _send_to_listeners(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:
-        """Send the same bytes to every listener but those in some places. Switches now and then."""
+        """Send the same bytes to every listener but those at some indexes. Switches now and then."""
         changes = self._slow_readers.changes
         ways = listeners.ways(self._slow_readers, but)
         for start in range(0, len(ways), _BETWEEN_PAUSES):
@@ -180,34 +237,37 @@ class Fanout:
             self._send_to_some(listeners, ways[start : start + _BETWEEN_PAUSES], data, start)
 
     def _send_to_some(self, listeners: Listeners, ways: list[Send], data: bytes, start: int) -> None:
-        """Send to a few listeners, the first of whom stands in place `start`. Never switches."""
+        """Send to a few listeners, the first of whom stands at the index `start`. Never switches."""
         size = len(data)
-        for place, send in enumerate(ways, start):
+        for index, send in enumerate(ways, start):
             try:
                 sent = send(data)
             except BlockingIOError:
                 sent = 0
             except OSError as error:
-                listeners.sessions[place].outbox.lose(error)
+                listeners.sessions[index].outbox.lose(error)
                 continue
             if sent != size:
-                listeners.sessions[place].outbox.keep(data, sent)
+                listeners.sessions[index].outbox.keep(data, sent)
 
-    def _fold(self, event: Event) -> Heard:
-        """Apply an event. If that fails, nobody hears of it."""
+    def _fold(self, event: Event, turn: Turn) -> None:
+        """Fold an event and add what came of it to a turn. If that fails, nobody hears of it."""
         try:
-            return fold(self._hub, event)
+            outcome = fold(self._hub.state, event)
+            if outcome is not None:
+                origin = self._sessions.origin(event)
+                turn.add(outcome, origin)
+                self._follow(outcome, origin, turn)
         except BaseException:  # a bug of ours; the other events are still heard
-            logger.exception("cannot apply %s from session %d", type(event).__name__, event.origin)
-            return Heard(event)
+            logger.exception("cannot apply %s from user %d", type(event).__name__, event.user)
 
     def _render(self, how: Callable[[Event], bytes], event: Event) -> bytes:
         """Render one event. If that fails, nobody gets it, and the session that caused it is closed."""
         try:
             return how(event)
         except BaseException:  # SystemExit and KeyboardInterrupt too: one client's trouble stays one client's
-            logger.exception("cannot render %s from session %d", type(event).__name__, event.origin)
-            culprit = self._hub.sessions.get(event.origin)
+            logger.exception("cannot render %s from user %d", type(event).__name__, event.user)
+            culprit = self._sessions.origin(event)
             if culprit is not None:
                 culprit.outbox.fail("what it sent cannot be rendered")
             return b""

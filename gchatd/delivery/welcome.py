@@ -1,27 +1,27 @@
-"""What you are shown when you come into a room: where you are, who is there, what was said lately."""
+"""What you are sent when you come into a room: where you are, who is there, what was said lately."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from ..chat.answers import Welcome
 from ..text import times
 from ..text.names import compared
-from ..text.phrases import listed
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from ..chat.events import Said
-    from ..chat.rooms import Room
-    from ..session import Session
+    from ..chat.state import Room, User
     from .formats import Format
+    from .listener import Listener
 
 REPLAY_BYTES = 65536
-"""About how much of the past is shown at most: as much as a turn brings."""
+"""About how much of the past is sent at most: as much as a turn brings."""
 
 FEW = 10
-"""How many people may be in a room for all of them to be named in the greeting."""
+"""How many people may be in a room for all of them to be named in the welcome."""
 
 MOST_REPLAYS = 64
 """How many renderings of what was said lately are kept for the next person, 64 KB each."""
@@ -30,22 +30,17 @@ _DAYS_BEGIN_AT = 900_000  # milliseconds: somewhere a day begins at each quarter
 
 
 class Welcomes:
-    """Makes what people are shown. People who come into the same room and read the same format share the bytes."""
+    """Makes what people are sent. People who come into the same room and read the same format share the bytes."""
 
     def __init__(self) -> None:
         self._replays: OrderedDict[tuple[str, int, Format, int], bytes] = OrderedDict()
 
-    def welcome(self, session: Session, room: Room, greets: bool) -> bytes:
-        """Return what to show a session that has just come into a room; `greets`: also where that is."""
-        if not (greets or room.recent or room.topic or room.key):
+    def welcome(self, session: Listener, room: Room, greets: bool) -> bytes:
+        """Return what to send a session that has just come into a room; `greets`: also where that is."""
+        if not (greets or room.recent or room.topic or room.key) or session.user is None:
             return b""
-        notices = [_greeting(session, room)] if greets else []
-        if room.topic:
-            notices.append(f"The topic of {room.name} is: {room.topic}")
-        if room.private:
-            notices.append(f"{room.name} is private. To come back: /join {room.name} {room.key}")
-        ignoring = session.user.ignoring if session.user is not None else {}
-        return b"".join(map(session.format.notice, notices)) + self._replay(room, session.format, ignoring)
+        head = session.format.welcome(_welcome(session.user, room, greets))
+        return head + self._replay(room, session.format, session.user.ignoring)
 
     def _replay(self, room: Room, format: Format, ignoring: Container[object]) -> bytes:
         """Return what was said lately in a room, in a format, without the people in `ignoring`."""
@@ -63,11 +58,12 @@ class Welcomes:
         return replay
 
 
-def _greeting(session: Session, room: Room) -> str:
-    others = [str(user) for user in room.members if user is not session.user] if len(room.members) <= FEW else []
-    if others:
-        return f"You are in {room.name} with {listed(others)}."
-    return f"You are in {room.name}, {'alone' if len(room.members) == 1 else f'with {len(room.members) - 1:,} others'}."
+def _welcome(user: User, room: Room, greets: bool) -> Welcome:
+    if not greets:
+        return Welcome(room.name, topic=room.topic, key=room.key)
+    few = room.members.values() if len(room.members) <= FEW else ()
+    others = tuple(str(other) for other in few if other is not user)
+    return Welcome(room.name, len(room.members), others, room.topic, room.key)
 
 
 def _render(events: Sequence[Said], room: Room, format: Format, now: int) -> bytes:
@@ -79,6 +75,4 @@ def _render(events: Sequence[Said], room: Room, format: Format, now: int) -> byt
         if size > REPLAY_BYTES:
             break
     lines.reverse()
-    which = f"last {len(lines)} lines" if len(lines) > 1 else "last line"
-    head = format.notice(f"The {which} in {room.name}, times in {format.zone}:")
-    return b"".join([head, *lines, format.notice("What follows is live.")])
+    return format.replay(room.name, lines)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..errors import StoreError, UserError
+from ..errors import NotATimeError, StoreError
 from ..journal.reader import Reader, copy
 from ..text import times
 from ..text.names import compared
@@ -48,7 +48,7 @@ def print_history(directory: Path, room: str | None, since: str | None, format: 
     show = FORMATS[format]
     try:
         at = times.parse_since(since) if since is not None else None
-    except UserError as error:
+    except NotATimeError as error:
         raise StoreError(f"--since: {error}") from None
     reader = Reader(directory)
     anything = False

@@ -15,21 +15,21 @@ import gevent
 
 if TYPE_CHECKING:
     from ..delivery.outbox import SlowReaders
-    from ..doors.terminal.door import TelnetDoor
+    from ..doors.terminal.connection import Terminals
 
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.1
 
 
-def run(slow_readers: SlowReaders, door: TelnetDoor) -> None:
+def run(slow_readers: SlowReaders, terminals: Terminals) -> None:
     """Sweep forever. The body of the sweeper greenlet, which ends with the process."""
     gc.disable()
     while True:
         gevent.sleep(SWEEP_SECONDS)
         try:
             slow_readers.close_stalled()
-            door.keep_alive()
+            terminals.keep_alive()
         except BaseException:  # ours to mend; deadlines still hold for the others
             logger.exception("cannot look after slow readers and terminals")
         gc.collect(1)

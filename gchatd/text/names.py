@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from typing import Literal
 
 import msgspec
 from precis_i18n import get_profile
 
-from ..errors import UserError
+from ..errors import Refusal, Refused
 from .cleaning import clean
 
 LONGEST_NAME = 32
@@ -45,20 +46,33 @@ class Name(msgspec.Struct, frozen=True, gc=False):
     compared: str
 
 
-def parse_name(name: str) -> Name:
-    """Read a username as someone typed it.
+class NameNotAllowed(Refusal, frozen=True):
+    """Nobody, or no room, can have this name."""
 
-    Raises UserError if nobody can have that name, with a sentence that says what would be right.
-    """
-    parsed = _parse(name, "username", LONGEST_NAME)
+    of: Literal["user", "room"]
+    why: Literal["empty", "long", "character", "digits", "accent", "accents", "mixture", "reserved"]
+    """It has too many characters, one that is not allowed, digits only; it begins with an accent, has too many accents
+    on a letter, mixes characters in a way that RFC 8264 forbids, or is the server's."""
+
+    detail: str = ""
+    """The character, what RFC 8264 says, or the name that is reserved."""
+
+    length: int = 0
+    most: int = 0
+    """How many characters it has, and may have, if it is too long."""
+
+
+def parse_name(name: str) -> Name:
+    """Read a username as someone typed it. Raises Refused (NameNotAllowed) if nobody can have that name."""
+    parsed = _parse(name, "user", LONGEST_NAME)
     if parsed.compared in RESERVED:
-        raise UserError(f"That username is reserved: {parsed.shown}.")
+        raise Refused(NameNotAllowed("user", "reserved", parsed.shown))
     return parsed
 
 
 def parse_room(name: str) -> Name:
-    """Read a room name as someone typed it. Raises UserError, as `parse_name` does."""
-    return _parse(name, "room name", LONGEST_ROOM)
+    """Read a room name as someone typed it. Raises Refused, as `parse_name` does."""
+    return _parse(name, "room", LONGEST_ROOM)
 
 
 @functools.lru_cache(1024)
@@ -67,47 +81,32 @@ def compared(name: str) -> str:
     return name.lower() if name.isascii() else _compared.enforce(name)
 
 
-def _parse(name: str, what: str, longest: int) -> Name:
-    _check_characters(name, what, longest)
+def _parse(name: str, of: Literal["user", "room"], most: int) -> Name:
+    _check_characters(name, of, most)
     if name.isascii():  # 12 us faster than PRECIS, which would change nothing
         shown, folded = name, name.lower()
     else:
         try:
             shown, folded = _shown.enforce(name), _compared.enforce(name)
         except UnicodeEncodeError as error:
-            raise UserError(f"That {what} mixes characters in a way that is not allowed ({error.reason}).") from None
-    if len(shown) > longest:
-        raise _too_long(shown, what, longest)
+            raise Refused(NameNotAllowed(of, "mixture", error.reason)) from None
+    if len(shown) > most:
+        raise Refused(NameNotAllowed(of, "long", length=len(shown), most=most))
     if unicodedata.category(shown[0]).startswith("M"):
-        raise UserError(f"A {what} cannot begin with an accent: it needs a letter to sit on.")
+        raise Refused(NameNotAllowed(of, "accent"))
     if clean(shown) != shown:
-        raise UserError(f"That {what} has too many accents on one letter.")
+        raise Refused(NameNotAllowed(of, "accents"))
     return Name(shown, folded)
 
 
-def _check_characters(name: str, what: str, longest: int) -> None:
-    """Raise UserError for what cannot be a name in any form."""
+def _check_characters(name: str, of: Literal["user", "room"], most: int) -> None:
+    """Raise Refused for what cannot be a name in any form."""
     if not name:
-        raise UserError(f"A {what} cannot be empty.")
-    if len(name) > 4 * longest:  # no composing makes it short enough, and PRECIS takes its time
-        raise _too_long(name, what, longest)
+        raise Refused(NameNotAllowed(of, "empty"))
+    if len(name) > 4 * most:  # no composing makes it short enough, and PRECIS takes its time
+        raise Refused(NameNotAllowed(of, "long", length=len(name), most=most))
     for char in name:
         if char not in SYMBOLS and unicodedata.category(char) not in _LETTER_DIGITS:
-            raise UserError(
-                f"A {what} cannot contain {_describe(char)}: use letters, digits and {' '.join(sorted(SYMBOLS))}."
-            )
+            raise Refused(NameNotAllowed(of, "character", char))
     if name.isdigit():
-        raise UserError(f"A {what} cannot be all digits.")
-
-
-def _too_long(name: str, what: str, longest: int) -> UserError:
-    return UserError(f"A {what} can have at most {longest} characters; that one has {len(name)}.")
-
-
-def _describe(char: str) -> str:
-    """Describe a character in words that are safe on any terminal."""
-    if char == " ":
-        return "a space"
-    if char.isprintable() and not unicodedata.combining(char):
-        return f"'{char}'"
-    return f"the character U+{ord(char):04X}"
+        raise Refused(NameNotAllowed(of, "digits"))

@@ -7,7 +7,7 @@ import re
 import time
 from datetime import UTC, datetime, timedelta, timezone
 
-from ..errors import UserError
+from ..errors import NotATimeError
 
 DAY = 86_400_000
 """Milliseconds of a day."""
@@ -19,7 +19,7 @@ def parse(text: str, at: datetime | None = None, offset: int = 0) -> int:
     """Read `2026-11-22`, `2026-11-22 18:30`, or `18:30` (the last time the clock showed that).
 
     Seconds and an offset (`18:30:05+02:00`) may follow; else it is the time of a zone so many minutes from UTC. `at` is
-    the moment that it is. Gives milliseconds since 1970; raises UserError.
+    the moment that it is. Gives milliseconds since 1970; raises NotATimeError.
     """
     zone = timezone(timedelta(minutes=offset))
     now = (at or datetime.now(UTC)).astimezone(zone)
@@ -31,7 +31,8 @@ def parse(text: str, at: datetime | None = None, offset: int = 0) -> int:
         moment = _milliseconds(datetime.fromisoformat(f"{now.date()}T{text.strip()}"), zone)
     except (ValueError, OverflowError):
         where = "in your time zone" if offset else "UTC"
-        raise UserError(f"That is not a time: {text}. Try 18:30, 2026-11-22 or 2026-11-22 18:30 ({where}).") from None
+        right = f"Try 18:30, 2026-11-22 or 2026-11-22 18:30 ({where})"
+        raise NotATimeError(f"That is not a time: {text}. {right}.") from None
     days_ahead = math.ceil((moment - now.timestamp() * 1000) / DAY)
     return moment - max(0, days_ahead) * DAY
 
@@ -46,23 +47,23 @@ def _milliseconds(moment: datetime, zone: timezone) -> int:
 def parse_since(text: str, at: int | None = None) -> int:
     """Read how long ago something was (`30m`, `1h`, `2d`), or what `parse` reads. `at` is the moment that it is.
 
-    Gives milliseconds since 1970; raises UserError.
+    Gives milliseconds since 1970; raises NotATimeError.
     """
     ago = re.fullmatch(r"\s*(\d{1,9}) ?([smhdw])\s*", text, re.ASCII | re.IGNORECASE)
     if ago is None:
         try:
             return parse(text)
-        except UserError as error:
-            raise UserError(str(error).replace("Try ", "Try 1h, ")) from None
+        except NotATimeError as error:
+            raise NotATimeError(str(error).replace("Try ", "Try 1h, ")) from None
     return (now() if at is None else at) - int(ago[1]) * 1000 * _SECONDS[ago[2].lower()]
 
 
 def parse_offset(text: str) -> int:
-    """Read an offset from UTC, such as `+02:00` or `-3`, and give it in minutes. Raises UserError."""
+    """Read an offset from UTC, such as `+02:00` or `-3`, and give it in minutes. Raises NotATimeError."""
     match = re.fullmatch(r"([+-])(\d{1,2})(?::?([0-5]\d))?", text)
     minutes = int(match[2]) * 60 + int(match[3] or 0) if match is not None else 0
     if match is None or minutes > 14 * 60 or minutes % 15:
-        raise UserError(f"That is not a time zone: {text}. Try +02:00.")
+        raise NotATimeError(f"That is not a time zone: {text}. Try +02:00.")
     return -minutes if match[1] == "-" else minutes
 
 

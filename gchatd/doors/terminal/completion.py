@@ -10,19 +10,20 @@ from .commands.command import people
 from .commands.table import find
 
 if TYPE_CHECKING:
-    from ...hub import Hub, User
+    from ...session import Session
     from .commands.command import Words
 
 MOST_LISTED = 60
 """With more people than this, Tab lists nobody until you type a letter."""
 
 
-def complete(hub: Hub, user: User | None, before: str) -> Completions:
+def complete(session: Session, before: str) -> Completions:
     """Return what the word at the end of `before` may become.
 
     A name at the start of a line gets a colon, because you are addressing somebody; anything else gets a space. Before
     you type a letter, people are listed only if a command wants one, and no more than MOST_LISTED are here.
     """
+    state, user = session.state, session.user
     start = max(before.rfind(" "), before.rfind("\n")) + 1
     word = before[start:].lower()
     if start == 0 and word.startswith("/"):
@@ -30,9 +31,9 @@ def complete(hub: Hub, user: User | None, before: str) -> Completions:
     if user is None:
         return Completions.of(start, ())
     words = _words_wanted(before) or (people if word else None)
-    if words is None or (words is people and not word and len(hub.users) > MOST_LISTED):
+    if words is None or (words is people and not word and len(state.names) > MOST_LISTED):
         return Completions.of(start, ())
-    return Completions.of(start, words(hub, user, word), ": " if start == 0 else " ")
+    return Completions.of(start, words(state, user, word), ": " if start == 0 else " ")
 
 
 def _words_wanted(before: str) -> Words | None:

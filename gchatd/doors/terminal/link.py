@@ -1,82 +1,109 @@
-"""What a door gives a session: the connection, as lines. Knows no sockets."""
+"""The link of a session whose client is a terminal: lines in, sentences out. See `session.Link`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import time
+from typing import TYPE_CHECKING
+
+from ...chat.answers import AlreadyInRoom
+from ...chat.events import Said
+from ...session import Request
+from ...text.cleaning import clean
+from ...text.names import parse_name
+from ...wire.typed import TOO_LONG
+from . import commands, words
+from .completion import complete
+from .terminal import Terminal
+from .words import sorry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...delivery.formats import Format
-    from ...delivery.outbox import Outbox
-    from ...wire.lineedit import Complete
+    from ...chat.answers import Answer
+    from ...chat.folding import Outcome
+    from ...errors import Refusal
+    from ...session import Session
+    from ...wire.typed import Completions
 
 
-class Link(Protocol):
-    """A connection. Its methods do not switch, unless they say so."""
+class TerminalLink(Terminal):
+    """A terminal, and what is typed there."""
 
-    outbox: Outbox
+    __slots__ = ()
 
-    @property
-    def format(self) -> Format:
-        """How things look to this client."""
-        ...
-
-    @property
-    def height(self) -> int:
-        """How many rows the client's window shows, 0 if that is not known."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """How many columns the client's window shows, 0 if that is not known."""
-        ...
+    def open(self, session: Session) -> None:
+        self.session = session
+        self.ask_for_name()
 
     def wait(self) -> None:
-        """Wait until there is something to read. Switches; never for longer than the client lives."""
-        ...
+        since = time.monotonic()
+        self.telnet.wait()
+        if self.astray is not None and self.astray.is_over(since):
+            self.astray = None
 
-    def read(self, complete: Complete) -> Sequence[str] | None:
-        """Give the lines that the client has finished (None: it is gone). Never waits; `format` may have changed.
+    def read(self) -> Sequence[Request] | None:
+        lines = self.telnet.read(self._complete)
+        if lines is None:
+            return None
+        self.take_look()
+        return [Request(line) for line in lines]
 
-        A line is as it was typed, not cleaned yet; `TOO_LONG` from `wire.text` stands for one that was dropped. A LF is
-        in it only where a message has several lines.
-        """
-        ...
+    def perform(self, request: Request) -> Answer | None:
+        line, session = request.text, self.session
+        if session.claimed and session.user is None:  # on the way in
+            session.wait_for_effect()
+        if line == TOO_LONG:
+            self.last_said.refuses()  # it may have been a private message
+            raise sorry(f"That line was too long, so it was dropped. The limit is {self.telnet.line_limit} bytes.")
+        text = "\n".join(map(clean, line.split("\n"))) if "\n" in line else clean(line)
+        answer = None
+        if text.startswith("/") and not text.startswith("//"):
+            answer = commands.run(self, text, line)
+        elif not session.claimed:
+            commands.check_is_no_command(self, text)
+            self._come_in(line)
+        elif text.strip():
+            self.last_said.refuses()  # unless it is said below
+            commands.check_is_no_command(self, text)
+            self.say(text.removeprefix("/") if text.startswith("//") else text)
+        if not (session.claimed or session.ended):
+            self.ask_for_name()
+        return answer
 
-    def take_held(self) -> bytes:
-        """Give what is to be sent along with the next answer."""
-        ...
+    def answer(self, answer: Answer, label: str) -> None:  # noqa: ARG002  people do not label what they type
+        current = self.room.name if self.room is not None else ""
+        self.reply_in_pages(words.lines(answer, self.columns, self.look.moment, current))
 
-    @property
-    def refused(self) -> str:
-        """Why the client was turned away, for the log. Empty for most."""
-        ...
+    def refuse(self, refusal: Refusal, label: str) -> None:
+        self._replies += self.look.refuse(refusal, label)
+        if not self.session.claimed:
+            self.ask_for_name()
 
-    def name_room(self, room: str) -> None:
-        """Name a room in the prompt, if there is one; an empty name removes it. Never waits."""
-        ...
+    def happened(self, outcome: Outcome) -> None:
+        user = outcome.user
+        if isinstance(outcome.event, Said):
+            if outcome.refusal is None:
+                self.last_said.heard()
+        elif isinstance(outcome.refusal, AlreadyInRoom):  # typed when their coming in had not happened yet
+            self.talk_in(self.session.state.room(outcome.refusal.room))
+        elif outcome.entered is not None and user is not None:
+            self.room = outcome.entered
+            if len(user.rooms) > 1:
+                self.session.restyle(self.look)
+                self.name_room()
+        elif outcome.left and user is not None:
+            if self.room in outcome.left:
+                self.talk_in(user.rooms[-1] if user.rooms else None)
+            self.name_room()
 
-    def clear(self) -> bool:
-        """Clear the client's screen. Returns whether that was possible."""
-        ...
+    def _come_in(self, typed: str) -> None:
+        """Take a username, as it was typed. May switch. Raises Refused for one that is taken or not allowed."""
+        name = parse_name(typed)
+        self.session.arrive(name)
+        self.reply(f"Your username is {name.shown}.")
+        for line in self.session.motd:
+            self.reply(line)
+        self.send_answers()  # before fan-out sends what was said lately
 
-    def restyle(self, **changes: Any) -> None:
-        """Change how things look: see the `format`."""
-        ...
-
-    def be_plain(self) -> None:
-        """Let the client show what its user types, and send lines."""
-        ...
-
-    def be_rich(self) -> None:
-        """Ask the client to send every key."""
-        ...
-
-    def close(self) -> None:
-        """Leave the client's terminal as it was found."""
-        ...
-
-    def __str__(self) -> str:
-        """Where the client is, for the log: `telnet 127.0.0.3:51422`."""
-        ...
+    def _complete(self, before: str) -> Completions:
+        return complete(self.session, before)

@@ -11,6 +11,7 @@ import msgspec
 from ...chat.events import (
     FOUND,
     FOUND_END,
+    Arrived,
     CameBack,
     Deleted,
     Departed,
@@ -21,22 +22,26 @@ from ...chat.events import (
     Left,
     MadePrivate,
     NotSent,
-    Refused,
     Renamed,
     Said,
     Told,
     TopicSet,
-    Turned,
     WentAway,
 )
-from ...chat.rooms import LOBBY
+from ...chat.state import LOBBY
 from ...text import times
 from ...text.cells import cells, shortened, wrap
+from ...text.cleaning import clean
 from ...text.names import WORD
 from ...wire.lineedit import BELL, END, ERASE, PROMPT
+from . import words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...chat.answers import Welcome
     from ...chat.events import Event
+    from ...errors import Refusal
 
 COLOURS = (28, 29, 31, 32, 62, 64, 94, 98, 100, 130, 134, 160, 162, 164, 166, 168)
 """Of the 256 that terminals have, some that can be told apart, and read on black as on white: a contrast of 3.5 or more
@@ -170,8 +175,20 @@ class Look(msgspec.Struct, frozen=True, gc=False):
             data += BELL
         return ERASE + data + PROMPT if self.rich else data
 
-    def farewell(self, text: str) -> bytes:
-        return ERASE + self.notice(text) + END if self.rich else self.notice(text)
+    def farewell(self) -> bytes:
+        notice = self.notice("The server is shutting down.")
+        return ERASE + notice + END if self.rich else notice
+
+    def refuse(self, refusal: Refusal, label: str = "") -> bytes:  # noqa: ARG002  people see no labels
+        return self.notice(clean(words.words(refusal)))
+
+    def welcome(self, welcome: Welcome) -> bytes:
+        return b"".join(map(self.notice, words.welcome(welcome)))
+
+    def replay(self, room: str, lines: Sequence[bytes]) -> bytes:
+        which = f"last {len(lines)} lines" if len(lines) > 1 else "last line"
+        head = self.notice(f"The {which} in {room}, times in {self.zone}:")
+        return b"".join([head, *lines, self.notice("What follows is live.")])
 
     @property
     def _columns_left(self) -> int:
@@ -271,15 +288,13 @@ def _notice(event: Event, notices: bool) -> str:
     match event:
         case NotSent(why=why):
             return f"Not sent: {why}."
-        case Refused(why=why):
-            return why
         case TopicSet(name=name, room=room, topic=topic):
             return f"{name} set the topic of {room}: {topic}" if topic else f"{name} cleared the topic of {room}."
         case MadePrivate(name=name, room=room, key=key):
             return f"{name} made {room} private. To come back: /join {room} {key}"
         case Invited(name=name, room=room):
             return f"{name} invites you to {room}: /join {room}"
-        case Joined(name=name, room=room) if notices:
+        case Joined(name=name, room=room) | Arrived(name=name, room=room) if notices:
             return f"{name} joined." if room == LOBBY else f"{name} joined {room}."
         case Left(name=name, room=room) if notices:
             return f"{name} left {room}."
@@ -297,8 +312,6 @@ def _confirmation(event: Event) -> str | None:
             return f"{type(event).__name__}."
         case Left(room=room):
             return f"You left {room}."
-        case Turned(room=room):
-            return f"You are now talking in {room}."
         case Invited(to=to, room=room):
             return f"You invited {to} to {room}."
         case Ignored(whom=whom, on=True):
@@ -309,6 +322,8 @@ def _confirmation(event: Event) -> str | None:
             return f"You are away{': ' if words else '.'}{words}"
         case CameBack():
             return "You are back."
-        case Joined() | Renamed() | Departed() | Told():
+        case Renamed(to=to):
+            return f"Your username is {to}."
+        case Arrived() | Joined() | Departed() | Told():
             return ""
     return None

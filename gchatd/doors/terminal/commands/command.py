@@ -1,8 +1,7 @@
-"""What a command is, and how the Tab key completes its words. Knows users and rooms; no sockets, no bytes.
+"""What a command is, and how the Tab key completes its words.
 
-A handler takes the session that asked and the words after the command. It answers with `session.reply`, causes an event
-with `session.does`, or raises UserError with a sentence to show instead. When it is called, everything that the
-session did before has happened.
+A handler takes the terminal and the words after the command. It returns an answer, replies by itself, or raises Refused
+with the reason. When it is called, everything that its author did before has happened, unless a disk is stuck.
 """
 
 from __future__ import annotations
@@ -13,31 +12,33 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from ....errors import UserError
+from ....chat import actions
+from ....errors import Refused
 from ....text.names import compared
 from ....text.phrases import listed
+from ..words import Sorry, sorry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ....chat.rooms import Room
-    from ....hub import Hub, User
-    from ....session import Session
+    from ....chat.answers import Answer
+    from ....chat.state import Room, State, User
+    from ..terminal import Terminal
 
-    Words = Callable[[Hub, User, str], Iterable[str]]
+    Words = Callable[[State, User, str], Iterable[str]]
     """Returns the words that start with what a user typed (compared form)."""
 
     Choice = TypeVar("Choice", bound=str)
-
-MOST_LINES = 500
-"""The most lines of a list that are shown."""
 
 MOST_SEEN = 20_000
 """The most names that Tab looks at: some 10 ms if all of them match."""
 
 
-class MisuseError(UserError):
-    """A command was used wrongly. The text says what is wrong or missing; the command's grammar is added to it."""
+class Misused(Refused):
+    """A command was used wrongly. The sentence says what is wrong or missing; the command's grammar is added to it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Sorry(text))
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ class Command(msgspec.Struct, frozen=True):
 
     help: str
     example: str
-    handler: Callable[[Session, str], None]
+    handler: Callable[[Terminal, str], Answer | None]
     words: tuple[Words, ...] = ()
     """What Tab completes its first word, second word... to; any other becomes a name."""
 
@@ -70,24 +71,24 @@ class Command(msgspec.Struct, frozen=True):
 # Words that Tab knows.
 
 
-def people(hub: Hub, user: User, begun: str) -> Iterable[str]:
+def people(state: State, user: User, begun: str) -> Iterable[str]:
     """Everyone else who is here, among the first MOST_SEEN."""
-    seen = itertools.islice(hub.users.items(), MOST_SEEN)
+    seen = itertools.islice(state.names.items(), MOST_SEEN)
     return (other.name.shown for key, other in seen if key.startswith(begun) and other is not user)
 
 
-def rooms(hub: Hub, user: User, begun: str) -> Iterable[str]:
+def rooms(state: State, user: User, begun: str) -> Iterable[str]:
     """The rooms that a user may enter, among the first MOST_SEEN."""
-    seen = itertools.islice(hub.rooms.items(), MOST_SEEN)
+    seen = itertools.islice(state.rooms.items(), MOST_SEEN)
     return (room.name for key, room in seen if key.startswith(begun) and room.admits(user))
 
 
-def own_rooms(hub: Hub, user: User, begun: str) -> Iterable[str]:
+def own_rooms(state: State, user: User, begun: str) -> Iterable[str]:
     """The rooms that a user is in."""
     return (room.name for room in user.rooms if compared(room.name).startswith(begun))
 
 
-def ignored(hub: Hub, user: User, begun: str) -> Iterable[str]:
+def ignored(state: State, user: User, begun: str) -> Iterable[str]:
     """The people whom a user ignores."""
     return (name for name in dict.fromkeys(user.ignoring.values()) if compared(name).startswith(begun))
 
@@ -95,7 +96,7 @@ def ignored(hub: Hub, user: User, begun: str) -> Iterable[str]:
 def one_of(*choices: str) -> Words:
     """A fixed choice of words."""
 
-    def words(hub: Hub, user: User, begun: str) -> Iterable[str]:
+    def words(state: State, user: User, begun: str) -> Iterable[str]:
         return (choice for choice in choices if choice.startswith(begun))
 
     return words
@@ -104,53 +105,34 @@ def one_of(*choices: str) -> Words:
 # What several handlers need.
 
 
-def who_asks(session: Session) -> User:
-    """The user who typed the command. Not for commands that are `unnamed`."""
-    assert session.user is not None
-    return session.user
-
-
-def find_user(session: Session, name: str) -> User:
-    """Find a user by name. Raises UserError if nobody here has it."""
-    name = name.lstrip("@").rstrip(":,")  # as people type it: @Ann or Ann:
+def find_user(terminal: Terminal, name: str) -> User:
+    """Find a user by name, as people type it: Ann, @Ann or Ann:. Raises Refused if nobody here has it."""
+    name = name.lstrip("@").rstrip(":,")
     if " " in name:
-        raise MisuseError("A username has no spaces")
-    user = session.hub.users.get(as_compared(name))
-    if user is None:
-        raise UserError(f"Nobody here is called {name}.")
-    return user
+        raise Misused("A username has no spaces")
+    return actions.find_user(terminal.session, name)
 
 
-def find_room(session: Session, name: str) -> Room:
-    """Find a room by name. Raises UserError if there is none that this user may enter."""
-    room = session.hub.rooms.get(as_compared(name))
-    if room is None or not room.admits(who_asks(session)):
-        raise UserError(f"There is no room called {name}. For a list: /rooms")
-    return room
+def find_own_room(terminal: Terminal, name: str) -> Room:
+    """Find a room that the one who asks is in. Switches until what they did before has happened.
 
-
-def as_compared(name: str) -> str:
-    """The compared form of what was typed as a name. Raises UserError if it is far too long."""
-    if len(name) > 100:
-        raise UserError("That is too long to be a name.")
+    Raises Refused if they are in none of that name.
+    """
+    terminal.session.wait_for_effect()  # who came in just now may not be in the lobby yet
     try:
-        return compared(name)
-    except UnicodeEncodeError:  # no name can contain this
-        return ""
+        return actions.find_own_room(terminal.session, name)
+    except Refused:
+        raise sorry(f"You are not in {name}. You are in: {own_room_names(terminal)}.") from None
+
+
+def own_room_names(terminal: Terminal) -> str:
+    """List the rooms that the one who asks is in."""
+    return ", ".join(room.name for room in terminal.session.me.rooms) or "no rooms"
 
 
 def choice(word: str, *choices: Choice) -> Choice:
-    """Match a word with the choices. Raises MisuseError if it is none of them."""
+    """Match a word with the choices. Raises Misused if it is none of them."""
     for one in choices:
         if word.casefold() == one:
             return one
-    raise MisuseError(f"Choose {listed(choices, 'or')}, not {word}")
-
-
-def capped(lines: Iterable[str], count: int) -> Iterable[str]:
-    """At most MOST_LINES of these lines, then, if there are more, one that says how many there are in all."""
-    for at, line in enumerate(lines):
-        if at == MOST_LINES:
-            yield f"... and more ({count:,} in all)."
-            return
-        yield line
+    raise Misused(f"Choose {listed(choices, 'or')}, not {word}")

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from .... import __version__
-from ....text import times
+from ....chat import actions
 
 if TYPE_CHECKING:
-    from ....session import Session
+    from ....chat.answers import Answer
+    from ..terminal import Terminal
 
 
-def more(session: Session, words: str) -> None:
-    """/more: Show the next page of a long list."""
-    session.reply_with_rest()
+def more(terminal: Terminal, words: str) -> None:
+    """/more: Give the next page of a long list."""
+    terminal.reply_with_rest()
 
 
-def motd(session: Session, words: str) -> None:
-    """/motd: Show the message of the day."""
-    session.reply_in_pages(session.hub.motd or ["There is no message of the day."])
+def motd(terminal: Terminal, words: str) -> Answer:
+    """/motd: Give the message of the day."""
+    return actions.motd(terminal.session)
 
 
-def uptime(session: Session, words: str) -> None:
+def uptime(terminal: Terminal, words: str) -> Answer:
     """/uptime: Say how long the server has been up, and how many people are here."""
-    up = times.duration(time.monotonic() - session.hub.started_at)
-    here = len(session.hub.users)
-    session.reply(f"The server has been up for {up}. {here:,} {'person is' if here == 1 else 'people are'} here.")
+    return actions.uptime(terminal.session)
 
 
-def version(session: Session, words: str) -> None:
+def version(terminal: Terminal, words: str) -> Answer:
     """/version: Say which version of gchat this is."""
-    session.reply(f"gchat {__version__}")
+    return actions.version(terminal.session)
 
 
-def quit(session: Session, words: str) -> None:
+def quit(terminal: Terminal, words: str) -> None:
     """/quit [WORDS]: Leave; WORDS are your parting words."""
-    session.quit(words)
+    terminal.quit(words)

@@ -7,10 +7,12 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
-from ....errors import UserError
+from ....errors import Refused
 from ....text.phrases import wrapped
+from ..words import sorry
+from ..words import words as sentence
 from . import past, people, rooms, server, talking, terminal
-from .command import Command, MisuseError, ignored, one_of, own_rooms
+from .command import Command, Misused, ignored, one_of, own_rooms
 from .command import people as others
 from .command import rooms as known_rooms
 from .details import DETAILS
@@ -18,63 +20,64 @@ from .details import DETAILS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ....hub import Hub, User
-    from ....session import Session
+    from ....chat.answers import Answer
+    from ....chat.state import State, User
+    from ..terminal import Terminal
 
 
 _LONGEST_ECHO = 64  # characters
 _PRIVATE = ("msg", "tell", "reply")  # what follows these was meant for one person
 
 
-def run(session: Session, text: str, typed: str) -> None:
+def run(terminal: Terminal, text: str, typed: str) -> Answer | None:
     """Run a command line, slash and all: `text` is what was `typed`, cleaned. May switch.
 
-    Raises UserError if there is no such command, or if it fails.
+    Raises Refused if there is no such command, or if it fails.
     """
-    session.doubted = ""
+    terminal.doubted = ""
     name, *rest = re.split(r"\s", text.removeprefix("/"), maxsplit=1)
     words = " ".join(rest).replace("\n", " ")
     command = find(name)
     if command is None:
         near = _nearest(name)
         if near in _PRIVATE:
-            session.last_said.refuses()
+            terminal.last_said.refuses()
         meant = f"Did you mean /{near}? " if near else ""
-        raise UserError(f"Unknown command: /{name}. {meant}/help all lists all commands.")
-    if session.user is None and not command.unnamed:
-        raise UserError(f"Choose a username first. Then you can use /{command.name}.")
+        raise sorry(f"Unknown command: /{name}. {meant}/help all lists all commands.")
+    if not terminal.session.claimed and not command.unnamed:
+        raise sorry(f"Choose a username first. Then you can use /{command.name}.")
     if command.several_lines:
         words = " ".join(rest)
     elif command.as_typed:
         words = " ".join(re.split(r"\s", typed, maxsplit=1)[1:]).replace("\n", " ")
     if words.strip() and command.usage == f"/{command.name}":
-        raise UserError(f"Type {command.usage} on its own.")
-    session.settle()
+        raise sorry(f"Type {command.usage} on its own.")
+    terminal.session.settle()
     words = words.strip(" ") if command.as_typed else words.strip()
     try:
-        command.handler(session, words)
-    except UserError as error:
+        return command.handler(terminal, words)
+    except Refused as refused:
         if command.moves:
-            session.go_astray(words.partition(" ")[0][:_LONGEST_ECHO] or "that room")
-        if isinstance(error, MisuseError):
-            raise UserError(f"{error}: {command.usage}") from None
+            terminal.go_astray(words.partition(" ")[0][:_LONGEST_ECHO] or "that room")
+        if isinstance(refused, Misused):
+            raise sorry(f"{sentence(refused.refusal)}: {command.usage}") from None
         raise
 
 
-def check_is_no_command(session: Session, text: str) -> None:
-    """Raise UserError for a line that was probably meant as a command. Right away, the same word again is not one."""
+def check_is_no_command(terminal: Terminal, text: str) -> None:
+    """Raise Refused for a line that was probably meant as a command. Right away, the same word again is not one."""
     word = text.strip()
     meant = _MEANT.get(word.casefold())
-    if meant is not None and session.doubted != word:
-        session.doubted = word
-        anyway = "say" if session.user is not None else "take the username"
-        raise UserError(f'Not sent. To {meant}. To {anyway} "{word}", type it again.')
-    session.doubted = ""
-    if session.user is None or text[0].isalnum():
+    if meant is not None and terminal.doubted != word:
+        terminal.doubted = word
+        anyway = "say" if terminal.session.claimed else "take the username"
+        raise sorry(f'Not sent. To {meant}. To {anyway} "{word}", type it again.')
+    terminal.doubted = ""
+    if not terminal.session.claimed or text[0].isalnum():
         return
     begun = re.match(r"[\s\ufeff\u200b-\u200f\u2060]+/(\w+)", text)
     if begun is not None and find(begun[1]) is not None:
-        raise UserError(f"Not sent: /{begun[1]} is not at the start of the line, so everyone would have seen it.")
+        raise sorry(f"Not sent: /{begun[1]} is not at the start of the line, so everyone would have seen it.")
 
 
 def find(name: str) -> Command | None:
@@ -87,22 +90,22 @@ def _nearest(name: str) -> str:
     return near[0] if near else ""
 
 
-def _help(session: Session, words: str) -> None:
+def _help(terminal: Terminal, words: str) -> None:
     """/help [all|keys|COMMAND]: Show the first commands, all of them, the keys, or one command."""
     topic = words.casefold()
     if not topic:
-        lines = _first(session)
+        lines = _first(terminal)
     elif topic == "all":
         lines = _overview()
     elif topic == "keys":
-        lines = _keys(session)
+        lines = _keys(terminal)
     else:
         lines = _one(words.removeprefix("/"))
-    session.reply_in_pages(itertools.chain.from_iterable(wrapped(line, session.columns) for line in lines))
+    terminal.reply_in_pages(itertools.chain.from_iterable(wrapped(line, terminal.columns) for line in lines))
 
 
-def _first(session: Session) -> Iterator[str]:
-    where = session.room.name if session.room is not None else "your current room"
+def _first(terminal: Terminal) -> Iterator[str]:
+    where = terminal.room.name if terminal.room is not None else "your current room"
     yield f"What you type goes to everyone in {where}. Start with these:"
     yield from _table([(COMMANDS[name].usage, COMMANDS[name].help) for name in FIRST])
     yield f"/help all lists all {len(COMMANDS)} commands, and /help COMMAND explains one."
@@ -116,16 +119,16 @@ def _overview() -> Iterator[str]:
         yield from _table([(f"/{command.name}", command.help) for command in commands], width)
 
 
-def _keys(session: Session) -> Iterator[str]:
-    where = "" if session.format.echo else ", if you have a > prompt (/help rich)"
+def _keys(terminal: Terminal) -> Iterator[str]:
+    where = "" if terminal.look.echo else ", if you have a > prompt (/help rich)"
     yield f"Keys that edit your line{where}:"
-    yield from _table([(keys, what) for keys, what in session.keys])
+    yield from _table([(keys, what) for keys, what in terminal.keys])
 
 
 def _one(name: str) -> Iterator[str]:
     command = find(name)
     if command is None:
-        raise MisuseError(f"There is no command /{name}")
+        raise Misused(f"There is no command /{name}")
     also = f" (also {', '.join(f'/{alias}' for alias in command.aliases)})" if command.aliases else ""
     yield f"{command.usage}{also}: {command.help}."
     yield DETAILS[command.name]
@@ -137,7 +140,7 @@ def _table(rows: list[tuple[str, str]], width: int = 0) -> Iterator[str]:
     return (f"  {first:{width}}  {second}" for first, second in rows)
 
 
-def _commands(hub: Hub, user: User, begun: str) -> Iterator[str]:
+def _commands(state: State, user: User, begun: str) -> Iterator[str]:
     return (name for name in ["all", "keys", *COMMANDS] if name.startswith(begun))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ....errors import UserError
+from ....errors import NotATimeError
 from ....text import times
+from ..words import sorry
 from .command import choice
 
 if TYPE_CHECKING:
-    from ....session import Session
+    from ..terminal import Terminal
 
 THEMES = {
     **dict.fromkeys(("color", "colors", "colours"), "colour"),
@@ -21,79 +22,87 @@ THEMES = {
 _RINGS = {"off": "is off", "mentions": "rings for your name and private messages", "all": "rings for every line"}
 
 
-def notices(session: Session, words: str) -> None:
+def notices(terminal: Terminal, words: str) -> None:
     """/notices [on|off]"""
     if words:
-        session.restyle(notices=choice(words, "on", "off") == "on")
-    session.reply(f"Notices are {'on' if session.format.notices else 'off'}.")
+        terminal.restyle(notices=choice(words, "on", "off") == "on")
+    terminal.reply(f"Notices are {'on' if terminal.look.notices else 'off'}.")
 
 
-def theme(session: Session, words: str) -> None:
+def theme(terminal: Terminal, words: str) -> None:
     """/theme [colour|mono|contrast]"""
     if words:
-        session.restyle(theme=choice(THEMES.get(words.casefold(), words), "colour", "mono", "contrast"))
-    _tell(session, f"The theme is {session.format.theme}")
+        terminal.restyle(theme=choice(THEMES.get(words.casefold(), words), "colour", "mono", "contrast"))
+    _tell(terminal, f"The theme is {terminal.look.theme}")
 
 
-def time(session: Session, words: str) -> None:
+def time(terminal: Terminal, words: str) -> None:
     """/time [off|hh:mm|full] [+HH:MM]"""
     shown, _, zone = words.partition(" ")
     if shown.startswith(("+", "-")):
-        session.restyle(offset=times.parse_offset(words))
+        terminal.restyle(offset=_offset(words))
     elif shown:
         time = choice(shown, "off", "hh:mm", "full")
-        offset = times.parse_offset(zone.strip()) if zone.strip() else session.format.offset
-        session.restyle(time=time, offset=offset)
-    format = session.format
+        offset = _offset(zone.strip()) if zone.strip() else terminal.look.offset
+        terminal.restyle(time=time, offset=offset)
+    format = terminal.look
     _tell(
-        session,
+        terminal,
         f"The time of each line is {'off' if format.time == 'off' else f'shown as {format.time}'}, in {format.zone}",
     )
 
 
-def bell(session: Session, words: str) -> None:
+def _offset(typed: str) -> int:
+    """Read an offset from UTC, in minutes. Raises Refused."""
+    try:
+        return times.parse_offset(typed)
+    except NotATimeError as error:
+        raise sorry(str(error)) from None
+
+
+def bell(terminal: Terminal, words: str) -> None:
     """/bell [off|mentions|all]"""
     if words:
-        session.restyle(bell=choice(words, "off", "mentions", "all"))
-    _tell(session, f"The bell {_RINGS[session.format.bell]}")
+        terminal.restyle(bell=choice(words, "off", "mentions", "all"))
+    _tell(terminal, f"The bell {_RINGS[terminal.look.bell]}")
 
 
-def _tell(session: Session, what: str) -> None:
+def _tell(terminal: Terminal, what: str) -> None:
     """Say how something is, and why that may make no difference."""
-    session.reply(f"{what}.")
-    if session.format.reader:
-        session.reply("You will see no difference in reader mode. To turn that off: /reader off")
+    terminal.reply(f"{what}.")
+    if terminal.look.reader:
+        terminal.reply("You will see no difference in reader mode. To turn that off: /reader off")
 
 
-def clear(session: Session, words: str) -> None:
+def clear(terminal: Terminal, words: str) -> None:
     """/clear"""
-    session.clear_screen()
+    terminal.clear_screen()
 
 
-def plain(session: Session, words: str) -> None:
+def plain(terminal: Terminal, words: str) -> None:
     """/plain"""
-    was_on = session.format.echo
-    session.be_rich(False)
-    session.reply(f"Line editing is {'off' if was_on else 'already off'}. To turn it on: /rich")
+    was_on = terminal.look.echo
+    terminal.be_rich(False)
+    terminal.reply(f"Line editing is {'off' if was_on else 'already off'}. To turn it on: /rich")
 
 
-def rich(session: Session, words: str) -> None:
+def rich(terminal: Terminal, words: str) -> None:
     """/rich"""
-    if session.format.echo:
-        raise UserError("Line editing is already on. To turn it off: /plain")
-    if session.format.reader:
-        raise UserError("Line editing does not work in reader mode. To turn that off: /reader off")
-    session.be_rich(True)
-    session.reply("If you see a > prompt, line editing is on; /plain turns it off.")
+    if terminal.look.echo:
+        raise sorry("Line editing is already on. To turn it off: /plain")
+    if terminal.look.reader:
+        raise sorry("Line editing does not work in reader mode. To turn that off: /reader off")
+    terminal.be_rich(True)
+    terminal.reply("If you see a > prompt, line editing is on; /plain turns it off.")
 
 
-def reader(session: Session, words: str) -> None:
+def reader(terminal: Terminal, words: str) -> None:
     """/reader [on|off]"""
     on = choice(words, "on", "off") == "on" if words else True
     if on:
-        session.be_rich(False)
-    session.restyle(reader=on)
-    session.reply(
+        terminal.be_rich(False)
+    terminal.restyle(reader=on)
+    terminal.reply(
         "Reader mode is on: plain lines only. To turn it off: /reader off"
         if on
         else "Reader mode is off. For line editing: /rich"

@@ -1,0 +1,337 @@
+"""What people can do, and what they can ask: one function each. Every door calls these.
+
+An action takes typed arguments, never a typed line. It broadcasts an event, which takes effect when it has been folded,
+or gives an answer; or it raises Refused, with the reason as a value. Knows no sessions: whoever asks is an `Asker`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Protocol
+
+from .. import __version__
+from ..errors import Refused
+from ..text import times
+from ..text.names import LONGEST_ROOM, compared
+from .answers import (
+    Ignoring,
+    IsAway,
+    Members,
+    Motd,
+    NobodyCalled,
+    NoSuchRoom,
+    NotInRoom,
+    Past,
+    Person,
+    RoomInfo,
+    Rooms,
+    TooLongForName,
+    Topic,
+    Uptime,
+    UserLeft,
+    Version,
+    Whois,
+)
+from .events import (
+    CameBack,
+    Deleted,
+    Edited,
+    Ignored,
+    Invited,
+    Joined,
+    Left,
+    MadePrivate,
+    Said,
+    Told,
+    TopicSet,
+    WentAway,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..text.names import Name
+    from .events import Event
+    from .state import Room, State, User
+
+_KEY_BYTES = 6  # of the random key of a private room
+_WAS = 60  # characters of the old text that people are told with an edit
+_FAR_TOO_LONG = LONGEST_ROOM + 36  # characters: not worth comparing
+
+
+class Page(Protocol):
+    """Lines of the past, oldest first (of a search: newest first); `more` says that there are others."""
+
+    @property
+    def lines(self) -> Sequence[Said]: ...
+
+    @property
+    def more(self) -> bool: ...
+
+
+class Library(Protocol):
+    """History, as actions see it. Each method switches until the answer is there, and may raise Refused."""
+
+    def last(self, room: str, count: int) -> Page: ...
+
+    def before_line(self, room: str, count: int, id: int) -> Page: ...
+
+    def before(self, room: str, count: int, at: int) -> Page: ...
+
+    def search(self, room: str, words: str, count: int) -> Page: ...
+
+
+class Asker(Protocol):
+    """Who asks: a user who is here, through one of their sessions."""
+
+    @property
+    def me(self) -> User:
+        """The user. Raises Refused (NotHere) if they have not come in. May switch until they have."""
+
+    @property
+    def state(self) -> State: ...
+
+    @property
+    def library(self) -> Library:
+        """The history, with all that was said so far in it. Raises Refused (NoHistory). Switches for a moment."""
+
+    @property
+    def motd(self) -> Sequence[str]: ...
+
+    @property
+    def up_seconds(self) -> float:
+        """How long the server has been up."""
+
+    def idle_seconds(self, user: User) -> float | None:
+        """How long ago a user last typed something; None if they are connected elsewhere."""
+
+    def does(self, event: Event) -> None:
+        """Broadcast an event in the name of this user. May switch, while too much is undelivered.
+
+        Raises Refused if the rules do not allow it, or if it cannot be sent.
+        """
+
+    def claims(self, name: Name) -> None:
+        """Change the user's name. May switch. Raises Refused if it is taken."""
+
+
+# Finding somebody, or a room.
+
+
+def find_user(asker: Asker, name: str) -> User:
+    """Find somebody who is here. Raises Refused."""
+    user = asker.state.names.get(_as_compared(name))
+    if user is None:
+        raise Refused(NobodyCalled(name))
+    return user
+
+
+def find_room(asker: Asker, name: str) -> Room:
+    """Find a room that the one who asks may enter. Raises Refused."""
+    room = asker.state.rooms.get(_as_compared(name))
+    if room is None or not room.admits(asker.me):
+        raise Refused(NoSuchRoom(name))
+    return room
+
+
+def find_own_room(asker: Asker, name: str) -> Room:
+    """Find a room that the one who asks is in. Raises Refused."""
+    sought = _as_compared(name)
+    for room in asker.me.rooms:
+        if compared(room.name) == sought:
+            return room
+    raise Refused(NotInRoom(name))
+
+
+def _as_compared(name: str) -> str:
+    """Return the compared form of what was given as a name. Raises Refused if it is far too long."""
+    if len(name) > _FAR_TOO_LONG:
+        raise Refused(TooLongForName())
+    try:
+        return compared(name)
+    except UnicodeEncodeError:  # no name can contain this
+        return ""
+
+
+# Talking.
+
+
+def say(asker: Asker, room: Room, text: str, action: bool = False) -> None:
+    """Say something in a room; with `action`, do it."""
+    asker.does(Said(room=room.name, text=text, action=action))
+
+
+def tell(asker: Asker, to: User, text: str) -> IsAway | None:
+    """Say something to one person alone."""
+    asker.does(Told(target=to.id, to=str(to), text=text))
+    return IsAway(str(to), to.away) if to.away is not None else None
+
+
+def answer(asker: Asker, to: tuple[int, str], text: str) -> IsAway | None:
+    """Say something to somebody by their id, and the name they had, whatever they are called now."""
+    user = asker.state.users.get(to[0])
+    if user is None:
+        raise Refused(UserLeft(to[1]))
+    return tell(asker, user, text)
+
+
+def edit(asker: Asker, line: Said, text: str) -> None:
+    """Change a line of one's own."""
+    asker.does(Edited(room=line.room, line=line.id, text=text, was=line.text[:_WAS], at=times.now()))
+
+
+def delete(asker: Asker, line: Said) -> None:
+    """Remove a line of one's own."""
+    asker.does(Deleted(room=line.room, line=line.id, at=times.now()))
+
+
+# Rooms.
+
+
+def join(asker: Asker, name: str, key: str = "") -> None:
+    """Join a room, or create it. The name is valid; the room, if there is one, has been brought back from history."""
+    room = asker.state.room(name)
+    asker.does(Joined(room=room.name if room is not None else name, key=key))
+
+
+def leave(asker: Asker, room: Room) -> None:
+    """Leave a room."""
+    asker.does(Left(room=room.name))
+
+
+def set_topic(asker: Asker, room: Room, topic: str) -> None:
+    """Say what a room is about. An empty topic clears it."""
+    asker.does(TopicSet(room=room.name, topic=topic))
+
+
+def make_private(asker: Asker, room: Room) -> None:
+    """Let only people into a room who are invited or have its key, which everybody in it is told."""
+    asker.does(MadePrivate(room=room.name, key=secrets.token_hex(_KEY_BYTES)))
+
+
+def invite(asker: Asker, user: User, room: Room) -> None:
+    """Let somebody into a room, and tell them."""
+    asker.does(Invited(room=room.name, target=user.id, to=str(user)))
+
+
+def members(asker: Asker, room: Room) -> Members:
+    """List who is in a room."""
+    people = (Person(str(user), user.away is not None) for user in room.members.values())
+    return Members(room.name, tuple(sorted(people, key=lambda person: person.name.casefold())))
+
+
+def rooms(asker: Asker) -> Rooms:
+    """List the rooms: those that the one who asks is in, then the biggest."""
+    me = asker.me
+    seen = [room for room in asker.state.rooms.values() if room.admits(me)]
+    seen.sort(key=lambda room: (me.id not in room.members, -len(room.members), room.name))
+    return Rooms(
+        tuple(RoomInfo(room.name, len(room.members), room.topic, room.private, me.id in room.members) for room in seen)
+    )
+
+
+def topic(asker: Asker, room: Room) -> Topic:
+    """Say what a room is about."""
+    return Topic(room.name, room.topic)
+
+
+# People.
+
+
+def rename(asker: Asker, name: Name) -> None:
+    """Change one's name."""
+    asker.claims(name)
+
+
+def whois(asker: Asker, user: User) -> Whois:
+    """Say who somebody is."""
+    me, idle = asker.me, asker.idle_seconds(user)
+    shared = tuple(room.name for room in user.rooms if room in me.rooms) if user is not me else ()
+    return Whois(
+        str(user),
+        user.since,
+        times.now(),
+        None if idle is None else int(idle * 1000),
+        user.away,
+        shared,
+        you=user is me,
+    )
+
+
+def go_away(asker: Asker, words: str) -> None:
+    """Be marked as away; words say why."""
+    asker.does(WentAway(words=words))
+
+
+def come_back(asker: Asker) -> None:
+    """Be marked as away no longer."""
+    asker.does(CameBack())
+
+
+def ignore(asker: Asker, name: Name) -> None:
+    """Hear no more from somebody."""
+    asker.does(Ignored(whom=name.shown))
+
+
+def stop_ignoring(asker: Asker, name: Name) -> None:
+    """Hear somebody again."""
+    asker.does(Ignored(whom=name.shown, on=False))
+
+
+def ignoring(asker: Asker) -> Ignoring:
+    """List whom the one who asks ignores."""
+    return Ignoring(tuple(sorted(set(asker.me.ignoring.values()), key=str.casefold)))
+
+
+# The past.
+
+
+def history(asker: Asker, room: Room, count: int, before_line: int = 0, before: int | None = None) -> Past:
+    """Give the last lines of a room; or those before the line with an id, or before a moment (milliseconds)."""
+    library = asker.library
+    if before_line:
+        page = library.before_line(room.name, count, before_line)
+    elif before is not None:
+        page = library.before(room.name, count, before)
+    else:
+        page = library.last(room.name, count)
+    return _past(asker, room, page)
+
+
+def search(asker: Asker, room: Room, words: str, count: int) -> Past:
+    """Find lines of a room that have all of these words, newest first."""
+    return _past(asker, room, asker.library.search(room.name, words, count))
+
+
+def _past(asker: Asker, room: Room, page: Page) -> Past:
+    """Leave out what was said by people whom the one who asks ignores."""
+    ignoring, names = asker.me.ignoring, asker.state.names
+    lines = page.lines
+    first_line = lines[0].id if lines else 0
+    if ignoring:
+        keys = {said.name: compared(said.name) for said in lines}
+        ignored = {
+            name
+            for name, key in keys.items()
+            if key in ignoring or ((user := names.get(key)) is not None and user.id in ignoring)
+        }
+        lines = [said for said in lines if said.name not in ignored]
+    return Past(room.name, tuple(lines), page.more, len(page.lines) - len(lines), first_line)
+
+
+# The server.
+
+
+def uptime(asker: Asker) -> Uptime:
+    """Say how long the server has been up."""
+    return Uptime(asker.up_seconds, len(asker.state.users))
+
+
+def version(asker: Asker) -> Version:
+    """Say which gchat this is."""
+    return Version(__version__)
+
+
+def motd(asker: Asker) -> Motd:
+    """Give the message of the day."""
+    return Motd(tuple(asker.motd))

@@ -1,0 +1,42 @@
+"""What delivery knows of a session: whom it speaks for, what it reads, and the way to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..chat.folding import Outcome
+    from ..chat.state import User
+    from .formats import Format
+    from .outbox import Outbox
+
+
+class Listener(Protocol):
+    """A session, as delivery sees it. None of its methods switches."""
+
+    id: int
+    """Its own in this process; never used again."""
+
+    user: User | None
+    """Whom it speaks for, once they have arrived."""
+
+    format: Format
+    outbox: Outbox
+
+    active_at: float
+    """When its user last asked for something (monotonic)."""
+
+    told_by: tuple[int, str] | None
+    """Who told this user something last, and what they were called then."""
+
+    def format_in(self, room: str) -> Format:
+        """Return the format in which it reads what happens in a room."""
+
+    def happened(self, outcome: Outcome) -> None:
+        """Take note of what came of something that it did, before anybody hears of it."""
+
+    def took_effect(self) -> None:
+        """Take note that one more of the events that it broadcast has been delivered."""
+
+    def wait_no_more(self) -> None:
+        """Go on: what it did has taken effect, or never will."""

@@ -1,0 +1,89 @@
+"""The sessions of this process: by id, by user, and by the rooms that they listen to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .audience import Audience
+from .pace import Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..chat.events import Event
+    from ..chat.state import Room, User
+    from .listener import Listener
+
+
+class Sessions:
+    """Who is connected here. `node` is this run of the server, as events name it in their origin."""
+
+    def __init__(self, node: int) -> None:
+        self.node = node
+        self.by_id: dict[int, Listener] = {}
+        self.audiences: dict[Room, Audience] = {}
+        """Who listens to a room, if anybody here does."""
+        self.pace = Pace()
+        """What the clients' greenlets share."""
+        self._by_user: dict[int, tuple[Listener, ...]] = {}
+        self._last = 0
+
+    def add(self, session: Listener) -> int:
+        """Add a session of somebody who has not come in yet; return its id."""
+        self._last += 1
+        self.by_id[self._last] = session
+        return self._last
+
+    def arrive(self, session: Listener, user: User) -> None:
+        """Let a session speak for a user, who has come in."""
+        session.user = user
+        self._by_user[user.id] = (*self.of(user.id), session)
+        for room in user.rooms:
+            self.enter(session, room)
+
+    def remove(self, session: Listener) -> None:
+        """Remove a session; does nothing for one that was removed before."""
+        if self.by_id.pop(session.id, None) is None or session.user is None:
+            return
+        for room in session.user.rooms:
+            self.leave(session, room)
+        others = tuple(one for one in self.of(session.user.id) if one is not session)
+        if others:
+            self._by_user[session.user.id] = others
+        else:
+            self._by_user.pop(session.user.id, None)
+
+    def of(self, user: int) -> Sequence[Listener]:
+        """Return the sessions of a user, by their id, that are connected here."""
+        return self._by_user.get(user, ())
+
+    def origin(self, event: Event) -> Listener | None:
+        """Return the session that caused an event, if it is connected here."""
+        origin = event.origin
+        return self.by_id.get(origin.session) if origin is not None and origin.node == self.node else None
+
+    def enter(self, session: Listener, room: Room) -> None:
+        """Let a session listen to a room."""
+        audience = self.audiences.get(room)
+        if audience is None:
+            audience = self.audiences[room] = Audience()
+        audience.add(session, room.name)
+
+    def leave(self, session: Listener, room: Room) -> None:
+        """Let a session listen to a room no more; does nothing if it did not."""
+        audience = self.audiences.get(room)
+        if audience is not None:
+            audience.remove(session, room.name)
+            if audience.is_empty:
+                del self.audiences[room]
+
+    def restyled(self, session: Listener) -> None:
+        """Note that a session reads its rooms in other formats than before. May be called at any time."""
+        for room in session.user.rooms if session.user is not None else ():
+            if room in self.audiences:
+                self.audiences[room].restyled(session)
+
+    def wait_no_more(self) -> None:
+        """Let every session go on that waits for something to take effect: the server is shutting down."""
+        for session in self.by_id.values():
+            session.wait_no_more()

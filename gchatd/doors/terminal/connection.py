@@ -1,0 +1,284 @@
+"""A connection to a terminal, as lines: telnet, nc, and anything else that sends lines.
+
+Speaks the telnet wire over an accepted socket. A client that turns out to be a terminal gets a line editor, and the
+look that goes with it; everybody else gets plain lines.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from socket import SHUT_WR
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import gevent
+import msgspec
+
+from ...delivery.outbox import Outbox
+from ...wire import http
+from ...wire.lineedit import Ask, Candidates, Interrupt, LineEditor, Quit, TooMuch
+from ...wire.negotiation import IAC, NOP
+from ...wire.telnet import TelnetWire
+from ...wire.typed import TOO_LONG
+from .look import Look, same_look, wrapped_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...delivery.outbox import SlowReaders, Socket
+    from ...settings import Limits
+    from ...wire.lineedit import Complete, Typed
+
+NOP_SECONDS: Final = 30.0
+"""How often a terminal is sent something that it does not show, so that no NAT on the way forgets the connection."""
+
+LINGER_SECONDS: Final = 1.0
+"""How long a browser may take to read what it is answered, and to hang up."""
+
+REST_SECONDS: Final = 0.005
+"""How long a terminal waits that has sent more than there was time for: more than half of the time is the others'."""
+
+PLAIN: Final = Look()
+_TELNETS_END = re.compile(rb"[^\r\n]*\r[\n\0]")  # a line that ends as those of telnet do, and those of nc do not
+_CHUNK = 4096  # bytes taken from one client before the others have their turn
+_MOST_CANDIDATES = 60  # names that are shown where Tab is pressed twice
+
+
+class Terminals:
+    """What all connections share, and which of them are rich: see `keep_alive`."""
+
+    def __init__(self, slow_readers: SlowReaders, limits: Limits, probes: bool = True) -> None:
+        """With `probes`, clients that may be terminals are asked whether they are."""
+        self.slow_readers = slow_readers
+        self.limits = limits
+        self.probes = probes
+        self.rich: dict[TelnetConnection, float] = {}
+        """Terminals with a line editor, and when (monotonic) each is sent a NOP; soonest first."""
+
+    def keep_alive(self) -> None:
+        """Send a NOP to every terminal whose last one is NOP_SECONDS old. Never switches."""
+        now = time.monotonic()
+        due = []
+        for connection, at in self.rich.items():
+            if at > now:
+                break
+            due.append(connection)
+        for connection in due:
+            del self.rich[connection]
+            self.rich[connection] = now + NOP_SECONDS
+            connection.outbox.put(bytes((IAC, NOP)))
+
+
+class TelnetConnection:
+    """A connection that speaks telnet, as lines. Its methods do not switch, unless they say so."""
+
+    __slots__ = ("_address", "_held", "_shared", "_sock", "_stage", "_styled", "_wire", "look", "outbox")
+
+    def __init__(self, shared: Terminals, sock: Socket, address: tuple[str, int]) -> None:
+        self.look = PLAIN
+        """How things are to look to this client, from the next time that it is read."""
+        self.outbox = Outbox(sock, shared.slow_readers)
+        self._shared = shared
+        self._sock = sock
+        self._address = address
+        self._wire = TelnetWire(shared.limits.line)
+        self._stage: Literal["new", "served", "refused"] = "new"  # "new" until the first line
+        self._held = b""  # to be sent with the next answer
+        self._styled = False  # whether it has got the look that suits it
+
+    def __str__(self) -> str:
+        host, port = self._address[:2]
+        return f"telnet [{host}]:{port}" if ":" in host else f"telnet {host}:{port}"
+
+    @property
+    def line_limit(self) -> int:
+        """How many bytes a line may have."""
+        return self._shared.limits.line
+
+    @property
+    def height(self) -> int:
+        """How many rows the client's window has, 0 if that is not known."""
+        negotiation = self._wire.negotiation
+        return negotiation.height if negotiation is not None else 0
+
+    @property
+    def width(self) -> int:
+        """How many columns the client's window has, 0 if that is not known."""
+        negotiation = self._wire.negotiation
+        return negotiation.columns if negotiation is not None else 0
+
+    @property
+    def refused(self) -> str:
+        """Why the client was turned away, for the log. Empty for most."""
+        return "sent an HTTP request" if self._stage == "refused" else ""
+
+    def wait(self) -> None:
+        """Wait until there is something to read. Switches; never for longer than the client lives."""
+        if self._wire.behind:
+            gevent.sleep(REST_SECONDS)
+        else:
+            self._sock.hub.wait(self._sock._read_event)
+
+    def read(self, complete: Complete) -> Sequence[str] | None:
+        """Return the lines that the client has finished (None: it is gone). Never waits; `look` may have changed.
+
+        A line is as it was typed, not cleaned yet; `TOO_LONG` from wire/typed.py stands for one that was dropped. A LF
+        is in it only where a message has several lines. Takes one chunk at a time: nobody who sends without end is
+        served without end.
+        """
+        wire = self._wire
+        if wire.behind and self.outbox.failed:
+            return None  # keys for a screen that is gone: the kernel may have megabytes of them
+        try:
+            data = b"" if wire.behind else self._sock._sock.recv(_CHUNK)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            self.outbox.lose(error)
+            return None
+        if not (data or wire.behind):
+            return None
+        begun = wire.unfinished + data if self._stage == "new" else b""
+        typed, reply = wire.feed(data, complete)
+        if typed and self._stage == "new":
+            if http.is_request(str(typed[0])) or (typed[0] == TOO_LONG and http.begins_request(begun)):
+                self._refuse()
+                return None
+            self._serve(data)
+        if wire.negotiation is not None:
+            more, shown = self._adopt()
+            typed, reply = [*typed, *more], reply + shown
+        if reply:
+            self.outbox.put(reply)
+        if wire.editor is None:
+            return typed  # type: ignore[return-value]  # without an editor there are only lines
+        self._make_room()
+        return [line for one in typed if (line := self._line(one)) is not None]
+
+    def take_held(self) -> bytes:
+        """Return what is to be sent along with the next answer."""
+        held, self._held = self._held, b""
+        return held
+
+    def restyle(self, **changes: Any) -> None:
+        """Change how things look: see `look.Look`."""
+        self.look = same_look(msgspec.structs.replace(self.look, **changes))
+
+    def name_room(self, room: str) -> None:
+        """Name a room in the prompt, if there is one; an empty name removes it."""
+        editor = self._wire.editor
+        if editor is not None and editor.room != room:
+            self.outbox.put(editor.name_room(room))
+            self._make_room()
+
+    def clear(self) -> bool:
+        """Clear the client's screen. Returns whether that was possible."""
+        if self._wire.editor is not None:
+            self.outbox.put(self._wire.editor.wipe())
+        return self._wire.editor is not None
+
+    def be_plain(self) -> None:
+        """Let the client echo what its user types, and send lines."""
+        if self._wire.negotiation is not None:
+            self.outbox.put(self._wire.negotiation.withdraw())
+            self.outbox.put(self._adopt()[1])
+
+    def be_rich(self) -> None:
+        """Ask the client to send every key."""
+        self.outbox.put(self._wire.probe(insists=True))
+
+    def close(self) -> None:
+        """Leave the client's terminal as it was found. Switches, for a moment, after a browser was turned away."""
+        if self._wire.editor is not None:
+            self.outbox.show_around(None)
+            self.outbox.put(self._wire.edit_no_more())
+            self._shared.rich.pop(self, None)
+        if self._stage == "refused":
+            self._hang_up()
+
+    def _serve(self, data: bytes) -> None:
+        """Go on with one that sent a line, which is in `data`; if it ends as a terminal's do, ask whether it is one."""
+        self._stage = "served"
+        if self._shared.probes and _TELNETS_END.match(data):
+            self._held = self._wire.probe()
+
+    def _refuse(self) -> None:
+        """Answer a browser, and ignore whatever else it sends."""
+        self._stage = "refused"
+        self.outbox.put(http.ANSWER)
+
+    def _hang_up(self) -> None:
+        """Read and drop what a browser still sends, for a moment. Closing at once would reset the connection, and the
+        browser would never see the answer. Switches.
+        """
+        until = time.monotonic() + LINGER_SECONDS
+        try:
+            self._sock._sock.shutdown(SHUT_WR)
+            self._sock.settimeout(LINGER_SECONDS)
+            while self._sock.recv(_CHUNK) and time.monotonic() < until:
+                pass
+        except OSError:
+            pass  # it was faster, or too slow
+
+    def _adopt(self) -> tuple[Sequence[Typed], bytes]:
+        """Act on what has been negotiated. Returns what `TelnetWire.feed` does."""
+        wire, negotiation = self._wire, self._wire.negotiation
+        assert negotiation is not None
+        size = negotiation.columns, negotiation.height
+        if wire.editor is not None and negotiation.stage == "line":
+            self.outbox.show_around(None)
+            self._shared.rich.pop(self, None)
+            self.restyle(rich=False, columns=0)
+            return [], wire.edit_no_more()
+        if wire.editor is not None:
+            if size == wire.editor.window:
+                return [], b""
+            self.restyle(columns=wrapped_at(size[0]))
+            return [], wire.editor.resize(*size)
+        if negotiation.stage == "rich":
+            limits = self._shared.limits
+            self.restyle(rich=True, columns=wrapped_at(size[0]))
+            if not self._styled:  # else what its user chose since stays as it is
+                self._style(bell="mentions", notices=True)
+            self._shared.rich[self] = time.monotonic() + NOP_SECONDS
+            return wire.edit(LineEditor(limits.message, limits.paste_lines, *size))
+        if negotiation.is_mud_client and not self._styled:
+            self._style(reader=bool(negotiation.mtts & 64))
+        return [], b""
+
+    def _style(self, **more: Any) -> None:
+        """Choose the look that suits this kind of terminal, once."""
+        assert self._wire.negotiation is not None
+        self._styled = True
+        self.restyle(theme="colour" if self._wire.negotiation.has_colour else "mono", **more)
+
+    def _make_room(self) -> None:
+        """Show other people's lines above the line being typed, if there is one or the prompt names a room.
+
+        Everybody else gets the same bytes, with the same prompt, sent as they are.
+        """
+        editor = self._wire.editor
+        around = editor.around if editor is not None and editor.stands else None
+        if (around is None) != (self.outbox.around is None):
+            self.outbox.show_around(around)
+
+    def _line(self, typed: Typed) -> str | None:
+        """Return a line that was typed; answer everything else here."""
+        match typed:
+            case Quit():
+                return "/quit"
+            case Interrupt():
+                self._notice("To leave, type /quit or press Ctrl-D.")
+            case Candidates(words, count):
+                more = f" and {count - _MOST_CANDIDATES:,} more" if count > _MOST_CANDIDATES else ""
+                self._notice(" ".join(word.strip().removesuffix(":") for word in words[:_MOST_CANDIDATES]) + more)
+            case TooMuch(size, lines):
+                self._notice(f"That is too much to paste: a message can have at most {size:,} bytes and {lines} lines.")
+            case Ask(lines):
+                self._notice(f"This message has {lines} lines. Enter sends it, Ctrl-C drops it.")
+            case str():
+                return typed
+        return None
+
+    def _notice(self, text: str) -> None:
+        self.outbox.show(self.look.frame(self.look.notice(text)))

@@ -1,0 +1,262 @@
+"""A person at a terminal: their current room, long lists a page at a time, and what they are told.
+
+Commands work on this. What is typed comes in by link.py; the bytes are connection.py's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...chat import actions
+from ...chat.state import LOBBY
+from ...text import times
+from ...text.cleaning import clean
+from ...text.names import compared
+from ...wire.lineedit import KEYS_HELP
+from .astray import Astray
+from .lastsaid import LastSaid
+from .pages import columns_for, rows_for, take_page
+from .words import sorry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...chat.events import Event
+    from ...chat.state import Room
+    from ...delivery.outbox import Outbox
+    from ...session import Session
+    from .connection import TelnetConnection
+    from .look import Look
+
+_PAGE = 8192  # bytes of answers that are gathered before they are sent and waited for
+
+
+class Terminal:
+    """What one person sees and types. Its methods do not switch, unless they say so."""
+
+    __slots__ = (
+        "_last_said",
+        "_replies",
+        "_rest",
+        "astray",
+        "doubted",
+        "look",
+        "room",
+        "session",
+        "telnet",
+    )
+
+    keys: ClassVar = KEYS_HELP
+    """The keys that edit a line, and what they do, for `/help keys`."""
+
+    session: Session
+
+    def __init__(self, telnet: TelnetConnection) -> None:
+        self.telnet = telnet
+        self.look = telnet.look
+        """How things look to this client."""
+        self.room: Room | None = None
+        """The current room: what is typed goes there, and its lines do not start with its name."""
+        self.doubted = ""
+        """The word typed just now that may have been meant as a command, such as `exit`."""
+        self.astray: Astray | None = None
+        """The room that was meant by what is typed now, and could not be entered."""
+        self._last_said: LastSaid | None = None  # made when needed
+        self._rest: deque[bytes] | None = None  # the pages of a long list that were not sent yet
+        self._replies = b""  # answers, gathered until the session waits for input again
+
+    def __str__(self) -> str:
+        return str(self.telnet)
+
+    # What the session uses: see `session.Link`; the rest of that is in link.py.
+
+    @property
+    def format(self) -> Look:
+        return self.look
+
+    @property
+    def outbox(self) -> Outbox:
+        return self.telnet.outbox
+
+    @property
+    def refused(self) -> str:
+        return self.telnet.refused
+
+    def format_in(self, room: str) -> Look:
+        is_current = not room or (self.room is not None and self.room.name == room)
+        return self.look if is_current else self.look.elsewhere
+
+    def send_answers(self) -> None:
+        data, self._replies = self._replies, b""
+        if data:
+            data = self.look.frame(data)
+        data += self.telnet.take_held()
+        if data:
+            self.outbox.show(data)
+
+    def close(self) -> None:
+        self.telnet.close()
+        del self.session  # which has this: leave no cycle behind
+
+    # What commands use.
+
+    def reply(self, text: str) -> None:
+        """Tell this client something, as the server. Goes out together with other answers to the same request.
+
+        The text may quote what was typed; control characters are removed here.
+        """
+        self._replies += self.look.notice(clean(text))
+
+    def reply_in_pages(self, lines: Iterable[str]) -> None:
+        """Reply with the first page of a list; `reply_with_rest` gives the next."""
+        self._rest = deque(self.look.notice(clean(line)) for line in lines)
+        self.reply_with_rest()
+
+    def reply_with_rest(self) -> None:
+        """Reply with the next page of a list. Raises Refused if there is none."""
+        if not self._rest:
+            raise sorry("There is nothing more to show.")
+        self._replies += take_page(self._rest, self.telnet.height, self.telnet.width)
+        if self._rest:
+            self.reply(f"{len(self._rest)} more line{'s' if len(self._rest) > 1 else ''}: /more")
+
+    @property
+    def page(self) -> int:
+        """How many rows of a list there are on a page."""
+        return rows_for(self.telnet.height)
+
+    @property
+    def columns(self) -> int:
+        """How many columns a line of a list may have."""
+        return columns_for(self.telnet.width)
+
+    def reply_with_events(self, head: str, events: Iterable[Event], notes: Iterable[str] = ()) -> None:
+        """Reply with something of the past, a page at a time if the size of the window is known. Switches."""
+        now = times.now()
+        lines = deque([self.look.notice(head)])
+        for event in events:
+            lines.append(self.look.recall(event, now))
+            self.session.let_others_run()
+        lines.extend(map(self.look.notice, notes))
+        if self.telnet.height:
+            self._rest = lines
+            self.reply_with_rest()
+            return
+        while lines and not self.outbox.failed:
+            self._replies += lines.popleft()
+            if len(self._replies) > _PAGE:  # a client that asks for more than it reads waits here
+                self.send_answers()
+                self.outbox.flush()
+            self.session.let_others_run()
+
+    def say(self, text: str, action: bool = False) -> None:
+        """Say something in the current room. May switch, while too much is undelivered.
+
+        Raises Refused if it cannot be said.
+        """
+        self.last_said.refuses()
+        actions.say(self.session, self.meant_room("sent"), text, action)
+        self.last_said.says()
+
+    @property
+    def last_said(self) -> LastSaid:
+        """What this session said last."""
+        if self._last_said is None:
+            self._last_said = LastSaid()
+        return self._last_said
+
+    def in_room(self) -> Room:
+        """Return the current room. Raises Refused if there is none."""
+        if self.room is None:
+            raise sorry("You are not in a room. To join one: /join lobby")
+        return self.room
+
+    def meant_room(self, done: str = "done") -> Room:
+        """Return the current room, for something that its people will notice.
+
+        Raises Refused if there is none, or if another room was meant: see `go_astray`.
+        """
+        if self.astray is not None:
+            meant = self.astray.room
+            where = f"still in {self.room.name}, not in" if self.room is not None else "in no room, not even in"
+            raise sorry(f"Not {done}: you are {where} {meant}.")
+        return self.in_room()
+
+    def join(self, name: str, key: str) -> None:
+        """Join a room and talk there, once that has taken effect. Switches. Raises Refused if that is not allowed."""
+        actions.join(self.session, name, key)
+        self.session.wait_for_effect()
+        if self.room is not None and compared(self.room.name) == compared(name):
+            self.astray = None
+        else:
+            self.go_astray(name)
+
+    def go_astray(self, room: str) -> None:
+        """Note that this session could not enter a room, so what was meant for it is not said elsewhere (astray.py)."""
+        self.astray = Astray(room)
+
+    def go(self, room: Room) -> None:
+        """Talk in another of one's rooms, after all that was done before has taken effect. Switches."""
+        self.session.wait_for_effect()
+        self.astray = None
+        self.talk_in(room)
+        self.reply(f"You are now talking in {room.name}.")
+
+    def leave(self, room: Room) -> None:
+        """Leave a room, and say where one talks then. Switches until that has taken effect."""
+        actions.leave(self.session, room)
+        self.session.wait_for_effect()
+        self.astray = None
+        if self.room is None:
+            self.reply("You are not in a room now. To join one: /join lobby")
+        else:
+            self.reply(f"You are now talking in {self.room.name}.")
+
+    def talk_in(self, room: Room | None) -> None:
+        """Make another room the current one. From now on its lines do not start with its name."""
+        if room is not self.room:
+            self.room = room
+            self.session.restyle(self.look)
+            self.name_room()
+
+    def name_room(self) -> None:
+        """Let the prompt name the current room, unless its user is in the lobby alone, or in no room."""
+        rooms = self.session.user.rooms if self.session.user is not None else ()
+        talks_in = self.room.name if self.room is not None and self.room in rooms else ""
+        self.telnet.name_room("" if talks_in == LOBBY and len(rooms) == 1 else talks_in)
+
+    def restyle(self, **changes: Any) -> None:
+        """Change how things look to this client: see `look.Look`."""
+        self.telnet.restyle(**changes)
+        self.take_look()
+
+    def be_rich(self, rich: bool) -> None:
+        """Ask the client to send every key, or only lines. Takes effect when the client has agreed."""
+        self.send_answers()
+        (self.telnet.be_rich if rich else self.telnet.be_plain)()
+        self.take_look()
+
+    def clear_screen(self) -> None:
+        """Clear the client's screen. Raises Refused if the client cannot do that for us."""
+        self.send_answers()
+        if not self.telnet.clear():
+            raise sorry("Only a terminal with line editing can be cleared. To turn that on: /rich")
+
+    def quit(self, words: str) -> None:
+        """End the session after this request, with parting words for the others."""
+        self.session.quit(words)
+        self.reply("Goodbye.")
+
+    def ask_for_name(self) -> None:
+        """Ask for a username."""
+        self.reply("Input username.")
+
+    def take_look(self) -> None:
+        """Take the look of the link, if that has changed."""
+        if self.telnet.look is not self.look:
+            self.send_answers()
+            self.look = self.telnet.look
+            self.session.restyle(self.look)
+            if self.session.user is not None:
+                self.name_room()

@@ -1,0 +1,208 @@
+"""What the server says on a terminal: a sentence for every refusal, and lines for every answer. Knows no people."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from ...chat import answers as a
+from ...errors import Refusal, Refused
+from ...text import times
+from ...text.names import SYMBOLS, NameNotAllowed
+from ...text.phrases import columns, listed, padded, shortened, widest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ...chat.answers import Answer
+
+MOST_LINES = 500
+"""The most lines of a list that are given."""
+
+_PEOPLE = 15  # columns of a mark, of how many people are in a room, and of the space between
+
+
+class Sorry(Refusal, frozen=True):
+    """The terminal itself cannot do something; it has the sentence ready."""
+
+    text: str
+
+
+def sorry(text: str) -> Refused:
+    """Make what a command raises to say that it cannot be done."""
+    return Refused(Sorry(text))
+
+
+# Refusals.
+
+
+def words(refusal: Refusal) -> str:
+    """Return the sentence for a refusal. It may quote what was typed, so it is to be cleaned."""
+    sentence = SENTENCES[type(refusal)]
+    return sentence.format(one=refusal) if isinstance(sentence, str) else sentence(refusal)
+
+
+def _name_not_allowed(refusal: NameNotAllowed) -> str:
+    what = "username" if refusal.of == "user" else "room name"
+    match refusal.why:
+        case "empty":
+            return f"A {what} cannot be empty."
+        case "long":
+            return f"A {what} can have at most {refusal.most} characters; that one has {refusal.length}."
+        case "character":
+            allowed = f"use letters, digits and {' '.join(sorted(SYMBOLS))}"
+            return f"A {what} cannot contain {_describe(refusal.detail)}: {allowed}."
+        case "digits":
+            return f"A {what} cannot be all digits."
+        case "accent":
+            return f"A {what} cannot begin with an accent: it needs a letter to sit on."
+        case "accents":
+            return f"That {what} has too many accents on one letter."
+        case "mixture":
+            return f"That {what} mixes characters in a way that is not allowed ({refusal.detail})."
+        case "reserved":
+            return f"That {what} is reserved: {refusal.detail}."
+
+
+def _describe(char: str) -> str:
+    """Describe a character in words that are safe on any terminal."""
+    if char == " ":
+        return "a space"
+    if char.isprintable() and not unicodedata.combining(char):
+        return f"'{char}'"
+    return f"the character U+{ord(char):04X}"
+
+
+def _same_topic(refusal: a.SameTopic) -> str:
+    return f"That is already the topic of {refusal.room}." if refusal.topic else f"{refusal.room} has no topic."
+
+
+def _private(refusal: a.RoomIsPrivate) -> str:
+    wrong = "That is not its key: ask" if refusal.wrong_key else "Ask"
+    return f"{refusal.room} is private. {wrong} someone in it to /invite you."
+
+
+SENTENCES: dict[type[Refusal], str | Callable[[Any], str]] = {
+    Sorry: "{one.text}",
+    NameNotAllowed: _name_not_allowed,
+    a.NobodyCalled: "Nobody here is called {one.name}.",
+    a.NoSuchRoom: "There is no room called {one.room}. For a list: /rooms",
+    a.TooLongForName: "That is too long to be a name.",
+    a.NotHere: "You are not in the chat.",
+    a.UserLeft: "{one.name} has left.",
+    a.NotDelivered: "Not sent: {one.name} has left.",
+    a.ThatIsYou: "That is you.",
+    a.NameTaken: "That username is taken: {one.name}.",
+    a.CannotChange: "You have no message that you can change.",
+    a.TooLateToChange: "Your last message is more than {one.minutes} minutes old: too late to change it.",
+    a.SameText: "It already reads like that.",
+    a.DiskBehind: "Not sent: the server's disk cannot keep up. Try again later.",
+    a.ShuttingDown: "Not sent: the server is shutting down.",
+    a.NotInRoom: "You are not in {one.room}.",
+    a.AlreadyInRoom: "You are now talking in {one.room}.",  # it is the current room from now on
+    a.RoomIsPrivate: _private,
+    a.RoomHasNoKey: "{one.room} is not private and has no key. To join it: /join {one.room}",
+    a.NoSuchPrivateRoom: "There is no private room called {one.room}. To create a room of that name: /join {one.room}",
+    a.TooManyRooms: "This server can have {one.most:,} rooms, and there are people in all of them.",
+    a.TooManyJoined: "You are in {one.most} rooms, and that is the limit. Leave one first: /leave ROOM",
+    a.SameTopic: _same_topic,
+    a.TooLong: "A {one.what} can have at most {one.most} characters; that one has {one.length}.",
+    a.AlreadyPrivate: "{one.room} is already private.",
+    a.AlwaysPublic: "{one.room} is open to everyone. Create a room of your own first: /join ROOM",
+    a.NotFounder: "Only the person who created {one.room}, and has not left it since, can make it private.",
+    a.AlreadyMember: "{one.name} is already in {one.room}.",
+    a.NotAway: "You are not away.",
+    a.AlreadyIgnoring: "You are already ignoring {one.name}.",
+    a.NotIgnoring: "You are not ignoring {one.name}.",
+    a.TooManyIgnored: "You are ignoring {one.most} people, and that is the limit. Stop ignoring one first: /unignore NAME",
+    a.NoHistory: "This server keeps no history.",
+}
+"""A sentence, with the fields of the refusal in braces; or what makes one."""
+
+
+# Answers.
+
+
+def lines(answer: Answer, width: int, moment: Callable[[int, int], str], current: str) -> Iterable[str]:
+    """Return an answer in lines of so many columns, for somebody whose current room has this name.
+
+    `moment` words a moment as somebody reads it now (both in milliseconds since 1970).
+    """
+    match answer:
+        case a.Members(room, people):
+            names = [f"{person.name} (away)" if person.away else person.name for person in people]
+            return _capped(columns(f"{len(names)} in {room}:", names, width), len(names))
+        case a.Rooms(rooms):
+            return _rooms(rooms, width, current)
+        case a.Topic(room, topic):
+            return [f"The topic of {room} is: {topic}" if topic else f"{room} has no topic."]
+        case a.Whois():
+            return _whois(answer, width, moment)
+        case a.Ignoring(names=names):
+            return columns("You are ignoring:", [*names], width) if names else ["You are not ignoring anyone."]
+        case a.IsAway(name, reason):
+            return [_is_away(name, reason)]
+        case a.Uptime(seconds, people):
+            here = f"{people:,} {'person is' if people == 1 else 'people are'} here."
+            return [f"The server has been up for {times.duration(seconds)}. {here}"]
+        case a.Version(version):
+            return [f"gchat {version}"]
+        case a.Motd(text):
+            return text or ["There is no message of the day."]
+    raise TypeError(f"no words for {type(answer).__name__}")
+
+
+def _is_away(name: str, reason: str) -> str:
+    return f"{name} is away{': ' if reason else '.'}{reason}"
+
+
+def _whois(answer: a.Whois, width: int, moment: Callable[[int, int], str]) -> Iterator[str]:
+    name, here = answer.name, answer.now - answer.since
+    yield f"{name} has been here since {moment(answer.since, answer.now)} ({times.duration(here / 1000)})."
+    if answer.idle is not None:
+        yield f"{name} last typed something {times.duration(answer.idle / 1000)} ago."
+    if answer.away is not None:
+        yield _is_away(name, answer.away)
+    if answer.shared:
+        yield from columns("You are both in:", [*answer.shared], width)
+    elif not answer.you:
+        yield f"You have no room in common with {name}."
+
+
+def _rooms(rooms: tuple[a.RoomInfo, ...], width: int, current: str) -> Iterator[str]:
+    """List the rooms, the current one first."""
+    ordered = sorted(rooms, key=lambda room: room.name != current)
+    name_width = min(widest(room.name for room in ordered[:MOST_LINES]), width - _PEOPLE)  # so that all show people
+    yield (
+        f"{len(rooms):,} rooms (> your current room, * others you are in):"
+        if len(rooms) != 1
+        else ("There is one room:")
+    )
+    yield from _capped((_row(room, name_width, width, current) for room in ordered), len(ordered))
+
+
+def _row(room: a.RoomInfo, name_width: int, width: int, current: str) -> str:
+    mark = ">" if room.name == current else "*" if room.joined else " "
+    people = "nobody" if not room.people else "1 person" if room.people == 1 else f"{room.people} people"
+    topic = f"{'(private) ' if room.private else ''}{room.topic}"
+    return shortened(f"{mark} {padded(room.name, name_width)}  {people:11} {topic}".rstrip(), width)
+
+
+def _capped(lines: Iterable[str], count: int) -> Iterator[str]:
+    """Yield at most MOST_LINES of these lines, then, if there are more, one that says how many there are in all."""
+    for index, line in enumerate(lines):
+        if index == MOST_LINES:
+            yield f"... and more ({count:,} in all)."
+            return
+        yield line
+
+
+def welcome(answer: a.Welcome) -> Iterator[str]:
+    """Yield what somebody is told who has come into a room."""
+    if answer.people:
+        many = "alone" if answer.people == 1 else f"with {answer.people - 1:,} others"
+        yield f"You are in {answer.room}{f' with {listed(answer.others)}' if answer.others else f', {many}'}."
+    if answer.topic:
+        yield f"The topic of {answer.room} is: {answer.topic}"
+    if answer.key:
+        yield f"{answer.room} is private. To come back: /join {answer.room} {answer.key}"
