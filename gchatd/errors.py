@@ -2,6 +2,7 @@
 
     GchatError
     ├── UserError      the person who typed is shown its text, and nothing else happens
+    ├── Refused        the one who asked is told its refusal, in the words of their door
     ├── StoreError     history cannot be opened, read or copied: one line, exit status 1 (2 where it keeps the server
     │                  from starting)
     └── ConfigError    one line on standard error, exit status 2
@@ -11,6 +12,12 @@ A client that disconnects is not an error: most sessions end like that.
 
 from __future__ import annotations
 
+import msgspec
+
+
+class Refusal(msgspec.Struct, frozen=True, tag_field="refusal", tag=str.lower):
+    """Why something that was asked for is not done. A value: its fields say what a door needs to word it."""
+
 
 class GchatError(Exception):
     """The base of all errors that gchat raises on purpose."""
@@ -18,6 +25,14 @@ class GchatError(Exception):
 
 class UserError(GchatError):
     """What someone typed cannot be done. The text is one clear sentence, shown to them as it is."""
+
+
+class Refused(GchatError):  # noqa: N818 - for the one who asked it is an answer
+    """What was asked for is not done; `refusal` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
 
 
 class StoreError(GchatError):

@@ -17,8 +17,9 @@ FOUND, FOUND_END = "\x02", "\x03"
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="event", tag=str.lower):
     """Something that `name` did; in `room`, as the room writes its name (empty: in no room, or in all of theirs).
 
-    `at` and `id` are given by the journal: the time in milliseconds since 1970, UTC, and, to what is history, an
-    integer below 2**53 that only grows and is never used again (gaps are allowed; 0: not history). `origin` is the
+    `at`, `place` and `id` are given by the journal: the time in milliseconds since 1970, UTC; the event's position in
+    the stream, which only grows (0: not from the journal); and, to what is history, an integer below 2**53 that only
+    grows and is never used again (gaps are allowed; 0: not history). `place` is never persisted. `origin` is the
     number of the session that caused the event (0: none of ours), so that an echo or a "not sent" finds its way back;
     it is never persisted.
     """
@@ -30,6 +31,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     name: str
     id: int = 0
     at: int = 0
+    place: int = 0
     origin: int = 0
 
 
