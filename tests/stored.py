@@ -1,13 +1,21 @@
-"""What tests of the database of history share."""
+"""What tests of the journals and of the database of history share."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
+import gevent
+from people import PATIENCE
+
 from gchatd.chat.events import Said
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gchatd.chat.events import Event
+    from gchatd.journal import Journal
     from gchatd.journal.store import Writer
 
 NOW = time.time_ns() // 1_000_000
@@ -25,3 +33,32 @@ def says(writer: Writer, *lines: str, at: int = NOW, room: str = "lobby") -> Non
 
 def texts(page) -> list[str]:
     return [event.text for event in page.lines]
+
+
+def take(journal: Journal, count: int) -> list[Event]:
+    """Take events until there are so many."""
+    events: list[Event] = []
+    with gevent.Timeout(PATIENCE):
+        while len(events) < count:
+            events += journal.take()
+    assert len(events) == count
+    return events
+
+
+def close(journal: Journal) -> None:
+    """Close a journal and wait until it has closed everything."""
+    journal.close()
+    with gevent.Timeout(PATIENCE):
+        while journal.take():
+            pass
+
+
+def wait_until(look: Callable[[], object]) -> None:
+    with gevent.Timeout(PATIENCE):
+        while not look():
+            gevent.sleep(0.005)
+
+
+def delete_history(directory: Path) -> None:
+    for file in directory.glob("history.db*"):
+        file.unlink()

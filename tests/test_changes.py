@@ -13,6 +13,7 @@ from gchatd.journal import schema
 from gchatd.journal.folder import FILE
 from gchatd.journal.reader import Reader, copy
 from gchatd.journal.store import Writer
+from gchatd.text.names import compared
 
 
 def edited(line: int, text: str) -> Edited:
@@ -281,12 +282,15 @@ def older(directory, version: int, *events: str) -> apsw.Connection:
     """Make a database of an older schema, with these events (JSON) in it."""
     db = apsw.Connection(str(directory / FILE))
     db.pragma("journal_mode", "wal")
+    db.create_scalar_function("compared", compared, 1, deterministic=True)
     for step in schema.SCHEMA[:version]:
         db.execute(step)
     db.pragma("application_id", schema.APPLICATION_ID)
     db.pragma("user_version", version)
     db.executemany("insert into events(at, event) values(1, ?)", [(event,) for event in events])
     db.execute("insert into words(rowid, text) select id, text from spoken")
+    if version >= 3:
+        db.execute(schema.FILL_ROOMS)
     return db
 
 

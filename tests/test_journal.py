@@ -8,8 +8,12 @@ import time
 
 import apsw
 import gevent
+import gevent.event
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from people import PATIENCE
+from stored import close, take, wait_until
 
 from gchatd.chat.events import Joined, NotSent, Said
 from gchatd.errors import StoreError
@@ -27,30 +31,12 @@ def joined(name: str) -> Joined:
     return Joined(room="lobby", name=name, origin=7)
 
 
-def take(journal, count: int) -> list:
-    """Take events until there are so many."""
-    events = []
-    with gevent.Timeout(PATIENCE):
-        while len(events) < count:
-            events += journal.take()
-    assert len(events) == count
-    return events
-
-
 @pytest.fixture
 def kept(tmp_path):
     """A journal that keeps what is said in tmp_path."""
     journal = SqliteJournal(tmp_path, History())
     yield journal
     close(journal)
-
-
-def close(journal) -> None:
-    """Close a journal and wait until it has let go of everything."""
-    journal.close()
-    with gevent.Timeout(PATIENCE):
-        while journal.take():
-            pass
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -73,7 +59,7 @@ def test_what_comes_out_is_what_went_in_in_that_order_with_ids_and_times(journal
     assert journal.uncommitted == 0
 
 
-def test_what_is_not_history_keeps_its_place_and_gets_no_id(journal):
+def test_what_is_not_history_comes_out_in_order_and_gets_no_id(journal):
     journal.append(joined("a"))
     journal.append(said("1"))
     journal.append(joined("b"))
@@ -83,6 +69,72 @@ def test_what_is_not_history_keeps_its_place_and_gets_no_id(journal):
     assert all(event.at for event in events)
     journal.append(joined("c"))
     assert [event.name for event in take(journal, 1)] == ["c"]
+
+
+def test_places_grow_from_event_to_event_whatever_they_are(journal):
+    journal.append(joined("a"))
+    journal.append(said("1"))
+    journal.append(joined("b"))
+    events = take(journal, 3)
+    journal.append(joined("c"))
+    events += take(journal, 1)
+    journal.append(said("2"))
+    journal.append(said("3"))
+    events += take(journal, 2)
+    assert [event.place for event in events] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("first", [joined("a"), said("1")], ids=["not kept", "kept"])
+def test_places_begin_after_the_one_that_was_taken_over(tmp_path, first):
+    for journal in (MemoryJournal(after=41), SqliteJournal(tmp_path, History(), after=41)):
+        journal.append(first)
+        journal.append(said("2"))
+        assert [event.place for event in take(journal, 2)] == [42, 43]
+        close(journal)
+
+
+ACTS = st.sampled_from(
+    ["append kept", "append other", "loop", "rest", "stop taking", "take", "disk full", "disk works"]
+)
+
+
+def test_whenever_events_are_appended_and_taken_their_order_is_the_same_and_places_grow(journal, disk):
+    gate, taken = gevent.event.Event(), []
+
+    def takes() -> None:
+        while True:
+            gate.wait()
+            taken.extend(journal.take())
+
+    taker, last_place = gevent.spawn(takes), 0
+
+    @given(st.lists(ACTS, max_size=80))
+    @settings(max_examples=100, deadline=None)
+    def holds(acts):
+        nonlocal last_place
+        kept = []
+        for act in acts:
+            if act.startswith("append"):
+                kept.append(act == "append kept")
+                origin = len(kept)
+                journal.append(said("x", origin) if kept[-1] else Joined(room="lobby", name="a", origin=origin))
+            elif act in ("loop", "rest"):
+                gevent.sleep(0.001 if act == "rest" else 0)
+            elif act in ("take", "stop taking"):
+                gate.set() if act == "take" else gate.clear()
+            else:
+                disk.trouble = apsw.FullError("database or disk is full") if act == "disk full" else None
+        gate.set()
+        wait_until(lambda: len(taken) >= len(kept))
+        assert [event.origin for event in taken] == [*range(1, len(kept) + 1)]
+        assert [isinstance(event, (Said, NotSent)) for event in taken] == kept
+        for event in taken:
+            assert event.place > last_place
+            last_place = event.place
+        taken.clear()
+
+    holds()
+    taker.kill()
 
 
 def test_a_closed_journal_gives_what_it_had_and_then_nothing(journal):
@@ -112,7 +164,8 @@ def test_what_was_handed_out_is_on_the_disk_already(kept, tmp_path):
     kept.append(said("hello"))
     (event,) = take(kept, 1)
     look = Reader(tmp_path)
-    assert look.page("lobby", 5).lines == [Said(room="lobby", name="Ann", text="hello", id=event.id, at=event.at)]
+    (line,) = look.page("lobby", 5).lines
+    assert line == Said(room="lobby", name="Ann", text="hello", id=event.id, at=event.at)  # and no place, no origin
     look.close()
 
 
@@ -143,12 +196,6 @@ def test_lines_are_trimmed_while_more_are_said(tmp_path, monkeypatch):
     assert look.page("lobby", 1).lines[0].text == "499"
     look.close()
     close(journal)
-
-
-def wait_until(look) -> None:
-    with gevent.Timeout(PATIENCE):
-        while not look():
-            gevent.sleep(0.01)
 
 
 # A disk that fails.
@@ -195,8 +242,11 @@ def test_what_cannot_be_kept_comes_back_to_its_author_alone_and_the_log_says_so_
             kept.append(joined("b"))
             refused, other = take(kept, 2)
             assert isinstance(refused, NotSent)
+            assert other.place == refused.place + 1
+            last_place = other.place
             assert (refused.origin, refused.why) == (5, "the disk has failed (I/O error)")
             assert isinstance(other, Joined)
+        assert last_place == 4
         disk.trouble = None
         wait_until(lambda: isinstance(say(kept, "again"), Said))
         say(kept, "and again")

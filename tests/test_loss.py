@@ -13,15 +13,16 @@ import apsw
 import gevent
 import pytest
 from people import PATIENCE
-from stored import DAY, NOW, said, says, texts
+from stored import DAY, NOW, close, delete_history, said, says, texts, wait_until
 
 from gchatd.chat.events import MadePrivate, NotSent, Said
-from gchatd.errors import StoreError, UserError
+from gchatd.errors import Refused, StoreError
 from gchatd.journal import History, SqliteJournal, sqlite
 from gchatd.journal import history as asking
 from gchatd.journal.clock import CautiousClock
 from gchatd.journal.folder import FILE, Lock, complaining
 from gchatd.journal.reader import Reader
+from gchatd.journal.refusals import HistoryUnreadable, TooManySearches, TooManyWords
 from gchatd.journal.store import Writer
 from gchatd.settings import History as Settings
 
@@ -37,10 +38,7 @@ def running(tmp_path, monkeypatch):
     journal.on_loss = past.let_go
     yield SimpleNamespace(journal=journal, past=past)
     past.let_go(PATIENCE)
-    journal.close()
-    with gevent.Timeout(PATIENCE):
-        while journal.take():
-            pass
+    close(journal)
 
 
 def say(running, *events):
@@ -57,21 +55,10 @@ def line(text: str, room: str = "lobby") -> Said:
     return Said(room=room, name="Ann", text=text)
 
 
-def wait_until(look) -> None:
-    with gevent.Timeout(PATIENCE):
-        while not look():
-            gevent.sleep(0.005)
-
-
-def delete(directory) -> None:
-    for file in directory.glob(f"{FILE}*"):
-        file.unlink()
-
-
 def test_when_the_file_is_deleted_what_is_said_is_refused_until_there_is_a_new_one(running, tmp_path, caplog):
     with caplog.at_level(logging.INFO, "gchatd"):
         last = say(running, line("one"), line("two"))
-        delete(tmp_path)
+        delete_history(tmp_path)
         wait_until(lambda: caplog.messages)
         refused = say(running, line("refused"))
         assert isinstance(refused, NotSent)
@@ -91,11 +78,10 @@ def test_when_the_file_is_deleted_what_is_said_is_refused_until_there_is_a_new_o
 
 def test_ids_go_on_where_they_were_also_after_a_restart(running, tmp_path):
     last = say(running, line("one"), line("two"))
-    delete(tmp_path)
+    delete_history(tmp_path)
     wait_until((tmp_path / FILE).exists)
     wait_until(lambda: isinstance(say(running, line("three")), Said))
-    running.journal.close()
-    wait_until(lambda: not running.journal.take())
+    close(running.journal)
     writer = Writer(tmp_path, "normal")
     assert writer.append(said("four"), NOW) > last.id + 1
     writer.close()
@@ -103,11 +89,10 @@ def test_ids_go_on_where_they_were_also_after_a_restart(running, tmp_path):
 
 def test_ids_go_on_also_when_nothing_was_said_before_the_restart(running, tmp_path):
     last = say(running, line("one"), line("two"))
-    delete(tmp_path)
+    delete_history(tmp_path)
     wait_until((tmp_path / FILE).exists)
     wait_until(lambda: not isinstance(say(running, line("x")), NotSent))
-    running.journal.close()
-    wait_until(lambda: not running.journal.take())
+    close(running.journal)
     writer = Writer(tmp_path, "normal")
     assert writer.last_id > last.id
     writer.close()
@@ -115,7 +100,7 @@ def test_ids_go_on_also_when_nothing_was_said_before_the_restart(running, tmp_pa
 
 def test_a_private_room_stays_private_in_the_next_database(running, tmp_path, caplog):
     say(running, line("psst", "den"), MadePrivate(room="den", name="Ann", key="k"))
-    delete(tmp_path)
+    delete_history(tmp_path)
     wait_until(lambda: "history is written again" in caplog.messages)
     say(running, line("psst again", "den"))
     wait_until(lambda: running.past.room("den", 0) is not None)
@@ -134,8 +119,7 @@ def test_a_file_that_was_put_in_its_place_is_used_and_none_of_the_old_one_gets_i
     assert say(running, line("two")).id == 51
     wait_until(lambda: texts(running.past.last("lobby", 2)) == ["other 49", "two"])
     running.past.let_go(PATIENCE)
-    running.journal.close()
-    wait_until(lambda: not running.journal.take())
+    close(running.journal)
     writer = Writer(tmp_path, "normal")
     writer.check()
     writer._db.execute("insert into words(words, rank) values('integrity-check', 1)")
@@ -191,8 +175,9 @@ def test_nobody_who_pages_back_or_enters_a_room_waits_for_those_who_search(runni
     assert running.past.room("lobby", 1)[0] == "lobby"
     assert texts(running.past.last("lobby", 1)) == ["hello"]
     assert len(slow) == 1
-    with pytest.raises(UserError, match="Many people are searching just now"):
+    with pytest.raises(Refused) as told:
         running.past.search("lobby", "hello", 5)
+    assert told.value.refusal == TooManySearches()
     gevent.killall(searching[1:])
     searching[0].get(timeout=PATIENCE)
 
@@ -200,14 +185,16 @@ def test_nobody_who_pages_back_or_enters_a_room_waits_for_those_who_search(runni
 def test_trouble_with_reading_is_logged_once_and_people_are_told_no_path(tmp_path, caplog):
     past = History(tmp_path)
     for _ in range(3):
-        with pytest.raises(UserError, match=r"^History cannot be read: no history is kept here\.$"):
+        with pytest.raises(Refused) as told:
             past.last("lobby", 1)
+        assert told.value.refusal == HistoryUnreadable("no history is kept here")
     assert len(caplog.messages) == 1
 
 
 def test_what_would_take_too_long_to_look_for_is_refused(writer, look):
-    with pytest.raises(UserError, match="Search for at most 20 words"):
+    with pytest.raises(Refused) as told:
         look.search("lobby", "a* " * 21, 5)
+    assert told.value.refusal == TooManyWords(20)
     assert look.search("lobby", "a* " * 20, 5).lines == []
 
 
@@ -311,8 +298,7 @@ def test_a_clock_that_was_set_far_trims_nothing(tmp_path, monkeypatch):
     clocks.pass_by(3700)
     wait_until(lambda: trims[-1] > NOW + 399 * DAY and not look.page("lobby", 5).lines)
     look.close()
-    journal.close()
-    wait_until(lambda: not journal.take())
+    close(journal)
 
 
 def test_what_is_said_while_the_clock_is_far_behind_is_kept(tmp_path, monkeypatch):
@@ -331,5 +317,4 @@ def test_what_is_said_while_the_clock_is_far_behind_is_kept(tmp_path, monkeypatc
     look = Reader(tmp_path)
     assert texts(look.page("lobby", 5)) == ["hello"]
     look.close()
-    journal.close()
-    wait_until(lambda: not journal.take())
+    close(journal)

@@ -11,17 +11,18 @@ from hypothesis import strategies as st
 from stored import DAY, NOW, said, says, texts
 
 from gchatd.chat.events import Said
-from gchatd.errors import StoreError, UserError
+from gchatd.errors import Refusal, Refused, StoreError
 from gchatd.journal import reader
 from gchatd.journal.folder import FILE, Lock
-from gchatd.journal.reader import Reader, copy
+from gchatd.journal.reader import Page, Reader, copy
+from gchatd.journal.refusals import NothingToSearchFor, SearchTooSlow
 from gchatd.journal.store import Writer
 
 # Writing and reading.
 
 
 def test_what_is_written_is_read_as_it_was(writer, look):
-    events = [Said(room="lobby", name="Ágnes", text='"quoted" \\ ünï ☃', action=True, origin=7)]
+    events = [Said(room="lobby", name="Ágnes", text='"quoted" \\ ünï ☃', action=True, place=9, origin=7)]
     assert writer.append(events, NOW) == 1
     assert look.page("lobby", 10).lines == [
         Said(room="lobby", name="Ágnes", text='"quoted" \\ ünï ☃', action=True, id=1, at=NOW)
@@ -145,18 +146,19 @@ def test_a_search_says_whether_there_is_more(writer, look):
 
 @given(st.text(st.sampled_from('ab "*^():-+{}\\.,\0é😀~')))
 @settings(max_examples=200, deadline=None)
-def test_whatever_is_searched_for_is_found_or_refused_with_a_sentence(tmp_path_factory, words):
+def test_whatever_is_searched_for_is_found_or_refused(tmp_path_factory, words):
     directory = tmp_path_factory.getbasetemp() / "fuzz"
     if not directory.exists():
         directory.mkdir()
         Writer(directory, "normal").close()
     look = Reader(directory)
+    found: Page | Refusal
     try:
         found = look.search("lobby", words, 5)
-    except UserError as error:
-        found = str(error)
+    except Refused as error:
+        found = error.refusal
     look.close()
-    assert found in (([], False), f"There is no word to search for in: {words}")
+    assert found in (Page([], False), NothingToSearchFor(words))
 
 
 def test_a_search_that_takes_too_long_is_given_up(writer, look, monkeypatch):
@@ -166,8 +168,9 @@ def test_a_search_that_takes_too_long_is_given_up(writer, look, monkeypatch):
     monkeypatch.setattr(reader, "SEARCH_SECONDS", 0)
     monkeypatch.setattr(reader, "FEW", 2)
     for words in ("one two", "one t*"):  # the beginning is looked for in an index of some lines, which takes as long
-        with pytest.raises(UserError, match="takes too long"):
+        with pytest.raises(Refused) as told:
             look.search("dev", words, 5)
+        assert told.value.refusal == SearchTooSlow()
     monkeypatch.setattr(reader, "FEW", 3)
     for words in ("one two", "one t*"):  # in a small room only its own lines are looked at
         assert len(look.search("dev", words, 5).lines) == 1

@@ -25,7 +25,7 @@ class Lock:
     """The right to write into a data directory: an flock, which the system releases when the process has ended."""
 
     def __init__(self, directory: Path) -> None:
-        """Take the lock; make the directory when it is missing. Raises StoreError if another process has it."""
+        """Take the lock; create the directory if it is missing. Raises StoreError if another process has the lock."""
         self._path = directory / "lock"
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ class Lock:
             pid = os.pread(self._file, 32, 0).decode("ascii", "replace").strip()
             os.close(self._file)
             raise StoreError(f"in use by another gchat, process {pid or '(just starting)'}") from None
-        with contextlib.suppress(OSError):  # on a full disk the lock holds without the number
+        with contextlib.suppress(OSError):  # on a full disk the lock works without the pid
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
@@ -53,9 +53,9 @@ class Lock:
 
 
 class Files:
-    """The files of an open database, so that it is noticed when somebody deletes or replaces one of them.
+    """The files of an open database: notices when somebody deletes or replaces one of them.
 
-    Who has a file open keeps it, whatever happens to its name: without asking, nobody would know before the next start.
+    Whoever has a file open keeps it, whatever happens to its name, so nobody would notice before the next start.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -65,16 +65,16 @@ class Files:
         self._noted = {name: identity for name in names if (identity := _identity(directory / name)) is not None}
 
     def missing(self) -> str | None:
-        """Give the name of a file that was deleted or replaced, if one was. Raises OSError."""
+        """Return the name of a file that was deleted or replaced, if one was. Raises OSError."""
         for name, identity in self._noted.items():
             if _identity(self._directory / name) != identity:
                 return name
         return None
 
     def clear_away(self) -> None:
-        """Delete the write-ahead log of a database that is not there any more: SQLite would take it for the next one's.
+        """Delete the write-ahead log of a database that is gone: SQLite would take it for the next one's.
 
-        Call it when the database has been closed. Raises OSError.
+        Call it when the database is closed. Raises OSError.
         """
         if _identity(self._directory / FILE) != self._noted.get(FILE):
             for name, identity in self._noted.items():
@@ -83,7 +83,7 @@ class Files:
 
 
 def _identity(file: Path | int) -> tuple[int, int] | None:
-    """Give what tells a file from every other one, or None if there is none. Raises OSError."""
+    """Return what tells a file from all others, or None if there is no such file. Raises OSError."""
     try:
         status = os.stat(file)
     except (FileNotFoundError, NotADirectoryError):
@@ -93,7 +93,7 @@ def _identity(file: Path | int) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def complaining(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong with a file of ours into a StoreError that names it."""
+    """Turn whatever goes wrong with a file of ours into a StoreError that names the file."""
     try:
         yield
     except (apsw.IOError, apsw.CantOpenError) as error:  # which a full disk is to SQLite while it opens a database
@@ -103,7 +103,7 @@ def complaining(path: Path) -> Iterator[None]:
 
 
 def _is_full(directory: Path) -> bool:
-    """Whether there is no space left in a directory's file system, or no place for another file."""
+    """Whether a directory's file system has no space left, or takes no more files."""
     try:
         room = os.statvfs(directory)
     except OSError:

@@ -1,4 +1,4 @@
-"""History, for those who are on the hub's thread: native threads of its own answer every question.
+"""History, for the hub's thread: native threads of its own answer every question.
 
 Readers and the writer (`sqlite.py`) share nothing but the database: nobody who talks waits for somebody who searches.
 Nor does anybody who pages back, or enters a room: searches, which may take long, have a thread to themselves.
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, TypeVar
 import apsw
 from gevent.threadpool import ThreadPool
 
-from ..errors import StoreError, UserError
+from ..errors import Refused, StoreError
 from .folder import FILE, complaining, reason
 from .reader import Reader
+from .refusals import HistoryUnreadable, TooManySearches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NICENESS = 19
-"""How far a reading thread stands back where there are fewer processors than threads (nice(2))."""
+"""The niceness (nice(2)) of a reading thread: others go first where there are fewer processors than threads."""
 
 MOST_SEARCHES = 10
-"""Searches that may wait for each other; whoever asks for one more is told to try again."""
+"""Searches that may wait for each other; one more is refused."""
 
 
 class History:
-    """What was said. Each method switches until its answer is there; a page of history takes a millisecond."""
+    """What was said. Each method switches until it has its answer; a page of history takes a millisecond."""
 
     def __init__(self, directory: Path) -> None:
         """Read from the database of a data directory, which exists by the time of the first question."""
@@ -46,42 +47,42 @@ class History:
         self._searches = _Asker(directory)
 
     def rooms(self, most: int, lines: int, always: str) -> list[tuple[str, list[Event]]]:
-        """Give the rooms in which something was said last, newest first, and `always`: see `Reader.restored`.
+        """Return the rooms in which something was said last, newest first, and `always`: see `Reader.restored`.
 
         Raises StoreError if history cannot be read.
-        Blocks: for the start, when nobody is kept waiting. (Threads that stand back made it wait for other programs.)
+        Blocks: for the start, when nobody is kept waiting. (In a thread, which is nice, it waited for others.)
         """
         with complaining(self._directory / FILE), contextlib.closing(Reader(self._directory)) as reader:
-            shown = reader.named(always)
-            names = dict.fromkeys([*reader.rooms(most), *([shown] if shown is not None else [])])
+            name_of_always = reader.named(always)
+            names = dict.fromkeys([*reader.rooms(most), *([name_of_always] if name_of_always is not None else [])])
             return [reader.restored(name, lines) for name in names]
 
     def room(self, name: str, lines: int) -> tuple[str, list[Event]] | None:
-        """Give a room of a compared name: see `Reader.restored`. Raises UserError if history cannot be read."""
-        return self._pages.ask(lambda reader: reader.restored(shown, lines) if (shown := reader.named(name)) else None)
+        """Return the room of a compared name: see `Reader.restored`. Raises Refused if history cannot be read."""
+        return self._pages.ask(lambda reader: reader.restored(room, lines) if (room := reader.named(name)) else None)
 
     def last(self, room: str, count: int) -> Page:
-        """Give a room's last lines. Raises UserError if history cannot be read."""
+        """Return a room's last lines. Raises Refused if history cannot be read."""
         return self._pages.ask(lambda reader: reader.page(room, count))
 
     def before_line(self, room: str, count: int, id: int) -> Page:
-        """Give the last lines before the one with that id. Raises UserError if history cannot be read."""
+        """Return the last lines before the one with that id. Raises Refused if history cannot be read."""
         return self._pages.ask(lambda reader: reader.page(room, count, id))
 
     def before(self, room: str, count: int, at: int) -> Page:
-        """Give the last lines that were said before then. Raises UserError if history cannot be read."""
+        """Return the last lines before `at` (milliseconds since 1970). Raises Refused if history cannot be read."""
         return self._pages.ask(lambda reader: reader.page(room, count, reader.first_id_since(at)))
 
     def search(self, room: str, words: str, count: int) -> Page:
-        """Find lines: see `Reader.search`. Raises UserError, also for words that cannot be searched for."""
+        """Find lines: see `Reader.search`. Raises Refused."""
         if self._searches.waiting >= MOST_SEARCHES:
-            raise UserError("Many people are searching just now. Try again in a moment.")
+            raise Refused(TooManySearches())
         return self._searches.ask(lambda reader: reader.search(room, words, count))
 
     def let_go(self, seconds: float = 0) -> None:
-        """Let go of the database: the next question opens it anew. Switches, for so long at most.
+        """Close the database until the next question. Switches, for so many seconds at most.
 
-        Before the writer ends, so that the writer, the last, leaves it tidy; and when its files are gone.
+        Call it before the writer closes it, which tidies up only if it is the last; and when its files are gone.
         """
         for asker in (self._pages, self._searches):
             asker.let_go(seconds)
@@ -99,18 +100,18 @@ class _Asker:
         self._thread = ThreadPool(1)
 
     def ask(self, question: Callable[[Reader], Answer]) -> Answer:
-        """Have a question answered. Switches. Raises UserError."""
+        """Ask a question and return its answer. Switches. Raises Refused."""
         self.waiting += 1
         try:
-            answer: Answer | UserError | StoreError = self._thread.apply(self._answer, (question,))
+            answer: Answer | Refused | StoreError = self._thread.apply(self._answer, (question,))
         finally:
             self.waiting -= 1
         if isinstance(answer, StoreError):
             if str(answer) != self._trouble:
                 self._trouble = str(answer)
                 logger.error("history cannot be read: %s", answer)
-            raise UserError(f"History cannot be read: {answer}.")
-        if isinstance(answer, UserError):
+            raise Refused(HistoryUnreadable(str(answer)))
+        if isinstance(answer, Refused):
             raise answer
         self._trouble = ""
         return answer
@@ -123,8 +124,8 @@ class _Asker:
             self._reader.close()
             self._reader = None
 
-    def _answer(self, question: Callable[[Reader], Answer]) -> Answer | UserError | StoreError:
-        """Runs on the thread. Gives an error rather than raise it: gevent would log it."""
+    def _answer(self, question: Callable[[Reader], Answer]) -> Answer | Refused | StoreError:
+        """Answer a question, on the thread. Return an error instead of raising it: gevent would log it."""
         try:
             if self._reader is None:
                 os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # on Linux that is this thread alone
@@ -133,5 +134,5 @@ class _Asker:
         except (apsw.Error, StoreError) as error:
             self._reader = None
             return StoreError(reason(error).removeprefix(f"{self._directory / FILE}: "))  # others see no paths of ours
-        except UserError as error:
+        except Refused as error:
             return error

@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 class MemoryJournal:
     """See the contract in `gchatd.journal`. An event is committed the moment it is appended."""
 
-    def __init__(self) -> None:
+    incarnation = 1
+    """The same in every run: there is no data directory that an earlier one could have used."""
+
+    def __init__(self, after: int = 0) -> None:
+        """Begin an empty journal, whose events have places from `after` + 1 on."""
         self._committed: list[Event] = []
         self._last_id = 0
+        self._last_place = after
         self._closed = False
         self._news = gevent.event.Event()
 
@@ -29,13 +34,16 @@ class MemoryJournal:
     def append(self, event: Event) -> None:
         if self._closed:
             return
+        self._last_place += 1
         self._last_id += event.kept
-        stamped = msgspec.structs.replace(event, id=self._last_id if event.kept else 0, at=times.now())
+        stamped = msgspec.structs.replace(
+            event, id=self._last_id if event.kept else 0, at=times.now(), place=self._last_place
+        )
         self._committed.append(stamped)
         self._news.set()
 
     def take(self) -> list[Event]:
-        """Wait for events; what the clients of one turn of the event loop said comes out together."""
+        """Wait for events; return together what the clients said in one iteration of the event loop."""
         while not self._committed and not self._closed:
             self._news.clear()
             self._news.wait()

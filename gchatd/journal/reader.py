@@ -1,7 +1,7 @@
 """Reads history: pages, searches, and all of it. Blocks: for native threads, and for programs without a hub.
 
-Nothing here holds a snapshot of the database for more than a second: while somebody does, its write-ahead log cannot
-be emptied. What is long is read a piece at a time.
+Nothing here holds a snapshot of the database for more than a second, as its write-ahead log cannot be emptied
+meanwhile: what is long is read a piece at a time.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import apsw
 import msgspec
 
 from ..chat.events import FOUND, FOUND_END, MadePrivate, Said, TopicSet
-from ..errors import StoreError, UserError
+from ..errors import Refused, StoreError
 from . import schema
 from .folder import FILE, complaining
+from .refusals import NothingToSearchFor, SearchTooSlow, TooManyWords
 from .schema import rows, value
 
 if TYPE_CHECKING:
@@ -30,19 +31,19 @@ if TYPE_CHECKING:
     from ..chat.events import Event
 
 PAGE_CHARACTERS = 100_000
-"""What a page may have at most: it waits in memory for somebody to read it."""
+"""The most that a page has: it waits in memory until it is read."""
 
 FEW = 2000
-"""Lines among which the beginning of a word is looked for first: an index of them is made within 10 ms."""
+"""Lines that are searched first for the beginning of a word: an index of them is made within 10 ms."""
 
 SEARCH_SECONDS = 0.8
-"""How long a search may take; one that takes longer is told so."""
+"""How long a search may take; one that takes longer is refused."""
 
 MOST_TERMS = 20
-"""Words that can be searched for at once: each costs up to 0.05 s in which nothing can break a search off."""
+"""Words that can be searched for at once: each costs up to 0.05 s in which a search cannot be interrupted."""
 
 INDEX_SECONDS = 0.04
-"""How long a search waits for what was just said to be indexed: a little longer than the journal takes for it."""
+"""How long a search waits until what was just said is indexed: a little longer than the journal takes for it."""
 
 PIECE = 1000
 """Lines that are read at a time where all are read."""
@@ -56,7 +57,7 @@ class Page(NamedTuple):
 
 
 class Reader:
-    """A connection that only reads. Belongs to the thread that made it."""
+    """A connection that only reads. Used by the thread that made it."""
 
     def __init__(self, directory: Path) -> None:
         """Open the database of a data directory. Raises StoreError if there is none that this program can read."""
@@ -74,7 +75,7 @@ class Reader:
         self._db.close()
 
     def page(self, room: str, count: int, before: int | None = None) -> Page:
-        """Give a room's last lines, or the last before the one with the id `before`."""
+        """Return a room's last lines, or the last before the one with the id `before`."""
         found = rows(
             self._db,
             "select id, at, event, text, edited from lines where room = ? and id < ? order by id desc limit ?",
@@ -85,10 +86,10 @@ class Reader:
         return Page([_event(*row) for row in found[:fit]][::-1], len(found) > fit)
 
     def first_id_since(self, at: int) -> int:
-        """Give an id below which everything was said before `at` (milliseconds since 1970), and nothing from it on.
+        """Return an id below which everything was said before `at` (milliseconds since 1970), and nothing from it on.
 
-        Times grow with ids, so it is looked for by halving; they do not where the clock was set back, and then the
-        answer is one of those that are right.
+        A binary search, since times grow with ids. Where the clock was set back they do not, and then the answer is one
+        of several that are right.
         """
         low: int = value(self._db, "select coalesce(min(id), 1) from events")
         high: int = value(self._db, "select coalesce(max(id), 0) from events") + 1
@@ -102,10 +103,10 @@ class Reader:
         return low
 
     def search(self, room: str, words: str, count: int) -> Page:
-        """Give the newest lines of a room that have all these words, newest first, with FOUND around the words.
+        """Return the newest lines of a room that have all these words, newest first, with FOUND around the words.
 
-        A "quoted phrase" is found as it stands, a word with a * at its end by its beginning. Raises UserError for
-        words that cannot be searched for.
+        A "quoted phrase" is found as it stands, a word with a * at its end by its beginning. Raises Refused for words
+        that cannot be searched for, and for a search that takes too long.
         """
         whole, begun = _terms(words)
         self._wait_for_index()
@@ -116,7 +117,7 @@ class Reader:
         return Page(found[:count], len(found) > count)
 
     def _find(self, index: str, terms: list[str], room: str, count: int, deadline: float) -> list[Said]:
-        """Give the newest lines that have all these terms, by an index. Raises UserError if it takes too long."""
+        """Return the newest lines that have all these terms, by an index. Raises Refused if it takes too long."""
         with self._in_time(deadline):
             found = rows(
                 self._db,
@@ -130,12 +131,12 @@ class Reader:
     def _find_among_few(
         self, whole: list[str], begun: list[str], room: str, count: int, deadline: float
     ) -> list[Said] | None:
-        """Give what `_find` would, sooner, by an index of only some lines: all of a small room, or the newest ones.
+        """Return what `_find` would, sooner, by an index of only some lines; None if those are too few to tell.
 
-        In a small room that is because the lines of all the other rooms need not be looked at. Beginnings of words
-        take FTS5 long (it joins the lists of all words that begin with a few letters, anew for each search: 0.5 s for
-        one letter in a million lines), but what is so frequent was also said lately. So of a big room it is the newest
-        lines that have the whole words. Gives nothing if that was not enough to tell.
+        Of a small room it indexes all lines: that spares looking at those of all other rooms. Beginnings of words take
+        FTS5 long (it joins the lists of all words that begin with a few letters, anew for each search: 0.5 s for one
+        letter in a million lines), but what is so frequent was also said lately. So of a big room it indexes the newest
+        lines that have the whole words.
         """
         some = "select 1 from events where kind = 'said' and room = ? limit ?"
         small = value(self._db, f"select count(*) from ({some})", room, FEW) < FEW  # noqa: S608
@@ -158,17 +159,17 @@ class Reader:
 
     @contextlib.contextmanager
     def _in_time(self, deadline: float) -> Iterator[None]:
-        """Give up, with a UserError, what is asked of the database in here and takes until then (monotonic seconds)."""
+        """Interrupt the statements in here at that moment (monotonic seconds). Raises Refused then."""
         self._db.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
         try:
             yield
         except apsw.InterruptError:
-            raise UserError("That search takes too long. Try a rarer word.") from None
+            raise Refused(SearchTooSlow()) from None
         finally:
             self._db.set_progress_handler(None)
 
     def everything(self, room: str | None = None, since: int = 0) -> Iterator[Said]:
-        """Give all that was said, or all in a room, from the id `since` on, oldest first."""
+        """Yield all that was said, or all in a room, from the id `since` on, oldest first."""
         while True:
             found = rows(
                 self._db,
@@ -182,24 +183,24 @@ class Reader:
             since = found[-1][0] + 1
 
     def rooms(self, most: int) -> list[str]:
-        """Give the names of the rooms in which something was said: so many at most, those where it was last."""
+        """Return the names of the rooms in which something was said: at most `most`, the latest ones first."""
         last = "(select max(id) from events where kind = 'said' and room = shown)"
         found = rows(self._db, f"select shown from rooms order by {last} desc limit ?", most)  # noqa: S608
         return [name for (name,) in found]
 
     def named(self, name: str) -> str | None:
-        """Give how a room of a compared name is written, if anything was said in it."""
+        """Return how a room of a compared name is written, if anything was said in it."""
         shown: str | None = value(self._db, "select shown from rooms where compared = ?", name)
         return shown
 
     def restored(self, name: str, count: int) -> tuple[str, list[Event]]:
-        """Give a room's name and the events that say how it is, the last of what was said there among them."""
+        """Return a room's name and the events that say how it is: topic and key, then the last lines."""
         states = rows(self._db, "select event from states where room = ?", name)
         lines = self.page(name, count).lines if count else []
         return name, [*(_decode_state(event) for (event,) in states), *lines]
 
     def _wait_for_index(self) -> None:
-        """Wait, a little, until what was said before now can be found."""
+        """Wait, but not for long, until what was said before now can be found."""
         last = value(self._db, "select max(id) from events") or 0
         until = time.monotonic() + INDEX_SECONDS
         while (value(self._db, "select max(id) from words_docsize") or 0) < last and time.monotonic() < until:
@@ -209,8 +210,8 @@ class Reader:
 def copy(directory: Path, file: Path) -> int:
     """Copy a data directory's database to a file that does not exist yet, also while a server writes to it.
 
-    Gives the number of lines in the copy: all that could be read when it was begun. It is made anew, some thousand
-    lines at a time. (SQLite's own backup begins again whenever somebody writes, or holds one snapshot to its end.)
+    Return how many lines are in the copy: all that could be read when it was begun. It copies some thousand lines at a
+    time. (SQLite's own backup begins again whenever somebody writes, or holds one snapshot to its end.)
     Raises StoreError; then there is no file.
     """
     Reader(directory).close()  # says what is wrong with it
@@ -250,6 +251,7 @@ def _copy_lines(source: Path, part: str) -> int:
             )
             done = upto
         db.execute("insert or replace into main.states select * from live.states")
+        db.execute("update main.runs set incarnation = (select incarnation from live.runs)")
         db.execute("detach live")
         db.execute(schema.FILL_ROOMS)
         db.execute("insert into words(words) values('rebuild')")
@@ -264,14 +266,15 @@ _decode_state = msgspec.json.Decoder(TopicSet | MadePrivate).decode
 
 
 def _event(id: int, at: int, event: str, text: str, edited: int) -> Said:
-    """Make an event of what was said: with the text as it reads now."""
+    """Make an event of a line, with the text as it reads now."""
     return msgspec.structs.replace(_decode(event), id=id, at=at, text=text, edited=bool(edited))
 
 
 def _terms(words: str) -> tuple[list[str], list[str]]:
-    """Give what a person typed as terms that FTS5 takes, each a string of its grammar: whole ones, and beginnings.
+    """Return what a person typed as terms that FTS5 takes, each a string of its grammar: whole ones, and beginnings.
 
-    Source: https://www.sqlite.org/fts5.html, section 3, "Full-text Query Syntax". Raises UserError if there is no word.
+    Source: https://www.sqlite.org/fts5.html, section 3, "Full-text Query Syntax". Raises Refused if there is no word,
+    or too many.
     """
     whole, begun = [], []
     for phrase, phrase_star, word in re.findall(r'"([^"]*)"?(\*?)|([^\s"]+)', words):
@@ -282,7 +285,7 @@ def _terms(words: str) -> tuple[list[str], list[str]]:
             else:
                 whole.append(f'"{text}"')
     if not (whole or begun):
-        raise UserError(f"There is no word to search for in: {words}")
+        raise Refused(NothingToSearchFor(words))
     if len(whole) + len(begun) > MOST_TERMS:
-        raise UserError(f"Search for at most {MOST_TERMS} words.")
+        raise Refused(TooManyWords(MOST_TERMS))
     return whole, begun

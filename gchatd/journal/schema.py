@@ -1,4 +1,4 @@
-"""What is in the database, and how one of an older gchat becomes one of today. Blocks, as all of SQLite does."""
+"""The tables of the database, and the steps that bring an older one up to date. Blocks, as all of SQLite does."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ FILL_ROOMS = """
 
 
 def _text(without: str = "0") -> str:
-    """Give SQL for the last text of the line `said`, leaving out the event with one id."""
+    """Return SQL for the last text of the line `said`, leaving out the event with one id."""
     changes = f"from events change where change.line = said.id and change.id is not {without}"
     return f"coalesce((select event ->> 'text' {changes} order by change.id desc limit 1), said.event ->> 'text')"
 
 
 def _reads(without: str = "0") -> str:
-    """Give SQL for how the line `said` reads, leaving out the event with one id. Nothing, once it is deleted."""
+    """Return SQL for how the line `said` reads, leaving out the event with one id. Nothing, once it is deleted."""
     changes = f"from events change where change.line = said.id and change.id is not {without}"
     deleted = f"exists(select 1 {changes} and change.kind = 'deleted')"
     return f"case when said.kind = 'said' and not {deleted} then {_text(without)} end"
@@ -168,14 +168,18 @@ SCHEMA = (
     ) without rowid;
     {FILL_ROOMS};
     """,  # noqa: S608
+    """
+    create table runs(incarnation integer not null);  -- one row: the highest that a run had
+    insert into runs values(0);
+    """,
 )
-"""How to come from each version of the schema to the next; the first makes it. `words` is the index for searching: it
+"""The steps from each version of the schema to the next; the first makes it. `words` is the index for searching: it
 keeps no second copy of the text, and `Writer.index` brings it up to date. What was said stands in `events` as it was
 said, and how it reads now in `lines`: an edit and a deletion are events of their own, which name the line."""
 
 
 def bring_up_to_date(db: apsw.Connection, version: int) -> None:
-    """Take a database from a version of the schema to today's, in one transaction."""
+    """Bring a database from a version of the schema to today's, in one transaction."""
     if 0 < version < len(SCHEMA):
         logger.info(
             "bringing the history up to date (schema %d to %d): a million lines take 10 s", version, len(SCHEMA)
@@ -189,7 +193,7 @@ def bring_up_to_date(db: apsw.Connection, version: int) -> None:
 
 
 def version_on_disk(path: Path) -> int:
-    """Give the version of a database's schema, 0 for an empty file, without changing anything. Raises StoreError."""
+    """Return the version of a database's schema, 0 for an empty file, without changing anything. Raises StoreError."""
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         db.set_busy_timeout(BUSY_MS)
@@ -200,7 +204,7 @@ def version_on_disk(path: Path) -> int:
 
 
 def version_of(db: apsw.Connection) -> int:
-    """Give the version of the schema of a database of gchat's. Raises StoreError if it is none, or is too new."""
+    """Return the version of a gchat database's schema. Raises StoreError if it is no such database, or is too new."""
     if value(db, "pragma application_id") != APPLICATION_ID:
         raise StoreError("not a gchat database")
     version: int = value(db, "pragma user_version")
@@ -210,12 +214,12 @@ def version_of(db: apsw.Connection) -> int:
 
 
 def rows(db: apsw.Connection, statement: str, *values: Any) -> list[Any]:
-    """Give all the rows that a statement gives."""
+    """Run a statement; return all its rows."""
     return db.execute(statement, values).fetchall()
 
 
 def value(db: apsw.Connection, statement: str, *values: Any) -> Any:
-    """Give the first column of the first row, or None."""
+    """Run a statement; return the first column of its first row, or None."""
     row: Any = db.execute(statement, values).fetchone()
     return row[0] if row else None
 

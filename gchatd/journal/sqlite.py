@@ -5,8 +5,11 @@
 3. Nothing is handed back before it is committed. What cannot be committed comes back as `NotSent`, for its author.
 4. After a failure nothing is committed until the database was opened anew and found sound, and whatever of the failed
    commit had got into it was taken back. That its files were deleted or replaced is noticed within TRIM_SECONDS and
-   is a failure, too; then a new database is made, or the one taken that is there now, and ids go on where they were.
-5. What is not history goes through the same queue, in order; while the thread has nothing to do, past it.
+   is a failure, too; then a new database is made, or the one used that is there now, and ids and incarnations go on
+   where they were.
+5. What is not history goes through the same queue, in order; while the hub has everything back from the thread, past
+   it. So what passed came before everything that the thread has: order of append is order of take, and an event's
+   place is known when it is appended. It is stamped together with its time: copying an event costs 0.2 us.
 
 What can wait is done after a batch was handed back: making it searchable, trimming, copying the write-ahead log into
 the database.
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TRIM_SECONDS = 1.0
-"""How often it is asked what is too old or too much, and whether the files are still there; as long as something is too
+"""How often to look for what is too old or too much, and whether the files are still there. As long as something is too
 old or too much, it is trimmed step by step."""
 
 RETRY_SECONDS = 1.0
@@ -66,7 +69,7 @@ INDEX_SECONDS = 0.03
 """How soon lines are made searchable. One by one costs 27 us each, 200 together 4 us each."""
 
 INDEX_LINES = 500
-"""How many lines are not left for later, however soon they came."""
+"""From how many lines on they are made searchable at once."""
 
 FEW_EVENTS = 128
 """A turn of fan-out to 1,000 people costs 3 ms for one event and not twice that for so many: so fewer wait for others
@@ -92,20 +95,27 @@ class LostError(StoreError):
 class SqliteJournal:
     """See the contract in `gchatd.journal`."""
 
-    def __init__(self, directory: Path, settings: History) -> None:
-        """Open the database in a data directory, and start the thread. Blocks until it is open. Raises StoreError."""
+    incarnation: int
+    """See the contract. The journal's thread sets it while the journal is made."""
+
+    def __init__(self, directory: Path, settings: History, after: int = 0) -> None:
+        """Open the database in a data directory, and start the thread. Places begin at `after` + 1.
+
+        Blocks until the database is open. Raises StoreError.
+        """
         self._lock = Lock(directory)
         self._directory = directory
         self._settings = settings
+        self._last_place = after  # of what was appended
         self._given = self._taken = self._committed = 0  # events to the thread, from the thread, and done by the thread
         self._passed: list[Event] = []  # what went past the thread
-        self._gathered: list[Event] = []  # for the thread, in this turn of the event loop
-        self._in: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()  # an empty list: that was all
+        self._gathered: list[Event] = []  # for the thread, in this iteration of the event loop
+        self._in: queue.SimpleQueue[tuple[int, list[Event]]] = queue.SimpleQueue()  # the first's place; none: the end
         self._out: collections.deque[list[Event]] = collections.deque()
         self._remarks: collections.deque[tuple[int, str]] = collections.deque()  # for the log, which is the hub's
         self._closed = self._ended = False
         self.on_loss: Callable[[], None] = lambda: None
-        """Called on the hub's thread when the files were deleted or replaced: whoever has them open must let go."""
+        """Called on the hub's thread when the files were deleted or replaced: whoever has them open must close them."""
         self._loss = threading.Event()
         self._news = gevent.event.Event()
         self._loop = gevent.get_hub().loop
@@ -127,13 +137,14 @@ class SqliteJournal:
     def append(self, event: Event) -> None:
         if self._closed:
             return
+        self._last_place += 1
         if event.kept or self._given > self._taken:
             self._given += 1
             self._gathered.append(event)
             if len(self._gathered) == 1:
                 self._loop.run_callback(self._give)
         else:
-            self._passed.append(msgspec.structs.replace(event, at=times.now()))
+            self._passed.append(msgspec.structs.replace(event, at=times.now(), place=self._last_place))
             self._news.set()
 
     def take(self) -> list[Event]:
@@ -158,12 +169,12 @@ class SqliteJournal:
         if not self._closed:
             self._closed = True
             self._give()
-            self._in.put([])
+            self._in.put((0, []))
 
     def _give(self) -> None:
-        """Hand the thread everything that clients said in this turn of the event loop, together."""
-        if self._gathered:
-            self._in.put(self._gathered)
+        """Hand the thread everything that clients said in this iteration of the event loop, together."""
+        if self._gathered:  # nothing has passed the thread since the first of them, so their places are the last
+            self._in.put((self._last_place - len(self._gathered) + 1, self._gathered))
             self._gathered = []
 
     def _on_wake(self) -> None:
@@ -179,11 +190,13 @@ class SqliteJournal:
     def _run(self, opened: queue.SimpleQueue[StoreError | None]) -> None:
         """Commit until the journal is closed, then hand back an empty batch."""
         try:
-            self._writer: Writer | None = Writer(self._directory, self._settings.sync)
+            writer = Writer(self._directory, self._settings.sync)
+            self.incarnation = writer.begin_run()
         except StoreError as error:
             opened.put(error)
             return
         opened.put(None)
+        self._writer: Writer | None = writer
         self._clock = CautiousClock()
         self._last_id = self._writer.last_id  # of what was handed back
         self._trouble = ""  # what was logged when what is said was first refused; nothing, while it is not
@@ -194,9 +207,9 @@ class SqliteJournal:
         self._index_at = math.inf  # monotonic seconds
         closing = False
         while not closing:
-            events, closing = self._gather()
+            place, events, closing = self._gather()
             if events:
-                self._hand_back(self._commit(events))
+                self._hand_back(self._commit(place, events))
             self._do_what_can_wait(len(events))
         if self._writer is not None:
             with contextlib.suppress(apsw.Error, OSError):  # what is committed is safe
@@ -205,33 +218,40 @@ class SqliteJournal:
         self._lock.close()
         self._hand_back([])
 
-    def _gather(self) -> tuple[list[Event], bool]:
-        """Wait for events, or until something else is due; return what there is, and whether it is the last."""
+    def _gather(self) -> tuple[int, list[Event], bool]:
+        """Wait for events, or until something else is due.
+
+        Return the first one's place (the others' follow), what there is, and whether it is the last.
+        """
         due = min(self._trim_at, self._index_at)
         try:
-            events = more = self._in.get(timeout=max(0.0, due - time.monotonic()))
+            place, events = self._in.get(timeout=max(0.0, due - time.monotonic()))
         except queue.Empty:
-            return [], False
+            return 0, [], False
+        more = events
         if self._wal_is_large():
             time.sleep(SPACED_SECONDS)
         while more and len(events) < _MOST_AT_ONCE and not self._in.empty():
-            more = self._in.get()
+            _, more = self._in.get()
             events += more
-        return events, not more
+        return place, events, not more
 
-    def _commit(self, batch: list[Event]) -> list[Event]:
+    def _commit(self, first_place: int, batch: list[Event]) -> list[Event]:
         """Write what is history; return what may be delivered: everything as it was committed, or as not sent."""
         now = times.now()
         history = [event for event in batch if event.kept]
         ids = itertools.count(self._write(history, now) if history else 0)
         if history and not self._works:
             return [
-                NotSent(room=event.room, name=event.name, at=now, origin=event.origin, why=self._why)
+                NotSent(room=event.room, name=event.name, at=now, place=place, origin=event.origin, why=self._why)
                 if event.kept
-                else msgspec.structs.replace(event, at=now)
-                for event in batch
+                else msgspec.structs.replace(event, at=now, place=place)
+                for place, event in enumerate(batch, first_place)
             ]
-        return [msgspec.structs.replace(event, id=next(ids) if event.kept else 0, at=now) for event in batch]
+        return [
+            msgspec.structs.replace(event, id=next(ids) if event.kept else 0, at=now, place=place)
+            for place, event in enumerate(batch, first_place)
+        ]
 
     def _write(self, history: list[Event], at: int) -> int:
         """Write events and return the id of the first; `_works` tells whether that worked."""
@@ -252,7 +272,10 @@ class SqliteJournal:
         self._wake.send()
 
     def _opened_anew(self) -> Writer:
-        """Open the database after a failure, check it, take back what was refused. Raises StoreError, apsw.Error."""
+        """Open the database after a failure, check it, and take back what was refused.
+
+        Raises StoreError, apsw.Error.
+        """
         if not self._lock.is_there:
             lock = Lock(self._directory)
             self._lock.close()
@@ -260,12 +283,13 @@ class SqliteJournal:
         writer = Writer(self._directory, self._settings.sync)
         try:
             writer.check()
+            writer.note_run(self.incarnation)
             if self._lost is None and writer.last_id >= self._last_id:
                 writer.take_back_after(self._last_id)
             else:  # it is another database: what is in it is not ours to take back
                 writer.go_on_after(self._last_id, self._lost or [])
                 self._last_id, self._lost = writer.last_id, None
-        except BaseException:  # whatever it was is told further up; nobody else would close this
+        except BaseException:  # whatever it was is handled further up; nobody else would close this
             writer.close()
             raise
         return writer
@@ -299,7 +323,7 @@ class SqliteJournal:
             self._index_at = now + (SPARSE_INDEX_SECONDS if self._wal_is_large() else INDEX_SECONDS)
 
     def _trim(self, writer: Writer, now: float, events: int) -> None:
-        """See that the files are still there, then trim a little. Raises LostError, apsw.Error, OSError."""
+        """Check that the files are still there, then trim a little. Raises LostError, apsw.Error, OSError."""
         missing = writer.missing()
         if missing is not None:
             raise LostError(self._directory / missing)
@@ -309,7 +333,7 @@ class SqliteJournal:
             self._trim_at = now + TRIM_SECONDS
 
     def _fail(self, error: Exception) -> None:
-        """Note a failure, in the log if it is the first. All but a full disk ask for opening the database anew."""
+        """Note a failure, in the log if it is the first. After all but a full disk the database is opened anew."""
         trouble = f"history cannot be written, so what people say is refused: {reason(error)}"
         if isinstance(error, LostError):
             self._why = "the file of its history was deleted"

@@ -31,7 +31,7 @@ TRIM_STEP = 100
 """Lines that are deleted at a time: a few milliseconds' worth, in which nothing else can be written."""
 
 NOTES_KEPT_SECONDS = 3600
-"""How long events are kept that only say how a room is: `states` knows, but a failed commit is taken back by them."""
+"""How long events are kept that only say how a room is: `states` has it, but taking back a failed commit needs them."""
 
 PAGE_BYTES = 4096
 _STATES = ("topicset", "madeprivate")
@@ -40,14 +40,14 @@ _WAL_LIMIT = 16 * 2**20  # bytes that an emptied write-ahead log may keep on the
 
 
 class Writer:
-    """The connection that writes. Belongs to the thread that made it; one at a time, under a `Lock`."""
+    """The connection that writes. Used by the thread that made it; one at a time, under a `Lock`."""
 
     def __init__(self, directory: Path, sync: str) -> None:
-        """Open the database, with `sync` normal or full; make it when it is missing, migrate it when it is older.
+        """Open the database, with `sync` normal or full; create it if it is missing, migrate it if it is older.
 
-        Raises StoreError. A database that is not gchat's, or is newer than this program, stays as it is.
+        Raises StoreError. A database that is not gchat's, or is newer than this program, is left as it is.
         """
-        path = directory / FILE
+        self._path = path = directory / FILE
         with complaining(path):
             # Never opened and closed beside SQLite: that would drop the locks of this process (fcntl(2)).
             with contextlib.suppress(FileExistsError):
@@ -57,6 +57,7 @@ class Writer:
             self._db.set_busy_timeout(schema.BUSY_MS)
             self._db.pragma("journal_mode", "wal")
             self._db.pragma("journal_size_limit", _WAL_LIMIT)
+            self._sync = sync
             self._db.pragma("synchronous", sync)
             self._db.set_wal_hook(self._note_wal)
             self._checkpointed = self.wal_pages = 0
@@ -84,16 +85,34 @@ class Writer:
         self._db.close()
         self._files.clear_away()
 
+    def begin_run(self) -> int:
+        """Begin a run: return its incarnation, one above all so far, when it is on the disk. Raises StoreError.
+
+        Even a power cut does not make two runs have the same one, whatever `sync` says: that costs one fsync.
+        """
+        with complaining(self._path):
+            self._db.pragma("synchronous", "full")
+            with transaction(self._db):
+                self._db.execute("update runs set incarnation = incarnation + 1")
+            self._db.pragma("synchronous", self._sync)
+            incarnation: int = value(self._db, "select incarnation from runs")
+        return incarnation
+
+    def note_run(self, incarnation: int) -> None:
+        """Give no later run this incarnation, or a lower one. Raises apsw.Error."""
+        with transaction(self._db):
+            self._db.execute("update runs set incarnation = ?1 where incarnation < ?1", (incarnation,))
+
     def missing(self) -> str | None:
-        """Give the name of a file of the database that was deleted or replaced, if one was. Raises OSError."""
+        """Return the name of a file of the database that was deleted or replaced, if one was. Raises OSError."""
         return self._files.missing()
 
     def states(self) -> list[tuple[str, str, int, str]]:
-        """Give how the rooms are, for the next database. Raises apsw.Error."""
+        """Return how the rooms are, for the next database. Raises apsw.Error."""
         return rows(self._db, "select room, kind, id, event from states")
 
     def go_on_after(self, id: int, states: Sequence[tuple[str, str, int, str]]) -> None:
-        """Follow a database that is lost: no id up to its last one is used again, and a private room stays private.
+        """Go on where a lost database ended: use no id up to its last one again, and keep private rooms private.
 
         Raises apsw.Error.
         """
@@ -107,13 +126,13 @@ class Writer:
         self.last_id = max(self.last_id, id)
 
     def append(self, events: Sequence[Event], at: int) -> int:
-        """Add events, all at that time, in one transaction, and give the id of the first; the others' follow.
+        """Add events, all at that time, in one transaction; return the id of the first (the others' follow).
 
-        Raises apsw.Error; then none of them is in. It is one statement for all of them: each statement gives Python's
-        interpreter lock away and has to get it back, which a busy hub may make it wait for.
+        Raises apsw.Error; then none of them is added. One statement adds them all: each statement releases Python's
+        interpreter lock and has to get it back, which a busy hub may make it wait for.
         """
         first_id = self.last_id + 1
-        batch = msgspec.json.encode([msgspec.structs.replace(event, origin=0) for event in events]).decode()
+        batch = msgspec.json.encode([msgspec.structs.replace(event, place=0, origin=0) for event in events]).decode()
         adding = "insert into events(id, at, event) select ? + key, ?, value from json_each(?)"
         new = {event.room for event in events if isinstance(event, Said) and event.room not in self._counts}
         if new:
@@ -165,7 +184,7 @@ class Writer:
             raise StoreError(f"{self._db.filename}: damaged: {result}")
 
     def take_back_after(self, id: int) -> None:
-        """Delete what got into the database though its commit had failed. Ids are not used again. Raises apsw.Error."""
+        """Delete what a failed commit left in the database. Its ids are not used again. Raises apsw.Error."""
         with transaction(self._db):
             vanished = rows(self._db, "select distinct room from events where id > ? and kind = 'vanished'", id)
             self._db.execute("delete from events where id > ?", (id,))
@@ -184,8 +203,8 @@ class Writer:
     def trim(self, days: float, lines_per_room: int, now: float | None = None) -> bool:
         """Delete a few lines that are older than `days` or too many in their room. Raises apsw.Error.
 
-        `now`, in milliseconds since 1970, is the moment that it is (default: by the clock). Tells whether there may be
-        more to delete.
+        `now` is the current time in milliseconds since 1970 (default: the clock's). Return whether there may be more to
+        delete.
         """
         now = time.time() * 1000 if now is None else now
         oldest_kept = now - days * 86_400_000
@@ -214,7 +233,7 @@ class Writer:
         return bool(doomed) or self._trim_notes(now - NOTES_KEPT_SECONDS * 1000, oldest_kept)
 
     def _trim_notes(self, settled: float, oldest_kept: float) -> bool:
-        """Delete a few events that are no longer needed. Tells whether there may be more to delete."""
+        """Delete a few events that are no longer needed. Return whether there may be more to delete."""
         notes = "select id from events where kind not in ('said', 'edited', 'deleted') and at < ? limit ?"
         orphans = (
             "select id from (select id, at, line from events order by id limit 100) old where at < ? "
