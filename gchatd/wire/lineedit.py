@@ -14,6 +14,7 @@ keys.py.
 from __future__ import annotations
 
 import re
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ..text.cells import columns_of, lay_out, shortened, width
@@ -36,6 +37,7 @@ from .keys import (
 )
 from .linebuffer import COPIED, LineBuffer
 from .typed import Ask, Candidates, Completions, Interrupt, Quit, TooMuch, Typed
+from .written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,62 +76,40 @@ _INCOMPLETE = re.compile(
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
 
 
-class LineEditor:
-    """See the module. `limit` is in bytes, of a whole message; `most_lines` is what a message may have."""
+@dataclass(slots=True, eq=False, repr=False)
+class LineEditor(Written):
+    """See the module. A message has at most `limit` bytes and `most_lines` lines."""
 
-    __slots__ = (
-        "_asked",
-        "_column",
-        "_interrupted",
-        "_limit",
-        "_line",
-        "_lookups",
-        "_may_send",
-        "_most_lines",
-        "_painted",
-        "_painted_at",
-        "_pasted",
-        "_prompt",
-        "_prompt_width",
-        "_row",
-        "_shown",
-        "_skip",
-        "_tabs",
-        "_unread",
-        "_unread_bytes",
-        "_wiped",
-        "behind",
-        "room",
-        "window",
-    )
-
-    def __init__(self, limit: int, most_lines: int = 100, columns: int = 0, height: int = 0) -> None:
-        self._line = LineBuffer()
-        self._asked = False  # whether Enter has been asked about
-        self._limit = limit
-        self._most_lines = most_lines
-        self._unread_bytes = b""  # the beginning of a character
-        self._unread = ""  # the beginning of an escape sequence, or what there was no time for
-        self.behind = False
-        """Whether there was no time for all that was typed. Then `feed` is to be called again, with or without data."""
-        self._skip = ""  # what may follow a CR and means nothing
-        self._pasted: list[str] | None = None  # while something is pasted
-        self._tabs = 0  # Tabs in a row
-        # Of this piece of input:
-        self._may_send = 0  # characters of lines that it may still finish
-        self._lookups = 0  # Tabs that it may still have looked up
-        self._interrupted = False  # whether it had a Ctrl-C on an empty line
-        self._wiped = False  # whether it had a Ctrl-L
-        self.window = columns, height
-        self.room = ""
-        """The room that the prompt names, if it does."""
-        self._prompt = PROMPT
-        self._prompt_width = len(PROMPT)
-        # What the screen shows: the text, and where in it; which of its rows the cursor is in, and which column.
-        self._painted = ""
-        self._painted_at = self._row = 0
-        self._column = self._prompt_width
-        self._shown = b""  # what `_show` gave for that, if anything
+    limit: int
+    most_lines: int = 100
+    columns: int = 0  # of the window; 0: unknown
+    height: int = 0  # of the window; 0: unknown
+    _: KW_ONLY
+    behind: bool = False
+    """Whether there was no time for everything typed. Then call `feed` again, with or without more data."""
+    room: str = ""
+    """The room that the prompt names; empty: none."""
+    _line: LineBuffer = field(default_factory=LineBuffer)
+    _asked: bool = False  # whether it has asked if this message is to be sent
+    _unread_bytes: bytes = b""  # the beginning of a character
+    _unread: str = ""  # the beginning of an escape sequence, or what there was no time for
+    _skip: str = ""  # the characters that mean nothing now, as they come after a CR
+    _pasted: list[str] | None = None  # the paste so far; None: nothing is being pasted
+    _tabs: int = 0  # Tabs in a row
+    # Of this piece of input:
+    _may_send: int = 0  # characters of lines that it may still finish
+    _lookups: int = 0  # Tabs that may still be looked up
+    _interrupted: bool = False  # whether it had a Ctrl-C on an empty line
+    _wiped: bool = False  # whether it had a Ctrl-L
+    # The prompt, and its columns:
+    _prompt: bytes = PROMPT
+    _prompt_width: int = len(PROMPT)
+    # What is on the screen: a text, and the cursor in it, in this row of the text and this column of the window.
+    _painted: str = ""
+    _painted_at: int = 0
+    _row: int = 0
+    _column: int = len(PROMPT)
+    _shown: bytes = b""  # the bytes that painted it, if they can be sent again
 
     def feed(self, data: bytes, complete: Complete | None = None) -> tuple[list[Typed], bytes]:
         """Take what was typed; give what came of it, and what to show for it.
@@ -143,7 +123,7 @@ class LineEditor:
         self._unread = ""
         at = 0
         if not self.behind:
-            self._may_send, self._lookups = self._limit + len(data), _LOOKUPS
+            self._may_send, self._lookups = self.limit + len(data), _LOOKUPS
             self._interrupted = self._wiped = False
         self.behind = False
         self._line.work = 0
@@ -187,7 +167,7 @@ class LineEditor:
     def resize(self, columns: int, height: int) -> bytes:
         """Take the size of the window, in characters (0: unknown); give what to show."""
         hidden = self._hide()
-        self.window = columns, height
+        self.columns, self.height = columns, height
         self._set_prompt()
         return hidden + self._show()
 
@@ -199,7 +179,7 @@ class LineEditor:
         return hidden + self._show()
 
     def _set_prompt(self) -> None:
-        room = shortened(self.room, min(LONGEST_PROMPT, columns_of(self.window[0]) // 2) - len(PROMPT))
+        room = shortened(self.room, min(LONGEST_PROMPT, columns_of(self.columns) // 2) - len(PROMPT))
         self._prompt = room.encode() + PROMPT
         self._prompt_width = sum(map(width, room)) + len(PROMPT)
 
@@ -231,6 +211,11 @@ class LineEditor:
     def stands(self) -> bool:
         """Whether the screen has more below others' lines, or is about to have, than what `framed` leaves there."""
         return bool(self.text or self._painted or self.room)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The columns and the height of the window, 0 where unknown."""
+        return self.columns, self.height
 
     @property
     def text(self) -> str:
@@ -281,7 +266,7 @@ class LineEditor:
         typed.append(text if text.strip() else "")
         if text.startswith("/") and not text.startswith("//"):
             shown = text[:_LONGEST_ECHO]
-            rows = lay_out(shown, 0, self._prompt_width, self.window[0], len(shown)).rows
+            rows = lay_out(shown, 0, self._prompt_width, self.columns, len(shown)).rows
             screen += self._hide() + self._prompt + b"\r\n".join(map(_visible, rows)) + b"\r\n" + self._prompt
             self._painted, self._painted_at, self._row, self._column = "", 0, 0, self._prompt_width
         self._line.finish()
@@ -290,7 +275,7 @@ class LineEditor:
         """Insert something at the cursor, unless the message would get too long: that rings the bell."""
         line = self._line
         line.work += (len(line.text) + len(text)) // COPIED
-        if len(line.text) + len(text) > self._limit // 4 and len((line.text + text).encode()) > self._limit:
+        if len(line.text) + len(text) > self.limit // 4 and len((line.text + text).encode()) > self.limit:
             screen += BELL
         else:
             line.insert(text)
@@ -307,7 +292,7 @@ class LineEditor:
         word = line.text[start : line.at]
         whole = words[0] if count == 1 else words[0][: len(common)] if words else ""
         longer = count == 1 or (len(common) > len(word) and len(whole.casefold()) == len(common))
-        if longer and len((line.text + whole).encode()) <= self._limit:
+        if longer and len((line.text + whole).encode()) <= self.limit:
             line.cut(start, line.at)
             self._insert(whole, screen)
             self._tabs = 0 if count == 1 else 1
@@ -337,8 +322,8 @@ class LineEditor:
         message = "\n".join(clean(line) for line in lines)
         self._line.work += (len(self.text) + len(message)) // COPIED
         size = len((self.text + message).encode())
-        if size > self._limit or self.text.count("\n") + len(lines) > self._most_lines:
-            typed.append(TooMuch(self._limit, self._most_lines))
+        if size > self.limit or self.text.count("\n") + len(lines) > self.most_lines:
+            typed.append(TooMuch(self.limit, self.most_lines))
         else:
             self._insert(message, screen)
         return end + len(PASTE_END)
@@ -347,7 +332,7 @@ class LineEditor:
         """Keep a piece of what is pasted, but no more than twice what a message may have: it is too much then."""
         assert self._pasted is not None
         held = sum(map(len, self._pasted))
-        self._pasted.append(text[: max(0, 2 * self._limit + 2 - held)])
+        self._pasted.append(text[: max(0, 2 * self.limit + 2 - held)])
         if len(self._pasted) > 16:
             self._pasted = ["".join(self._pasted)]
 
@@ -362,7 +347,7 @@ class LineEditor:
             added = text[len(self._painted) :]
             if added and text.startswith(self._painted) and "\n" not in added:
                 column = self._column + sum(map(width, added))
-                if column < columns_of(self.window[0]):
+                if column < columns_of(self.columns):
                     self._painted, self._painted_at, self._column, self._shown = text, at, column, b""
                     return added.encode()
         return self._hide() + self._show()
@@ -376,7 +361,7 @@ class LineEditor:
     def _show(self) -> bytes:
         """Give prompt and line, from the first column of an empty row."""
         text, at = self._line.text, self._line.at
-        place = lay_out(text, at, self._prompt_width, *self.window)
+        place = lay_out(text, at, self._prompt_width, self.columns, self.height)
         self._painted, self._painted_at, self._row, self._column = text, at, place.row, place.column
         shown = (b"" if place.cut else self._prompt) + b"\r\n".join(map(_visible, place.rows))
         if at < len(text):

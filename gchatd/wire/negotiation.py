@@ -16,7 +16,10 @@ prompt of a password, so it is left as it is, with colour. So is what cannot mov
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Final, Literal
+
+from .written import Written
 
 # RFC 854, "TELNET COMMAND STRUCTURE".
 IAC, DONT, DO, WONT, WILL, SB, AYT, IP, NOP, SE = 255, 254, 253, 252, 251, 250, 246, 244, 241, 240
@@ -40,18 +43,18 @@ _COLOURLESS = ("vt5", "vt100", "vt102", "vt220", "vt320")
 Stage = Literal["unasked", "asked", "naming", "offered", "rich", "line"]
 
 
-class Negotiation:
-    """What is agreed with one client. After each piece of input look at `stage`, which may have become rich or line."""
+@dataclass(slots=True, eq=False, repr=False)
+class Negotiation(Written):
+    """What is agreed with one client. Look at `stage` after each piece of input: it may have become rich or line."""
 
-    __slots__ = ("_insists", "_ours", "_theirs", "columns", "height", "names", "stage")
-
-    def __init__(self, asked: bool = False) -> None:
-        self.stage: Stage = "asked" if asked else "unasked"
-        self.columns = self.height = 0  # of the window; 0: unknown
-        self.names: tuple[str, ...] = ()  # of the kind of terminal, in lower case
-        self._ours: frozenset[int] = frozenset()  # options that the client wants us to have on (DO)
-        self._theirs: frozenset[int] = frozenset()  # options that it has on itself (WILL)
-        self._insists = False  # somebody asked for it by hand
+    stage: Stage = "unasked"
+    _: KW_ONLY
+    columns: int = 0  # of the window; 0: unknown
+    height: int = 0  # of the window; 0: unknown
+    names: tuple[str, ...] = ()  # of the kind of terminal, in lower case
+    _ours: frozenset[int] = frozenset()  # options that the client wants us to have on (DO)
+    _theirs: frozenset[int] = frozenset()  # options that it has on itself (WILL)
+    _insists: bool = False  # a person asked for a rich terminal
 
     @property
     def is_mud_client(self) -> bool:
