@@ -1,11 +1,11 @@
-"""The line being typed, on a terminal that sends every key: keys in, finished lines and what to show out. No I/O.
+"""The line being typed, on a terminal that sends every key: keys in, lines and bytes for the screen out. No I/O.
 
     editor = LineEditor(limit=8192)
     typed, screen = editor.feed(b"Hello\\r")
 
 The line stands below everything else, after a prompt, on as many rows as it needs. The prompt is `> `, or names the
-room where the line will be heard: `dev> `. What others say goes above it: `around` puts it there in one go. All that is
-shown passes through here in the order in which it is sent, so the editor always knows where the cursor stands.
+room where the line will be heard: `dev> `. What others say goes above it: `around` puts it there in one go. Everything
+that is sent to the terminal passes through here, in order, so the editor always knows where the cursor stands.
 
 Keys are those of xterm (ctlseqs, "PC-Style Function Keys", "Bracketed Paste Mode"), commands those of GNU readline: see
 keys.py.
@@ -48,28 +48,28 @@ __all__ = ["KEYS_HELP", "Ask", "Candidates", "Completions", "Interrupt", "LineEd
 
 PROMPT: Final = b"> "
 ERASE: Final = b"\r\x1b[J"
-"""Removes a row that holds nothing but the prompt, and whatever is below."""
+"""Clears a row that holds only the prompt, and everything below it."""
 
 BEGIN: Final = b"\x1b[?2004h"
-"""What a terminal is told at first: to mark what is pasted."""
+"""Sent first: the terminal is to mark what is pasted."""
 
 END: Final = b"\x1b[?2004l"
-"""What it is told at last."""
+"""Sent last: it need not any more."""
 
 BELL: Final = b"\a"
 MANY_LINES: Final = 3
-"""A message of more lines than this is asked about first."""
+"""A message of more lines than this is sent only by a second Enter."""
 
 LONGEST_PROMPT: Final = 20
-"""Columns of a prompt, at most; nor has it more than half of the window."""
+"""The most columns of a prompt. It also takes no more than half of the window."""
 
 MOST_WORK: Final = 60_000
-"""How much is done at a time, as a `LineBuffer` counts it: some 4 ms. The rest of what was typed waits."""
+"""How much work is done at a time, as a `LineBuffer` counts it: about 4 ms. The rest of what was typed waits."""
 
-_NEWLINE = "\u21b5"  # how the end of a line within a message is shown
+_NEWLINE = "\u21b5"  # stands for the end of a line within a message
 _LONGEST_ECHO = 1000  # characters of a command that stay on the screen
-_LOOKUPS = 4  # Tabs that are looked up in one piece of input: each may ask for all the names there are
-_KEY_WORK = 16  # what any key costs
+_LOOKUPS = 4  # Tabs that are looked up in one piece of input: each may look at every name there is
+_KEY_WORK = 16  # the least that a key costs
 _INCOMPLETE = re.compile(
     rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
 )  # the beginning of a character
@@ -109,13 +109,13 @@ class LineEditor(Written):
     _painted_at: int = 0
     _row: int = 0
     _column: int = len(PROMPT)
-    _shown: bytes = b""  # the bytes that painted it, if they can be sent again
+    _painting: bytes = b""  # the bytes that painted it, if they can be sent again
 
     def feed(self, data: bytes, complete: Complete | None = None) -> tuple[list[Typed], bytes]:
-        """Take what was typed; give what came of it, and what to show for it.
+        """Take what was typed; return what came of it, and bytes for the screen.
 
-        A line that was said is removed from the screen, as its author will hear it like everybody; a command stays.
-        `complete` is asked for the words that the text before the cursor may become. Stops after MOST_WORK: `behind`.
+        A message leaves the screen when it is sent, as its author hears it like everybody else; a command stays there.
+        `complete` finds what the text before the cursor may become. Stops after MOST_WORK: see `behind`.
         """
         typed: list[Typed] = []
         screen = bytearray()
@@ -153,30 +153,30 @@ class LineEditor(Written):
         return typed, bytes(screen + (self.wipe() if self._wiped else self._repaint()))
 
     def begin(self) -> bytes:
-        """Give what to show at first, in place of what the terminal itself showed of the line being typed."""
+        """Return the first bytes for the screen. They replace what the terminal itself echoed of the line."""
         return BEGIN + ERASE + self._prompt
 
     def wipe(self) -> bytes:
-        """Give what leaves nothing on the screen but the line."""
-        return b"\x1b[H\x1b[2J" + self._show()
+        """Return the bytes that clear the screen and leave only the line."""
+        return b"\x1b[H\x1b[2J" + self._paint()
 
     def framed(self, data: bytes) -> bytes:
-        """Give whole lines as `around` takes them."""
+        """Frame whole lines as `around` takes them."""
         return ERASE + data + PROMPT
 
     def resize(self, columns: int, height: int) -> bytes:
-        """Take the size of the window, in characters (0: unknown); give what to show."""
+        """Set the size of the window, in characters (0: unknown); return bytes for the screen."""
         hidden = self._hide()
         self.columns, self.height = columns, height
         self._set_prompt()
-        return hidden + self._show()
+        return hidden + self._paint()
 
     def name_room(self, room: str) -> bytes:
-        """Name a room in the prompt (none, if that is empty); give what to show."""
+        """Name this room in the prompt (empty: none); return bytes for the screen."""
         hidden = self._hide()
         self.room = room
         self._set_prompt()
-        return hidden + self._show()
+        return hidden + self._paint()
 
     def _set_prompt(self) -> None:
         room = shortened(self.room, min(LONGEST_PROMPT, columns_of(self.columns) // 2) - len(PROMPT))
@@ -184,11 +184,11 @@ class LineEditor(Written):
         self._prompt_width = sum(map(width, room)) + len(PROMPT)
 
     def around(self, framed: bytes) -> bytes:
-        """Give what shows others' lines above the line being typed.
+        """Return the bytes that put others' lines above the line being typed.
 
-        `framed` is what is shown where nothing is being typed: ERASE, whole lines, PROMPT. (Whole lines alone will do:
-        what was on its way when the client became a terminal.) After the last thing that the server says
-        (END), the line goes from the screen.
+        `framed` is what everybody gets who is typing nothing: ERASE, whole lines, PROMPT. (Whole lines alone will do:
+        they were on their way when the client became a terminal.) If it ends with END, the server's last words, the
+        line is not painted again.
         """
         if framed.endswith(END):
             return self._up() + framed
@@ -196,20 +196,20 @@ class LineEditor(Written):
             framed = self.framed(framed)
         if not self._painted:
             return framed if not self.room else framed[: -len(PROMPT)] + self._prompt
-        return self._up() + framed[: -len(PROMPT)] + (self._shown or self._show())
+        return self._up() + framed[: -len(PROMPT)] + (self._painting or self._paint())
 
     def leave(self) -> bytes:
-        """Give what removes the line from the screen for good."""
+        """Return the bytes that remove the line from the screen for good."""
         return self._hide() + END
 
     @property
     def unread(self) -> str:
-        """What there was no time for."""
+        """The keys there was no time for."""
         return self._unread if self.behind else ""
 
     @property
     def stands(self) -> bool:
-        """Whether the screen has more below others' lines, or is about to have, than what `framed` leaves there."""
+        """Whether others' lines need `around`: a line, or the name of a room, is on the screen or about to be."""
         return bool(self.text or self._painted or self.room)
 
     @property
@@ -272,7 +272,7 @@ class LineEditor(Written):
         self._line.finish()
 
     def _insert(self, text: str, screen: bytearray) -> None:
-        """Insert something at the cursor, unless the message would get too long: that rings the bell."""
+        """Insert text at the cursor, or ring the bell if that makes the message too long."""
         line = self._line
         line.work += (len(line.text) + len(text)) // COPIED
         if len(line.text) + len(text) > self.limit // 4 and len((line.text + text).encode()) > self.limit:
@@ -304,7 +304,7 @@ class LineEditor(Written):
     # Pasting.
 
     def _take_paste(self, text: str, at: int, typed: list[Typed], screen: bytearray) -> int:
-        """Take what is pasted, as far as it goes; give where to go on."""
+        """Take what is pasted, as far as it goes; return where to go on."""
         assert self._pasted is not None
         end = text.find(PASTE_END, at)
         if end < 0 and (cancel := text.find("\x03", at)) >= 0:  # a paste without an end is got out of by Ctrl-C
@@ -329,7 +329,7 @@ class LineEditor(Written):
         return end + len(PASTE_END)
 
     def _keep_pasted(self, text: str) -> None:
-        """Keep a piece of what is pasted, but no more than twice what a message may have: it is too much then."""
+        """Keep a piece of a paste. More than twice the size of a message is not kept: it is too much anyway."""
         assert self._pasted is not None
         held = sum(map(len, self._pasted))
         self._pasted.append(text[: max(0, 2 * self.limit + 2 - held)])
@@ -339,7 +339,7 @@ class LineEditor(Written):
     # The screen.
 
     def _repaint(self) -> bytes:
-        """Give what makes the screen show what there is."""
+        """Return the bytes that bring the screen up to date."""
         text, at = self._line.text, self._line.at
         if (text, at) == (self._painted, self._painted_at):
             return b""
@@ -348,9 +348,9 @@ class LineEditor(Written):
             if added and text.startswith(self._painted) and "\n" not in added:
                 column = self._column + sum(map(width, added))
                 if column < columns_of(self.columns):
-                    self._painted, self._painted_at, self._column, self._shown = text, at, column, b""
+                    self._painted, self._painted_at, self._column, self._painting = text, at, column, b""
                     return added.encode()
-        return self._hide() + self._show()
+        return self._hide() + self._paint()
 
     def _up(self) -> bytes:
         return b"\x1b[%dA" % self._row if self._row else b""
@@ -358,8 +358,8 @@ class LineEditor(Written):
     def _hide(self) -> bytes:
         return self._up() + ERASE
 
-    def _show(self) -> bytes:
-        """Give prompt and line, from the first column of an empty row."""
+    def _paint(self) -> bytes:
+        """Return prompt and line, to be sent when the cursor is at the start of an empty row."""
         text, at = self._line.text, self._line.at
         place = lay_out(text, at, self._prompt_width, self.columns, self.height)
         self._painted, self._painted_at, self._row, self._column = text, at, place.row, place.column
@@ -368,11 +368,11 @@ class LineEditor(Written):
             back = len(place.rows) - 1 - place.row
             shown += (b"\x1b[%dA" % back if back else b"") + b"\r"
             shown += b"\x1b[%dC" % place.column if place.column else b""
-        self._shown = shown
+        self._painting = shown
         return shown
 
     def _decode(self, data: bytes) -> str:
-        """Read UTF-8, whose last character may not be complete yet, and what is none as Latin-1."""
+        """Read UTF-8, whose last character may still be incomplete, and any other bytes as Latin-1."""
         data = self._unread_bytes + data
         begun = _INCOMPLETE.search(data, max(0, len(data) - 3))
         end = begun.start() if begun is not None else len(data)

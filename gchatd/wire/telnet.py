@@ -1,11 +1,11 @@
-"""The telnet wire: bytes in, lines and replies out (RFC 854, 1143). No I/O, and right at every split of the input.
+"""The telnet wire: bytes in, lines and replies out (RFC 854, 1143). No I/O. The input may be split anywhere.
 
     wire = TelnetWire(limit=4096)
     lines, reply = wire.feed(sock.recv(4096))
 
-Bytes pass two stages: telnet's own commands are taken out of the stream, then what is left is cut into lines, or goes
-to a line editor once the client has turned out to be a terminal (negotiation.py). A client that sends no telnet
-commands, and is not asked, is never sent any.
+Bytes pass two stages: first telnet's own commands are taken out, then the rest is cut into lines, or goes to a line
+editor once the client has turned out to be a terminal (negotiation.py). A client that sends no telnet commands, and is
+not asked anything, is never sent any.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .lineedit import Complete, Typed
 
 LONGEST_SUBNEGOTIATION: Final = 256
-"""A subnegotiation longer than this many bytes is cut off, and what follows is read as text again."""
+"""A subnegotiation of more bytes is cut off, and the rest of it is read as text."""
 
 _HERE = b"server: I am here.\r\n"
 _LINE_END = re.compile(rb"\r?\n|\r\0")
@@ -54,11 +54,11 @@ class TelnetWire(Written):
     _refused: frozenset[tuple[int, int]] = frozenset()  # (command, option): each is refused once
 
     def feed(self, data: bytes, complete: Complete | None = None) -> tuple[Sequence[Typed], bytes]:
-        """Take received bytes; give the lines that they finish, and the bytes to send back (often none).
+        """Take received bytes; return the lines that they finish, and the bytes to send back (often none).
 
-        A line comes without its end (LF, CR LF or CR NUL), not cleaned, read as UTF-8 or else as Latin-1. One of more
-        than `limit` bytes comes as `TOO_LONG`, once, as soon as it is known. From a line editor come other things, too:
-        see lineedit.py. Takes time linear in `data`, never raises.
+        A line comes without its end (LF, CR LF or CR NUL), not cleaned, read as UTF-8 or else as Latin-1. For one of
+        more than `limit` bytes there is a `TOO_LONG`, once, as soon as that is known. A line editor returns other
+        values, too: see typed.py. Takes time linear in `data`. Never raises.
         """
         reply = b""
         if self._reading != "text" or IAC in data:
@@ -73,9 +73,9 @@ class TelnetWire(Written):
         return self._cut(data), reply
 
     def probe(self, insists: bool = False) -> bytes:
-        """Give what asks the client whether it is a terminal; `insists` if a person wants to know.
+        """Return the bytes that ask the client whether it is a terminal; `insists` if a person wants it to be one.
 
-        Whatever it answers, nobody waits for it; and nothing is held for one that does not.
+        Nobody waits for an answer, and a client that does not give one costs no memory.
         """
         if self.negotiation is None and not insists:
             self._asked = True
@@ -84,14 +84,14 @@ class TelnetWire(Written):
         return self.negotiation.probe(insists)
 
     def edit(self, editor: LineEditor) -> tuple[Sequence[Typed], bytes]:
-        """Edit lines from here on, with what was typed already; give what `feed` gives."""
+        """Let this editor have what is typed, the unfinished line included; return what `feed` returns."""
         self.editor = editor
         partial, self._partial, self._skip = self._partial, b"", False
         typed, screen = editor.feed(partial)
         return typed, editor.begin() + screen
 
     def edit_no_more(self) -> bytes:
-        """Read lines again, the first of which begins with what was typed already; give what to show."""
+        """Go back to plain lines; the first begins with the editor's text. Return bytes for the screen."""
         assert self.editor is not None
         editor, self.editor = self.editor, None
         self._partial = editor.text.replace("\n", " ").encode()[: self.limit].decode(errors="ignore").encode()
@@ -100,12 +100,12 @@ class TelnetWire(Written):
 
     @property
     def behind(self) -> bool:
-        """Whether there was no time for all that was sent. Then `feed` is to be called again, if only with nothing."""
+        """Whether there was no time for everything that was sent. Then call `feed` again, with or without more data."""
         return bool(self._unread) or (self.editor is not None and self.editor.behind)
 
     @property
     def unfinished(self) -> bytes:
-        """The line that is not finished yet, as far as it came; nothing while one is dropped for its length."""
+        """The unfinished line so far; empty while a line that is too long is dropped."""
         return self._partial
 
     def _cut(self, data: bytes) -> list[str]:
@@ -149,7 +149,7 @@ class TelnetWire(Written):
             lines.append(_decode(line))
 
     def _take_commands(self, data: bytes) -> tuple[bytes, bytes]:
-        """Separate text from telnet commands; give the text, and the answers to the commands."""
+        """Separate text from telnet commands; return the text, and the answers to the commands."""
         text = bytearray()
         reply = bytearray()
         at, size = 0, len(data)
@@ -177,7 +177,7 @@ class TelnetWire(Written):
             self._reading, self._command = "option", byte
         elif byte == SB:
             self._reading, self._sub = "sb", b""
-        else:  # the rest (NOP, a mark of urgent data...) asks for nothing
+        else:  # other commands (NOP, a mark of urgent data...) ask for nothing
             self._reading = "text"
             if byte == IAC:
                 text.append(IAC)
@@ -187,7 +187,7 @@ class TelnetWire(Written):
                 text += b"\x03"
 
     def _read_subnegotiation(self, data: bytes, at: int, reply: bytearray) -> int:
-        """Read to the end of a subnegotiation, or as far as one may reach; give where to go on."""
+        """Read to the end of a subnegotiation, or as far as it may reach; return where to go on."""
         if self._reading == "sb-iac":  # IAC SE ends it; IAC IAC is a byte of it, and so, politely, is anything else
             if data[at] == SE:
                 if self._sub and self.negotiation is not None:
