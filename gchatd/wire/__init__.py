@@ -1,1 +1,1 @@
-"""Bytes in, lines and replies out. Nothing here does any I/O, and nothing here knows who is talking to whom."""
+"""Bytes in, lines and replies out. Nothing here does I/O, or knows who is talking to whom."""

@@ -1,6 +1,6 @@
-"""Recognizes HTTP requests, and answers them. Any web page can have its visitors' browsers send one to a chat.
+"""Recognizes HTTP requests and answers them: any web page can make its visitors' browsers send one to a chat.
 
-Its body would be run as chat commands, so nothing after the first line may be looked at.
+Its body would run as chat commands, so nothing after the first line may be looked at.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ANSWER: Final = b"\r\n".join(
         _TEXT,
     ]
 )
-"""All that a client gets that speaks HTTP (RFC 9112)."""
+"""The whole answer to a client that speaks HTTP (RFC 9112)."""
 
 _METHOD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110 section 5.6.2, "token"
 _REQUEST = re.compile(rf"{_METHOD} +\S+ +HTTP/\d.*|GET +/\S*\s*")
@@ -27,10 +27,10 @@ _BEGUN = re.compile(rf"{_METHOD} +(?:/|\*|[A-Za-z][A-Za-z0-9+.-]*:)".encode())
 
 
 def is_request(line: str) -> bool:
-    """Whether a first line is that of an HTTP request (HTTP/0.9 included). No username looks like that."""
+    """Return whether a first line is an HTTP request, HTTP/0.9 included. No username looks like one."""
     return " " in line and _REQUEST.fullmatch(line) is not None
 
 
 def begins_request(data: bytes) -> bool:
-    """Whether input begins like an HTTP request: for a first line that is too long to be read as a whole."""
+    """Return whether input begins like an HTTP request, for a first line too long to be read whole."""
     return _BEGUN.match(data) is not None

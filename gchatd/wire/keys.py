@@ -1,4 +1,4 @@
-"""The keys of the line editor: how terminals send them, what each does to the line, and how a person calls them."""
+"""The keys of the line editor: how terminals send them, what each does to the line, and what people call them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONGEST_SEQUENCE: Final = 32
-"""Characters of an escape sequence; a longer one is none."""
+"""The most characters of an escape sequence. What is longer is not taken for one."""
 
 KEY = re.compile(
     r"""
@@ -72,7 +72,7 @@ KEYS: Final = [
     ("Ctrl-C", "drop the line", (CTRL_C,)),
     ("Ctrl-D", "delete a character; on an empty line, leave", (CTRL_D,)),
 ]
-"""How people call the keys, what they do, and what terminals send for them. A paste, which is no key, is not in it."""
+"""What people call the keys, what they do, and what terminals send for them. (A paste is not a key.)"""
 
 KEYS_HELP: Final = [(keys, what) for keys, what, _ in KEYS]
-"""The same, for people."""
+"""The same for people, without what terminals send."""

@@ -1,57 +1,58 @@
-"""A line of text, a cursor in it, and what keys do to them. Knows nothing of keys or screens."""
+"""A line of text, a cursor in it, and what can be done to them. Knows nothing of keys or screens."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from ..text.cells import following, previous
+from .written import Written
 
 PAST_LINES: Final = 50
-"""Lines that one can go back to."""
+"""How many lines one can go back to."""
 
 PAST_CHARACTERS: Final = 10_000
-"""Characters that these may have together."""
+"""How many characters these lines may have together."""
 
 MOST_PASSED: Final = 256
-"""Characters that a word key passes at most: else 4 KB of them, on one long word, would cost two seconds."""
+"""How many characters a word key passes at most. Without a limit, 4 KB of such keys on one long word took 2 seconds."""
 
-# What keys cost is counted in units of some 60 ns.
+# The cost of a key is counted in units of about 60 ns.
 COPIED: Final = 32
-"""Characters of the line for which an edit, which copies it a few times over, is counted one unit."""
+"""Characters that an edit copies in one unit. (It copies the line a few times.)"""
 
 STEP: Final = 3
-"""Units for each character that is looked at to see where a word ends."""
+"""Units to look whether a character belongs to a word."""
 
 WIDTH: Final = 8
-"""Units for each character whose width is looked at."""
+"""Units to look up the width of a character."""
 
 
-class LineBuffer:
-    """What is being typed: `text`, the cursor before its character number `at`, and what was `killed` last.
+@dataclass(slots=True, eq=False, repr=False, kw_only=True)
+class LineBuffer(Written):
+    """The line that is being typed. The cursor stands before `text[at]`; `killed` is what was cut out last.
 
-    `work` grows with what the keys cost, so that whoever presses them knows when it is others' turn.
+    `work` grows by the cost of each key, so that the caller knows when to stop for a while.
     """
 
-    __slots__ = ("_browsing", "_draft", "_past", "at", "killed", "text", "work")
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.at = 0
-        self.killed = ""
-        self.work = 0
-        self._past: tuple[str, ...] = ()  # lines that were finished
-        self._browsing = 0  # how many of them ago
-        self._draft = ""  # what was being typed before
+    text: str = ""
+    at: int = 0
+    killed: str = ""
+    work: int = 0
+    _past: tuple[str, ...] = ()  # lines that were finished
+    _browsing: int = 0  # which of them is in `text`, counted from the last one; 0: none
+    _draft: str = ""  # what was being typed before one went back to them
 
     def insert(self, text: str) -> None:
         self._set(self.text[: self.at] + text + self.text[self.at :], self.at + len(text))
 
     def cut(self, start: int, end: int) -> None:
+        """Remove this part and leave the cursor there; an empty part changes nothing."""
         if start < end:
             self._set(self.text[:start] + self.text[end:], start)
 
     def finish(self) -> None:
-        """Begin a new line; the old one can be gone back to."""
+        """Begin a new line, and keep the old one for `earlier`."""
         self.work += len(self._past)
         if self.text.strip() and self._past[-1:] != (self.text,):
             self._past = (*self._past, self.text)[-PAST_LINES:]
@@ -60,6 +61,7 @@ class LineBuffer:
         self.clear()
 
     def clear(self) -> None:
+        """Begin a new line, and drop the old one."""
         self._set("")
         self._browsing = 0
 
@@ -94,7 +96,7 @@ class LineBuffer:
         self._kill(0, self.at)
 
     def kill_word(self) -> None:
-        """Kill what stands before the cursor, back to a space."""
+        """Kill from the last space before the cursor."""
         start = self.at
         first = max(0, start - MOST_PASSED)
         while start > first and self.text[start - 1].isspace():
@@ -103,7 +105,7 @@ class LineBuffer:
         self._kill(max(self.text.rfind(" ", 0, start), self.text.rfind("\n", 0, start)) + 1, self.at)
 
     def kill_word_left(self) -> None:
-        """Kill the letters and digits before the cursor."""
+        """Kill from the start of the word: its letters and digits only."""
         self._kill(self._word_start(), self.at)
 
     def kill_word_right(self) -> None:
@@ -145,7 +147,7 @@ class LineBuffer:
         return at
 
     def _word_start(self) -> int:
-        """Where the word before the cursor starts. Takes time linear in how far away that is."""
+        """Find where the word before the cursor starts. Takes time linear in the distance."""
         text, at = self.text, self.at
         first = max(0, at - MOST_PASSED)
         while at > first and not _is_of_word(text[at - 1]):
@@ -156,7 +158,7 @@ class LineBuffer:
         return at
 
     def _word_end(self) -> int:
-        """Where the word after the cursor ends. Takes time linear in how far away that is."""
+        """Find where the word after the cursor ends. Takes time linear in the distance."""
         text, at = self.text, self.at
         end = min(len(text), at + MOST_PASSED)
         while at < end and not _is_of_word(text[at]):

@@ -1,11 +1,11 @@
-"""The line being typed, on a terminal that sends every key: keys in, finished lines and what to show out. No I/O.
+"""The line being typed, on a terminal that sends every key: keys in, lines and bytes for the screen out. No I/O.
 
     editor = LineEditor(limit=8192)
     typed, screen = editor.feed(b"Hello\\r")
 
 The line stands below everything else, after a prompt, on as many rows as it needs. The prompt is `> `, or names the
-room where the line will be heard: `dev> `. What others say goes above it: `around` puts it there in one go. All that is
-shown passes through here in the order in which it is sent, so the editor always knows where the cursor stands.
+room where the line will be heard: `dev> `. What others say goes above it: `around` puts it there in one go. Everything
+that is sent to the terminal passes through here, in order, so the editor always knows where the cursor stands.
 
 Keys are those of xterm (ctlseqs, "PC-Style Function Keys", "Bracketed Paste Mode"), commands those of GNU readline: see
 keys.py.
@@ -14,6 +14,7 @@ keys.py.
 from __future__ import annotations
 
 import re
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ..text.cells import columns_of, lay_out, shortened, width
@@ -36,6 +37,7 @@ from .keys import (
 )
 from .linebuffer import COPIED, LineBuffer
 from .typed import Ask, Candidates, Completions, Interrupt, Quit, TooMuch, Typed
+from .written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,96 +48,74 @@ __all__ = ["KEYS_HELP", "Ask", "Candidates", "Completions", "Interrupt", "LineEd
 
 PROMPT: Final = b"> "
 ERASE: Final = b"\r\x1b[J"
-"""Removes a row that holds nothing but the prompt, and whatever is below."""
+"""Clears a row that holds only the prompt, and everything below it."""
 
 BEGIN: Final = b"\x1b[?2004h"
-"""What a terminal is told at first: to mark what is pasted."""
+"""Sent first: the terminal is to mark what is pasted."""
 
 END: Final = b"\x1b[?2004l"
-"""What it is told at last."""
+"""Sent last: it need not any more."""
 
 BELL: Final = b"\a"
 MANY_LINES: Final = 3
-"""A message of more lines than this is asked about first."""
+"""A message of more lines than this is sent only by a second Enter."""
 
 LONGEST_PROMPT: Final = 20
-"""Columns of a prompt, at most; nor has it more than half of the window."""
+"""The most columns of a prompt. It also takes no more than half of the window."""
 
 MOST_WORK: Final = 60_000
-"""How much is done at a time, as a `LineBuffer` counts it: some 4 ms. The rest of what was typed waits."""
+"""How much work is done at a time, as a `LineBuffer` counts it: about 4 ms. The rest of what was typed waits."""
 
-_NEWLINE = "\u21b5"  # how the end of a line within a message is shown
+_NEWLINE = "\u21b5"  # stands for the end of a line within a message
 _LONGEST_ECHO = 1000  # characters of a command that stay on the screen
-_LOOKUPS = 4  # Tabs that are looked up in one piece of input: each may ask for all the names there are
-_KEY_WORK = 16  # what any key costs
+_LOOKUPS = 4  # Tabs that are looked up in one piece of input: each may look at every name there is
+_KEY_WORK = 16  # the least that a key costs
 _INCOMPLETE = re.compile(
     rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
 )  # the beginning of a character
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
 
 
-class LineEditor:
-    """See the module. `limit` is in bytes, of a whole message; `most_lines` is what a message may have."""
+@dataclass(slots=True, eq=False, repr=False)
+class LineEditor(Written):
+    """See the module. A message has at most `limit` bytes and `most_lines` lines."""
 
-    __slots__ = (
-        "_asked",
-        "_column",
-        "_interrupted",
-        "_limit",
-        "_line",
-        "_lookups",
-        "_may_send",
-        "_most_lines",
-        "_painted",
-        "_painted_at",
-        "_pasted",
-        "_prompt",
-        "_prompt_width",
-        "_row",
-        "_shown",
-        "_skip",
-        "_tabs",
-        "_unread",
-        "_unread_bytes",
-        "_wiped",
-        "behind",
-        "room",
-        "window",
-    )
-
-    def __init__(self, limit: int, most_lines: int = 100, columns: int = 0, height: int = 0) -> None:
-        self._line = LineBuffer()
-        self._asked = False  # whether Enter has been asked about
-        self._limit = limit
-        self._most_lines = most_lines
-        self._unread_bytes = b""  # the beginning of a character
-        self._unread = ""  # the beginning of an escape sequence, or what there was no time for
-        self.behind = False
-        """Whether there was no time for all that was typed. Then `feed` is to be called again, with or without data."""
-        self._skip = ""  # what may follow a CR and means nothing
-        self._pasted: list[str] | None = None  # while something is pasted
-        self._tabs = 0  # Tabs in a row
-        # Of this piece of input:
-        self._may_send = 0  # characters of lines that it may still finish
-        self._lookups = 0  # Tabs that it may still have looked up
-        self._interrupted = False  # whether it had a Ctrl-C on an empty line
-        self._wiped = False  # whether it had a Ctrl-L
-        self.window = columns, height
-        self.room = ""
-        """The room that the prompt names, if it does."""
-        self._prompt = PROMPT
-        self._prompt_width = len(PROMPT)
-        # What the screen shows: the text, and where in it; which of its rows the cursor is in, and which column.
-        self._painted = ""
-        self._painted_at = self._row = 0
-        self._column = self._prompt_width
-        self._shown = b""  # what `_show` gave for that, if anything
+    limit: int
+    most_lines: int = 100
+    columns: int = 0  # of the window; 0: unknown
+    height: int = 0  # of the window; 0: unknown
+    _: KW_ONLY
+    behind: bool = False
+    """Whether there was no time for everything typed. Then call `feed` again, with or without more data."""
+    room: str = ""
+    """The room that the prompt names; empty: none."""
+    _line: LineBuffer = field(default_factory=LineBuffer)
+    _asked: bool = False  # whether it has asked if this message is to be sent
+    _unread_bytes: bytes = b""  # the beginning of a character
+    _unread: str = ""  # the beginning of an escape sequence, or what there was no time for
+    _skip: str = ""  # the characters that mean nothing now, as they come after a CR
+    _pasted: list[str] | None = None  # the paste so far; None: nothing is being pasted
+    _tabs: int = 0  # Tabs in a row
+    # Of this piece of input:
+    _may_send: int = 0  # characters of lines that it may still finish
+    _lookups: int = 0  # Tabs that may still be looked up
+    _interrupted: bool = False  # whether it had a Ctrl-C on an empty line
+    _wiped: bool = False  # whether it had a Ctrl-L
+    # The prompt, and its columns:
+    _prompt: bytes = PROMPT
+    _prompt_width: int = len(PROMPT)
+    # What is on the screen: a text, and the cursor in it, in this row of the text and this column of the window.
+    _painted: str = ""
+    _painted_at: int = 0
+    _row: int = 0
+    _column: int = len(PROMPT)
+    _painting: bytes = b""  # the bytes that painted it, if they can be sent again
 
     def feed(self, data: bytes, complete: Complete | None = None) -> tuple[list[Typed], bytes]:
-        """Take what was typed; give what came of it, and what to show for it.
+        """Take what was typed; return what came of it, and bytes for the screen.
 
-        A line that was said is removed from the screen, as its author will hear it like everybody; a command stays.
-        `complete` is asked for the words that the text before the cursor may become. Stops after MOST_WORK: `behind`.
+        A message leaves the screen when it is sent, as its author hears it like everybody else; a command stays there.
+        `complete` finds what the text before the cursor may become. Stops after MOST_WORK: see `behind`.
         """
         typed: list[Typed] = []
         screen = bytearray()
@@ -143,7 +123,7 @@ class LineEditor:
         self._unread = ""
         at = 0
         if not self.behind:
-            self._may_send, self._lookups = self._limit + len(data), _LOOKUPS
+            self._may_send, self._lookups = self.limit + len(data), _LOOKUPS
             self._interrupted = self._wiped = False
         self.behind = False
         self._line.work = 0
@@ -173,42 +153,42 @@ class LineEditor:
         return typed, bytes(screen + (self.wipe() if self._wiped else self._repaint()))
 
     def begin(self) -> bytes:
-        """Give what to show at first, in place of what the terminal itself showed of the line being typed."""
+        """Return the first bytes for the screen. They replace what the terminal itself echoed of the line."""
         return BEGIN + ERASE + self._prompt
 
     def wipe(self) -> bytes:
-        """Give what leaves nothing on the screen but the line."""
-        return b"\x1b[H\x1b[2J" + self._show()
+        """Return the bytes that clear the screen and leave only the line."""
+        return b"\x1b[H\x1b[2J" + self._paint()
 
     def framed(self, data: bytes) -> bytes:
-        """Give whole lines as `around` takes them."""
+        """Frame whole lines as `around` takes them."""
         return ERASE + data + PROMPT
 
     def resize(self, columns: int, height: int) -> bytes:
-        """Take the size of the window, in characters (0: unknown); give what to show."""
+        """Set the size of the window, in characters (0: unknown); return bytes for the screen."""
         hidden = self._hide()
-        self.window = columns, height
+        self.columns, self.height = columns, height
         self._set_prompt()
-        return hidden + self._show()
+        return hidden + self._paint()
 
     def name_room(self, room: str) -> bytes:
-        """Name a room in the prompt (none, if that is empty); give what to show."""
+        """Name this room in the prompt (empty: none); return bytes for the screen."""
         hidden = self._hide()
         self.room = room
         self._set_prompt()
-        return hidden + self._show()
+        return hidden + self._paint()
 
     def _set_prompt(self) -> None:
-        room = shortened(self.room, min(LONGEST_PROMPT, columns_of(self.window[0]) // 2) - len(PROMPT))
+        room = shortened(self.room, min(LONGEST_PROMPT, columns_of(self.columns) // 2) - len(PROMPT))
         self._prompt = room.encode() + PROMPT
         self._prompt_width = sum(map(width, room)) + len(PROMPT)
 
     def around(self, framed: bytes) -> bytes:
-        """Give what shows others' lines above the line being typed.
+        """Return the bytes that put others' lines above the line being typed.
 
-        `framed` is what is shown where nothing is being typed: ERASE, whole lines, PROMPT. (Whole lines alone will do:
-        what was on its way when the client became a terminal.) After the last thing that the server says
-        (END), the line goes from the screen.
+        `framed` is what everybody gets who is typing nothing: ERASE, whole lines, PROMPT. (Whole lines alone will do:
+        they were on their way when the client became a terminal.) If it ends with END, the server's last words, the
+        line is not painted again.
         """
         if framed.endswith(END):
             return self._up() + framed
@@ -216,21 +196,26 @@ class LineEditor:
             framed = self.framed(framed)
         if not self._painted:
             return framed if not self.room else framed[: -len(PROMPT)] + self._prompt
-        return self._up() + framed[: -len(PROMPT)] + (self._shown or self._show())
+        return self._up() + framed[: -len(PROMPT)] + (self._painting or self._paint())
 
     def leave(self) -> bytes:
-        """Give what removes the line from the screen for good."""
+        """Return the bytes that remove the line from the screen for good."""
         return self._hide() + END
 
     @property
     def unread(self) -> str:
-        """What there was no time for."""
+        """The keys there was no time for."""
         return self._unread if self.behind else ""
 
     @property
     def stands(self) -> bool:
-        """Whether the screen has more below others' lines, or is about to have, than what `framed` leaves there."""
+        """Whether others' lines need `around`: a line, or the name of a room, is on the screen or about to be."""
         return bool(self.text or self._painted or self.room)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The columns and the height of the window, 0 where unknown."""
+        return self.columns, self.height
 
     @property
     def text(self) -> str:
@@ -281,16 +266,16 @@ class LineEditor:
         typed.append(text if text.strip() else "")
         if text.startswith("/") and not text.startswith("//"):
             shown = text[:_LONGEST_ECHO]
-            rows = lay_out(shown, 0, self._prompt_width, self.window[0], len(shown)).rows
+            rows = lay_out(shown, 0, self._prompt_width, self.columns, len(shown)).rows
             screen += self._hide() + self._prompt + b"\r\n".join(map(_visible, rows)) + b"\r\n" + self._prompt
             self._painted, self._painted_at, self._row, self._column = "", 0, 0, self._prompt_width
         self._line.finish()
 
     def _insert(self, text: str, screen: bytearray) -> None:
-        """Insert something at the cursor, unless the message would get too long: that rings the bell."""
+        """Insert text at the cursor, or ring the bell if that makes the message too long."""
         line = self._line
         line.work += (len(line.text) + len(text)) // COPIED
-        if len(line.text) + len(text) > self._limit // 4 and len((line.text + text).encode()) > self._limit:
+        if len(line.text) + len(text) > self.limit // 4 and len((line.text + text).encode()) > self.limit:
             screen += BELL
         else:
             line.insert(text)
@@ -307,7 +292,7 @@ class LineEditor:
         word = line.text[start : line.at]
         whole = words[0] if count == 1 else words[0][: len(common)] if words else ""
         longer = count == 1 or (len(common) > len(word) and len(whole.casefold()) == len(common))
-        if longer and len((line.text + whole).encode()) <= self._limit:
+        if longer and len((line.text + whole).encode()) <= self.limit:
             line.cut(start, line.at)
             self._insert(whole, screen)
             self._tabs = 0 if count == 1 else 1
@@ -319,7 +304,7 @@ class LineEditor:
     # Pasting.
 
     def _take_paste(self, text: str, at: int, typed: list[Typed], screen: bytearray) -> int:
-        """Take what is pasted, as far as it goes; give where to go on."""
+        """Take what is pasted, as far as it goes; return where to go on."""
         assert self._pasted is not None
         end = text.find(PASTE_END, at)
         if end < 0 and (cancel := text.find("\x03", at)) >= 0:  # a paste without an end is got out of by Ctrl-C
@@ -337,24 +322,24 @@ class LineEditor:
         message = "\n".join(clean(line) for line in lines)
         self._line.work += (len(self.text) + len(message)) // COPIED
         size = len((self.text + message).encode())
-        if size > self._limit or self.text.count("\n") + len(lines) > self._most_lines:
-            typed.append(TooMuch(self._limit, self._most_lines))
+        if size > self.limit or self.text.count("\n") + len(lines) > self.most_lines:
+            typed.append(TooMuch(self.limit, self.most_lines))
         else:
             self._insert(message, screen)
         return end + len(PASTE_END)
 
     def _keep_pasted(self, text: str) -> None:
-        """Keep a piece of what is pasted, but no more than twice what a message may have: it is too much then."""
+        """Keep a piece of a paste. More than twice the size of a message is not kept: it is too much anyway."""
         assert self._pasted is not None
         held = sum(map(len, self._pasted))
-        self._pasted.append(text[: max(0, 2 * self._limit + 2 - held)])
+        self._pasted.append(text[: max(0, 2 * self.limit + 2 - held)])
         if len(self._pasted) > 16:
             self._pasted = ["".join(self._pasted)]
 
     # The screen.
 
     def _repaint(self) -> bytes:
-        """Give what makes the screen show what there is."""
+        """Return the bytes that bring the screen up to date."""
         text, at = self._line.text, self._line.at
         if (text, at) == (self._painted, self._painted_at):
             return b""
@@ -362,10 +347,10 @@ class LineEditor:
             added = text[len(self._painted) :]
             if added and text.startswith(self._painted) and "\n" not in added:
                 column = self._column + sum(map(width, added))
-                if column < columns_of(self.window[0]):
-                    self._painted, self._painted_at, self._column, self._shown = text, at, column, b""
+                if column < columns_of(self.columns):
+                    self._painted, self._painted_at, self._column, self._painting = text, at, column, b""
                     return added.encode()
-        return self._hide() + self._show()
+        return self._hide() + self._paint()
 
     def _up(self) -> bytes:
         return b"\x1b[%dA" % self._row if self._row else b""
@@ -373,21 +358,21 @@ class LineEditor:
     def _hide(self) -> bytes:
         return self._up() + ERASE
 
-    def _show(self) -> bytes:
-        """Give prompt and line, from the first column of an empty row."""
+    def _paint(self) -> bytes:
+        """Return prompt and line, to be sent when the cursor is at the start of an empty row."""
         text, at = self._line.text, self._line.at
-        place = lay_out(text, at, self._prompt_width, *self.window)
+        place = lay_out(text, at, self._prompt_width, self.columns, self.height)
         self._painted, self._painted_at, self._row, self._column = text, at, place.row, place.column
         shown = (b"" if place.cut else self._prompt) + b"\r\n".join(map(_visible, place.rows))
         if at < len(text):
             back = len(place.rows) - 1 - place.row
             shown += (b"\x1b[%dA" % back if back else b"") + b"\r"
             shown += b"\x1b[%dC" % place.column if place.column else b""
-        self._shown = shown
+        self._painting = shown
         return shown
 
     def _decode(self, data: bytes) -> str:
-        """Read UTF-8, whose last character may not be complete yet, and what is none as Latin-1."""
+        """Read UTF-8, whose last character may still be incomplete, and any other bytes as Latin-1."""
         data = self._unread_bytes + data
         begun = _INCOMPLETE.search(data, max(0, len(data) - 3))
         end = begun.start() if begun is not None else len(data)

@@ -1,6 +1,6 @@
-"""Finding out, by telnet's options, whether a client is a terminal, and which. No I/O, and no waiting.
+"""Finds out, by telnet's options, whether a client is a terminal, and which. No I/O, and no waiting.
 
-The way of a terminal, one question at a time:
+A terminal is asked one question at a time, and answers like this:
 
     DO NAWS                    after its first line; one that does not understand it shows nothing
     WILL NAWS                  it speaks telnet, and will tell the size of its window (RFC 1073)
@@ -10,13 +10,17 @@ The way of a terminal, one question at a time:
     DO BINARY                  (sent along) leave the bytes of UTF-8 as they are: else inetutils' telnet takes some of
                                them for its escape character (RFC 856)
 
-A MUD client names MTTS among its types (https://tintin.mudhalla.net/protocols/mtts); it would take WILL ECHO for the
-prompt of a password, so it is left as it is, with colour. So is what cannot move its cursor.
+A MUD client names MTTS among its types (https://tintin.mudhalla.net/protocols/mtts); it would take WILL ECHO for a
+password prompt, so it goes on sending lines, and gets colour. So does a terminal that cannot move its cursor, without
+colour.
 """
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Final, Literal
+
+from .written import Written
 
 # RFC 854, "TELNET COMMAND STRUCTURE".
 IAC, DONT, DO, WONT, WILL, SB, AYT, IP, NOP, SE = 255, 254, 253, 252, 251, 250, 246, 244, 241, 240
@@ -29,7 +33,7 @@ PROBE: Final = bytes((IAC, DO, NAWS))
 """The first question."""
 
 MOST_NAMES: Final = 4
-"""How often a client is asked for its next name."""
+"""How many names a client is asked for, at most."""
 
 _IS, _SEND = 0, 1
 _ASK_NAME = bytes((IAC, SB, TTYPE, _SEND, IAC, SE))
@@ -40,18 +44,18 @@ _COLOURLESS = ("vt5", "vt100", "vt102", "vt220", "vt320")
 Stage = Literal["unasked", "asked", "naming", "offered", "rich", "line"]
 
 
-class Negotiation:
-    """What is agreed with one client. After each piece of input look at `stage`, which may have become rich or line."""
+@dataclass(slots=True, eq=False, repr=False)
+class Negotiation(Written):
+    """What is agreed with one client. Look at `stage` after each piece of input: it may have become rich or line."""
 
-    __slots__ = ("_insists", "_ours", "_theirs", "columns", "height", "names", "stage")
-
-    def __init__(self, asked: bool = False) -> None:
-        self.stage: Stage = "asked" if asked else "unasked"
-        self.columns = self.height = 0  # of the window; 0: unknown
-        self.names: tuple[str, ...] = ()  # of the kind of terminal, in lower case
-        self._ours: frozenset[int] = frozenset()  # options that the client wants us to have on (DO)
-        self._theirs: frozenset[int] = frozenset()  # options that it has on itself (WILL)
-        self._insists = False  # somebody asked for it by hand
+    stage: Stage = "unasked"
+    _: KW_ONLY
+    columns: int = 0  # of the window; 0: unknown
+    height: int = 0  # of the window; 0: unknown
+    names: tuple[str, ...] = ()  # of the kind of terminal, in lower case
+    _ours: frozenset[int] = frozenset()  # options that the client wants us to have on (DO)
+    _theirs: frozenset[int] = frozenset()  # options that it has on itself (WILL)
+    _insists: bool = False  # a person asked for a rich terminal
 
     @property
     def is_mud_client(self) -> bool:
@@ -59,7 +63,7 @@ class Negotiation:
 
     @property
     def mtts(self) -> int:
-        """The bits that a MUD client tells of itself: 1 is ANSI colour, 64 a screen reader."""
+        """The bits by which a MUD client describes itself: 1 is ANSI colour, 64 a screen reader."""
         bits = next((name[5:] for name in self.names if name.startswith("mtts ")), "")
         return int(bits) if bits.isascii() and bits.isdigit() else 0
 
@@ -70,7 +74,7 @@ class Negotiation:
         return bool(self.names) and not self.names[0].startswith((*_SIMPLE, *_COLOURLESS))
 
     def probe(self, insists: bool = False) -> bytes:
-        """Begin, or begin again; `insists` if a person asked for it. Gives what to send."""
+        """Begin, or begin again, `insists` if a person asked for it; return what to send."""
         self._insists = insists
         if self.stage == "unasked" or (self.stage == "line" and not self.columns and not self.names):
             self.stage = "asked"
@@ -78,16 +82,16 @@ class Negotiation:
         return self._offer() if self.stage == "line" else b""
 
     def withdraw(self) -> bytes:
-        """Go back to lines. Gives what to send, which is nothing where nothing was offered."""
+        """Go back to lines; return what to send, which is nothing if nothing was offered."""
         offered, self.stage = self.stage in ("offered", "rich"), "line"
         self._ours -= {ECHO, SGA}
         self._theirs -= {BINARY}
         return bytes((IAC, WONT, ECHO, IAC, WONT, SGA, IAC, DONT, BINARY)) if offered else b""
 
     def hear(self, command: int, option: int) -> bytes | None:
-        """Take WILL, WONT, DO or DONT; give what to send (None: this is none of ours, refuse it).
+        """Take WILL, WONT, DO or DONT; return what to send (None: we do not know the option, refuse it).
 
-        What is on already, or off, is never answered, however often a client says so (RFC 1143 section 7).
+        A client that says what is so already gets no answer, however often it says so (RFC 1143 section 7).
         """
         if command == WILL:
             return b"" if option in self._theirs else self._hear_will(option)
@@ -96,7 +100,7 @@ class Negotiation:
         return self._hear_wont(option) if command == WONT else self._hear_dont(option)
 
     def _hear_will(self, option: int) -> bytes | None:
-        """The client has something on that was off."""
+        """Take WILL for an option that was off."""
         answer = None
         if option == NAWS and self.stage in ("asked", "unasked"):
             answer = (PROBE if self.stage == "unasked" else b"") + bytes((IAC, DO, TTYPE))
@@ -114,7 +118,7 @@ class Negotiation:
         return answer
 
     def _hear_wont(self, option: int) -> bytes:
-        """The client has something off, from now on or still."""
+        """Take WONT for an option that was on or off."""
         answer = bytes((IAC, DONT, option)) if option in self._theirs else b""
         self._theirs -= {option}
         if option == NAWS:
@@ -126,7 +130,7 @@ class Negotiation:
         return answer
 
     def _hear_do(self, option: int) -> bytes | None:
-        """The client wants us to have something on that was off. Of ECHO and SGA it must want both."""
+        """Take DO for an option that was off. A rich terminal needs both ECHO and SGA."""
         if option == CHARSET:
             self._ours |= {CHARSET}
             return bytes((IAC, WILL, CHARSET))
@@ -138,7 +142,7 @@ class Negotiation:
         return b""
 
     def _hear_dont(self, option: int) -> bytes:
-        """The client wants us to have something off."""
+        """Take DONT for an option that was on or off."""
         if option in (ECHO, SGA):
             return self.withdraw()
         answer = bytes((IAC, WONT, option)) if option in self._ours else b""
@@ -146,7 +150,7 @@ class Negotiation:
         return answer
 
     def hear_more(self, data: bytes) -> bytes:
-        """Take a subnegotiation, without IAC SB and IAC SE; give what to send."""
+        """Take a subnegotiation, without IAC SB and IAC SE; return what to send."""
         option, data = data[0], data[1:]
         if option == NAWS and len(data) == 4:
             self.columns, self.height = int.from_bytes(data[:2], "big"), int.from_bytes(data[2:], "big")

@@ -1,4 +1,4 @@
-"""What comes of what is typed into the line editor, beside finished lines. Values only."""
+"""What the line editor makes of what is typed, besides finished lines. Values only."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TOO_LONG = "\n"
-"""Stands in for a line that was too long and was dropped. No line contains a LF, so it cannot be mistaken for one."""
+"""Stands for a line that was too long and was dropped. No line is just a LF, so it cannot be mistaken for one."""
 
 MOST_WORDS: Final = 1000
-"""Words that are kept of those that Tab may mean."""
+"""How many of the words that Tab may mean are kept."""
 
 
 class Completions(NamedTuple):
-    """What the word before the cursor may become. Make it with `of`."""
+    """What the word before the cursor may become. Make one with `of`."""
 
     start: int
     """Where the word starts."""
 
     words: list[str]
-    """The whole words in order, with what follows each; of very many, some."""
+    """The whole words in order, each with what follows it; at most MOST_WORDS of them."""
 
     common: str
-    """What all of them begin with, in lower case."""
+    """What they all begin with, in lower case."""
 
     total: int
     """How many there are."""
 
     @classmethod
     def of(cls, start: int, words: Iterable[str], after: str = "") -> Completions:
-        """Take any number of words, and what follows each; look at each once."""
+        """Make one from any number of words, looking at each once; `after` follows each of them."""
         kept: list[str] = []
         common = shown = ""  # in lower case, and as the first word has it
         total = 0
@@ -48,14 +48,14 @@ class Completions(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Somebody wants to know what Tab may mean: these words, or, where there are very many, some of so many."""
+    """Somebody wants to know what Tab may mean: these words, or, if there are very many, some of `total`."""
 
     words: list[str]
     total: int
 
 
 class TooMuch(NamedTuple):
-    """Something was pasted that no message can hold."""
+    """Too much was pasted: a message can have at most so many bytes and lines."""
 
     bytes: int
     lines: int
@@ -72,7 +72,7 @@ class Quit:
 
 
 class Interrupt:
-    """Ctrl-C was pressed on an empty line: somebody may want to know how to leave."""
+    """Ctrl-C was pressed on an empty line, maybe by somebody who wants to know how to leave."""
 
 
 Typed = str | Candidates | TooMuch | Ask | Quit | Interrupt
