@@ -301,7 +301,7 @@ class Session:
             data = self.format.frame(data)
         data += self._link.take_held()
         if data:
-            self.outbox.show(data)
+            self.outbox.display(data)
 
     def _take_format(self) -> None:
         """Switch to the link's format, if that has changed."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import time
-from socket import SHUT_WR
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import gevent
 import msgspec
 
 from ...delivery.outbox import Outbox, SlowReaders
+from ...delivery.transport import PlainTransport
 from ...session import Session
 from ...wire import http
 from ...wire.lineedit import Ask, Candidates, Interrupt, LineEditor, Quit, TooMuch
@@ -26,7 +26,7 @@ from .look import Look, same_look, wrapped_at
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...delivery.outbox import Socket
+    from ...delivery.transport import Socket, Transport
     from ...hub import Hub
     from ...settings import Limits
     from ...wire.lineedit import Complete, Typed
@@ -49,13 +49,12 @@ _MOST_CANDIDATES = 60  # names that are shown where Tab is pressed twice
 class TelnetLink:
     """A connection that speaks telnet, as lines."""
 
-    __slots__ = ("_address", "_door", "_held", "_sock", "_stage", "_styled", "_wire", "format", "outbox")
+    __slots__ = ("_address", "_door", "_held", "_stage", "_styled", "_wire", "format", "outbox")
 
-    def __init__(self, door: TelnetDoor, sock: Socket, address: tuple[str, int]) -> None:
+    def __init__(self, door: TelnetDoor, transport: Transport, address: tuple[str, int]) -> None:
         self.format = PLAIN
-        self.outbox = Outbox(sock, door.slow_readers)
+        self.outbox = Outbox(transport, door.slow_readers)
         self._door = door
-        self._sock = sock
         self._address = address
         self._wire = TelnetWire(door.limits.line)
         self._stage: Literal["new", "served", "refused"] = "new"  # "new" until the first line
@@ -84,7 +83,7 @@ class TelnetLink:
         if self._wire.behind:
             gevent.sleep(REST_SECONDS)
         else:
-            self._sock.hub.wait(self._sock._read_event)
+            self.outbox.transport.wait_readable()
 
     def read(self, complete: Complete) -> Sequence[str] | None:
         """See `link.Link`. Takes one chunk at a time: nobody who sends without end is served without end."""
@@ -92,7 +91,7 @@ class TelnetLink:
         if wire.behind and self.outbox.failed:
             return None  # keys for a screen that is gone: the kernel may have megabytes of them
         try:
-            data = b"" if wire.behind else self._sock._sock.recv(_CHUNK)
+            data = b"" if wire.behind else self.outbox.transport.recv(_CHUNK)
         except BlockingIOError:
             return []
         except OSError as error:
@@ -145,7 +144,7 @@ class TelnetLink:
 
     def close(self) -> None:
         if self._wire.editor is not None:
-            self.outbox.show_around(None)
+            self.outbox.display_with(None)
             self.outbox.put(self._wire.edit_no_more())
             self._door.rich.pop(self, None)
         if self._stage == "refused":
@@ -166,14 +165,21 @@ class TelnetLink:
         """Read and drop what a browser still sends, for a moment. Closing at once would reset the connection, and the
         browser would never see the answer. Switches.
         """
-        until = time.monotonic() + LINGER_SECONDS
+        transport = self.outbox.transport
         try:
-            self._sock._sock.shutdown(SHUT_WR)
-            self._sock.settimeout(LINGER_SECONDS)
-            while self._sock.recv(_CHUNK) and time.monotonic() < until:
-                pass
-        except OSError:
+            with gevent.Timeout(LINGER_SECONDS):
+                transport.end_sending()
+                while not self._has_hung_up():
+                    transport.wait_readable()
+        except (OSError, gevent.Timeout):
             pass  # it was faster, or too slow
+
+    def _has_hung_up(self) -> bool:
+        """Drop a chunk of what has come; tell whether there was an end to it instead."""
+        try:
+            return not self.outbox.transport.recv(_CHUNK)
+        except BlockingIOError:
+            return False
 
     def _adopt(self) -> tuple[Sequence[Typed], bytes]:
         """Act on what has been negotiated. Returns what `TelnetWire.feed` does."""
@@ -181,7 +187,7 @@ class TelnetLink:
         assert negotiation is not None
         size = negotiation.columns, negotiation.height
         if wire.editor is not None and negotiation.stage == "line":
-            self.outbox.show_around(None)
+            self.outbox.display_with(None)
             self._door.rich.pop(self, None)
             self.restyle(rich=False, columns=0)
             return [], wire.edit_no_more()
@@ -215,7 +221,7 @@ class TelnetLink:
         editor = self._wire.editor
         around = editor.around if editor is not None and editor.stands else None
         if (around is None) != (self.outbox.around is None):
-            self.outbox.show_around(around)
+            self.outbox.display_with(around)
 
     def _line(self, typed: Typed) -> str | None:
         """Return a line that was typed; answer everything else here."""
@@ -236,7 +242,7 @@ class TelnetLink:
         return None
 
     def _notice(self, text: str) -> None:
-        self.outbox.show(self.format.frame(self.format.notice(text)))
+        self.outbox.display(self.format.frame(self.format.notice(text)))
 
 
 class TelnetDoor:
@@ -252,7 +258,7 @@ class TelnetDoor:
 
     def __call__(self, sock: Socket, address: tuple[str, int]) -> None:
         """Serve one client in this greenlet until it is gone. Raises nothing; the socket is its owner's to close."""
-        Session(self._hub, TelnetLink(self, sock, address), self.limits.line).run()
+        Session(self._hub, TelnetLink(self, PlainTransport(sock), address), self.limits.line).run()
 
     def keep_alive(self) -> None:
         """Send a NOP to every terminal whose last one is NOP_SECONDS old. Never switches."""
