@@ -103,7 +103,7 @@ class Link(Protocol):
         """Where the client is, for the log: `telnet 127.0.0.3:51422`."""
 
 
-class Written(msgspec.Struct, frozen=True, omit_defaults=True):
+class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
     """A session, written down. JSON as it stands, if the link's state is."""
 
     user: int

@@ -24,7 +24,7 @@ class Screen:
         self.pieces.append(data)
         return len(data)
 
-    put = show = send
+    put = display = send
 
     def fail(self, why: str) -> None:
         self.failed = why

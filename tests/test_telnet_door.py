@@ -8,6 +8,7 @@ import pytest
 from gevent import socket
 
 from gchatd.delivery.outbox import SlowReaders
+from gchatd.delivery.transport import PlainTransport
 from gchatd.doors.terminal.door import REST_SECONDS, TelnetDoor, TelnetLink
 from gchatd.hub import Hub
 from gchatd.journal.memory import MemoryJournal
@@ -24,7 +25,7 @@ def pair():
     door = TelnetDoor(Hub(MemoryJournal(), 50), SlowReaders(10**6, 10), Limits())
     theirs, ours = socket.socketpair()
     with theirs, ours:
-        link = TelnetLink(door, ours, ("127.0.0.1", 1))
+        link = TelnetLink(door, PlainTransport(ours), ("127.0.0.1", 1))
         link._wire.edit(LineEditor(Limits().message))
         link._wire.feed(LONG.encode())
         yield link, theirs

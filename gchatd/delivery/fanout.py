@@ -222,7 +222,7 @@ class Fanout:
     def _send_share(self, turn: Turn, session: Listener, share: Share, rooms: Sequence[Room]) -> None:
         """Send one session its own share. Switches now and then."""
         if data := turn.personal_share(session, share, rooms):
-            session.outbox.show(share.format.frame(data, alert=True))
+            session.outbox.display(share.format.frame(data, alert=True))
         self._pace.breathe()
 
     def _send_to_listeners(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:

@@ -1,4 +1,4 @@
-"""What a client has yet to be sent, and what happens when it does not read.
+"""What a client has yet to be sent, and what happens when it does not read. Knows no sockets: see transport.py.
 
 Almost always the kernel takes a line at once and nothing is kept here. What it does not take waits as references to
 the bytes that everybody got, and a writer greenlet is started for it, which ends when nothing waits any more.
@@ -6,14 +6,9 @@ the bytes that everybody got, and a writer greenlet is started for it, which end
 
 from __future__ import annotations
 
-import fcntl
-import struct
-import sys
-import termios
 import time
 from collections import deque
-from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import gevent
 import gevent.event
@@ -21,37 +16,17 @@ import gevent.event
 from ..text.phrases import plainly
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
 
-    from gevent.hub import Hub as EventLoop
-
-
-class Socket(Protocol):
-    """What is used of a `gevent.socket.socket`, under the names it has there.
-
-    `_sock` is the non-blocking socket inside: its `send` takes 1.2 us, where gevent's takes 2 and `sendall` 4. The two
-    events are the watchers that every gevent socket has already: waiting for them is what its own methods do.
-    """
-
-    hub: EventLoop
-    _sock: socket.socket
-    _read_event: Any
-    _write_event: Any
-
-    def settimeout(self, seconds: float, /) -> None: ...
-
-    def recv(self, size: int, /) -> bytes: ...
+    from .transport import Transport
 
 
 CHANGES_KEPT = 4096
 """How many of the latest changes to outboxes are remembered one by one."""
 
-_RESET = struct.pack("ii", 1, 0)  # closing then frees the megabytes that the kernel may hold for a slow reader
-
 
 class SlowReaders:
-    """What is allowed to clients that do not read, and which outboxes are behind just now. One for all outboxes.
+    """What clients that do not read are allowed, and which outboxes are behind just now. One for all outboxes.
 
     `sendq` is in bytes, `stalled_seconds` in seconds; `closed` counts the clients that were closed for either;
     `changes` counts how often any outbox got another `send`, so that fan-out knows when to look again, and at whose.
@@ -81,7 +56,7 @@ class SlowReaders:
         """Close every client that took nothing for `stalled_seconds`. Never switches."""
         long_ago = time.monotonic() - self.stalled_seconds
         for outbox in list(self.behind):
-            if outbox.progress_at < long_ago and not outbox.has_progressed():
+            if outbox.is_stalled(long_ago):
                 self.close(outbox, f"read nothing for {plainly(self.stalled_seconds)} s (limits.stalled_seconds)")
 
     def close(self, outbox: Outbox, why: str) -> None:
@@ -91,45 +66,32 @@ class SlowReaders:
 
 
 class Outbox:
-    """The way to one client. `put` keeps order, loses nothing, and never waits for the client.
+    """The bytes on their way to one client. `put` keeps their order, loses none, and never waits for the client.
 
-    `send` is what takes bytes just now, and gives how many it took: the kernel, while nothing waits; nobody, while
-    something does (what comes is kept behind it); and nowhere, once the client cannot be sent to any more. Then
-    `failed` says why, and the socket is shut down: the client's own greenlet reads what it had said, comes to the end
-    of the stream and says goodbye.
+    `send` takes bytes and tells how many went. While nothing waits it is the kernel's; while something waits it takes
+    none, so that what comes is kept behind it; and once the client is given up it takes all of them and sends none.
+    `failed` then says why, and the connection is reset: the client's own greenlet reads what the client had said, comes
+    to the end and says goodbye.
     """
 
-    __slots__ = (
-        "_done",
-        "_queue",
-        "_rules",
-        "_sent",
-        "_sock",
-        "_unread",
-        "around",
-        "failed",
-        "progress_at",
-        "send",
-        "session",
-        "size",
-    )
+    __slots__ = ("_backlog", "_rules", "around", "failed", "send", "session", "transport")
 
-    def __init__(self, sock: Socket, rules: SlowReaders) -> None:
-        self._sock = sock
+    def __init__(self, transport: Transport, rules: SlowReaders) -> None:
+        self.transport = transport
         self._rules = rules
-        self._queue: deque[bytes] | None = None  # made when something waits
-        self._sent = 0  # bytes of the first in the queue that have gone
-        self._done: gevent.event.Event | None = None  # made when somebody waits for the queue to be empty
-        self.around: Callable[[bytes], bytes] | None = None  # see `show_around`
-        self.send: Callable[[bytes], int] = sock._sock.send  # TLS will need its own
-        self._unread = 0  # bytes that the kernel held when it was last asked
-        self.session = 0  # the number of the session that this is the outbox of
-        self.size = 0  # bytes that wait
-        self.progress_at = 0.0  # monotonic seconds; only means something while something waits
+        self._backlog: _Backlog | None = None  # None while nothing waits: an idle client then costs 32 bytes less
+        self.around: Callable[[bytes], bytes] | None = None  # see `display_with`
+        self.send: Callable[[bytes], int] = transport.send
+        self.session = 0  # which session this is the outbox of
         self.failed = ""
 
-    def show_around(self, around: Callable[[bytes], bytes] | None) -> None:
-        """Pass what is shown from now on through a function, which puts it above the line being typed; None: no more.
+    @property
+    def size(self) -> int:
+        """How many bytes wait."""
+        return self._backlog.size if self._backlog is not None else 0
+
+    def display_with(self, around: Callable[[bytes], bytes] | None) -> None:
+        """Pass what is displayed from now on through a function, which puts it above the line being typed; None: don't.
 
         With a function the outbox is part of a reference cycle: set None before you drop it.
         """
@@ -137,8 +99,8 @@ class Outbox:
         if not self.failed:
             self._switch_to(self._way())
 
-    def show(self, data: bytes) -> None:
-        """Send what others said, or the server has to say: see `put`."""
+    def display(self, data: bytes) -> None:
+        """Send what others said, or what the server has to say: see `put`."""
         self.put(data if self.around is None else self.around(data))
 
     def put(self, data: bytes) -> None:
@@ -159,42 +121,43 @@ class Outbox:
 
     def keep(self, data: bytes, sent: int) -> None:
         """Send the rest of data, of which so many bytes have gone, as soon as the client takes it. Never blocks."""
-        if self._queue is None:
-            self._queue = deque()
-            self._sent = sent
-            self.size = -sent
-            self.progress_at = time.monotonic()
-            self._unread = self._in_kernel()
+        if self._backlog is None:
+            self._backlog = _Backlog(data, sent, self.transport.unsent())
             self._rules.behind.add(self)
             self._switch_to(self._way())
-            gevent.spawn_raw(self._write)  # ours; ends when the queue is empty or this outbox has failed
-        self._queue.append(data)
-        self.size += len(data)
+            gevent.spawn_raw(self._write)  # ours; ends when nothing waits or this outbox has failed
+        else:
+            self._backlog.add(data)
         if self.size > self._rules.sendq:
             self._rules.close(self, f"{self.size} bytes wait (limits.sendq)")
 
-    def has_progressed(self) -> bool:
-        """Tell whether the client has taken some of what the kernel holds for it since this was last asked.
+    def state(self) -> bytes:
+        """Give what was put and has not been sent: what another process has to send, if it takes over this connection.
 
-        The kernel asks for more only when a third of its buffer is free: 20 seconds for a reader of 2 KB/s.
+        Right only until the next switch, because the writer goes on. Copies.
         """
-        before, self._unread = self._unread, self._in_kernel()
-        if self._unread < before:
-            self.progress_at = time.monotonic()
-        return self._unread < before
+        return self._backlog.rest() if self._backlog is not None else b""
 
-    def _in_kernel(self) -> int:
-        """Bytes that the kernel has taken and the client has not (tcp(7), SIOCOUTQ)."""
-        try:
-            return int.from_bytes(fcntl.ioctl(self._sock._sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-        except (OSError, ValueError):  # it is being closed; or it is closed, and has no descriptor any more
-            return 0
+    def restore(self, state: bytes) -> None:
+        """Go on where another outbox stopped, whose `state` this is. Call it before anything is put. Never blocks."""
+        self.put(state)
+
+    def is_stalled(self, since: float) -> bool:
+        """Tell whether the client has taken nothing since then (monotonic seconds), though something waits for it.
+
+        The kernel asks for more only when a third of its buffer is free, which takes a reader of 2 KB/s 20 seconds: so
+        look at what it holds, too, and compare with the last look.
+        """
+        backlog = self._backlog
+        if backlog is None or backlog.progress_at >= since:
+            return False
+        return not backlog.has_progressed(self.transport.unsent())
 
     def flush(self, seconds: float | None = None) -> None:
         """Wait until nothing waits to be sent, at most so long. Switches."""
-        if self._queue is not None:
-            self._done = self._done or gevent.event.Event()
-            self._done.wait(seconds)
+        if self._backlog is not None:
+            self._backlog.gone = self._backlog.gone or gevent.event.Event()
+            self._backlog.gone.wait(seconds)
 
     def lose(self, error: OSError) -> None:
         """Give this client up: sending to it, or reading from it, gave this error."""
@@ -208,66 +171,100 @@ class Outbox:
         self.around = None
         self._switch_to(send_nowhere)
         self._nothing_waits()
-        try:
-            self._sock._sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
-            self._sock._sock.shutdown(SHUT_RDWR)  # gevent's own would also throw away what the client sent before
-        except OSError:
-            pass  # the peer was faster
+        self.transport.reset()
 
     def _write(self) -> None:
         """Send what waits, as the client takes it: the body of the writer greenlet."""
         try:
-            while self._queue:
-                self._sock.hub.wait(self._sock._write_event)
-                self._write_some(self._sock._sock.send)
-                if self._queue:
-                    self._unread = self._in_kernel()
+            while self._backlog is not None:
+                self.transport.wait_writable()
+                if self._backlog is not None:  # else it was given up meanwhile
+                    self._write_some(self._backlog)
         except OSError as error:  # the peer is gone, or our socket was closed
             self.lose(error)
 
-    def _write_some(self, send: Callable[[bytes | memoryview], int]) -> None:
-        """Send until the kernel takes no more."""
-        while self._queue:
-            first = self._queue[0]
+    def _write_some(self, backlog: _Backlog) -> None:
+        """Send until the client takes no more. Never switches."""
+        send = self.transport.send
+        while backlog.pieces:
+            first = backlog.first()
             try:
-                sent = send(memoryview(first)[self._sent :] if self._sent else first)
+                sent = send(first)
             except BlockingIOError:
-                return
-            self.size -= sent
-            self._sent += sent
-            self.progress_at = time.monotonic()
-            if self._sent < len(first):
-                return
-            self._queue.popleft()
-            self._sent = 0
-        if not self.failed:
+                break
+            backlog.took(sent)
+            if sent < len(first):
+                break
+        if backlog.pieces:
+            backlog.in_kernel = self.transport.unsent()
+        else:
             self._nothing_waits()
             self._switch_to(self._way())
 
     def _way(self) -> Callable[[bytes], int]:
-        return self._plain_way() if self.around is None else self._show_all
+        return self._plain_way() if self.around is None else self._display_all
 
     def _plain_way(self) -> Callable[[bytes], int]:
         if self.failed:
             return send_nowhere
-        return self._sock._sock.send if self._queue is None else _take_nothing
+        return self.transport.send if self._backlog is None else _take_nothing
 
-    def _show_all(self, data: bytes) -> int:
+    def _display_all(self, data: bytes) -> int:
         """The `send` of a client that has something half typed."""
-        self.show(data)
+        self.display(data)
         return len(data)
 
     def _nothing_waits(self) -> None:
-        self._queue = None
-        self.size = self._sent = 0
+        backlog, self._backlog = self._backlog, None
         self._rules.behind.discard(self)
-        if self._done is not None:
-            self._done.set()
-            self._done = None
+        if backlog is not None and backlog.gone is not None:
+            backlog.gone.set()
 
     def _switch_to(self, send: Callable[[bytes], int]) -> None:
         self.send = send
         self._rules.note_change(self.session)
+
+
+class _Backlog:
+    """What waits for one client, and how it gets on. Made when something has to wait."""
+
+    __slots__ = ("gone", "in_kernel", "pieces", "progress_at", "sent", "size")
+
+    def __init__(self, data: bytes, sent: int, in_kernel: int) -> None:
+        self.pieces = deque((data,))
+        self.sent = sent  # bytes of the first piece that have gone
+        self.size = len(data) - sent  # bytes that wait
+        self.progress_at = time.monotonic()  # when some of it was sent, or the kernel was seen to have got rid of some
+        self.in_kernel = in_kernel  # bytes that the kernel held for the client when we last looked
+        self.gone: gevent.event.Event | None = None  # made when somebody waits until nothing waits
+
+    def add(self, data: bytes) -> None:
+        self.pieces.append(data)
+        self.size += len(data)
+
+    def first(self) -> bytes | memoryview:
+        """What is to be sent next. The same until some of it has gone."""
+        return memoryview(self.pieces[0])[self.sent :] if self.sent else self.pieces[0]
+
+    def rest(self) -> bytes:
+        """All that waits."""
+        return b"".join(self.pieces)[self.sent :]
+
+    def took(self, sent: int) -> None:
+        """Note that so many bytes of the first piece have gone."""
+        self.progress_at = time.monotonic()
+        self.size -= sent
+        self.sent += sent
+        if self.sent == len(self.pieces[0]):
+            self.pieces.popleft()
+            self.sent = 0
+
+    def has_progressed(self, in_kernel: int) -> bool:
+        """Note how many bytes the kernel holds; tell whether that is fewer than before."""
+        before, self.in_kernel = self.in_kernel, in_kernel
+        if in_kernel < before:
+            self.progress_at = time.monotonic()
+        return in_kernel < before
 
 
 def _take_nothing(data: bytes) -> int:

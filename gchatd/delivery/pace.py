@@ -1,4 +1,4 @@
-"""Taking turns, so that nobody keeps the event loop for long."""
+"""Gives everybody a chance to run, so that nobody keeps the event loop for long. Knows no clients and no sockets."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ BREATH_SECONDS = 5e-5
 
 
 class Pace:
-    """Watches how long ago the event loop last polled. The clients' greenlets share one; fan-out, which everyone waits
-    for, has its own.
+    """Knows how long ago the event loop last polled, and lets greenlets run on for a slice of time after that.
+
+    The clients' greenlets share one pace. Fan-out, which everyone waits for, has its own.
     """
 
     def __init__(self) -> None:
         self._loop = gevent.get_hub().loop
         self._polls = -1
         self._until = 0.0
-        self._waiting: deque[Waiter[None]] = deque()  # those who pause, in the order in which they came
+        self._waiting: deque[Waiter[None]] = deque()  # in the order in which they came
         self._timer = self._loop.timer(BREATH_SECONDS)
 
     def breathe(self) -> None:
-        """Let everybody else have a turn if it is time to; that switches. Otherwise costs 0.2 us."""
+        """Let everybody else run if the slice is over; that switches. Otherwise costs 0.2 us."""
         if not self._has_time_left():
             gevent.sleep(BREATH_SECONDS)
 
     def pause(self) -> None:
-        """Do the same, but go on only once there is time left for those who share this pace. May switch.
+        """Wait, if the slice is over, for one in which there is time left. May switch.
 
-        They go on in the order in which they came. Were each to look by itself whether there is time, thousands of
-        them would spend it all on looking.
+        Those who wait go on in the order in which they came. If each looked by itself whether there is time, thousands
+        of them would spend all of it on looking.
         """
         if not self._waiting and self._has_time_left():
             return
@@ -47,9 +48,9 @@ class Pace:
         waiter.get()
 
     def _go_on(self) -> None:
-        """Let those go on who pause, as long as there is time. Runs in the event loop."""
+        """Let those who wait go on, as long as there is time. Runs in the event loop."""
         while self._waiting and self._has_time_left():
-            self._waiting[0].switch(None)  # comes back when that one waits for something
+            self._waiting[0].switch(None)  # returns when that one waits for something
             self._waiting.popleft()
         if self._waiting:
             self._timer.start(self._go_on)

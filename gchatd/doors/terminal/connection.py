@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import time
-from socket import SHUT_WR
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import gevent
@@ -25,7 +24,8 @@ from .look import Look, same_look, wrapped_at
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...delivery.outbox import SlowReaders, Socket
+    from ...delivery.outbox import SlowReaders
+    from ...delivery.transport import Transport
     from ...settings import Limits
     from ...wire.lineedit import Complete, Typed
 
@@ -72,14 +72,13 @@ class Terminals:
 class TelnetConnection:
     """A connection that speaks telnet, as lines. Its methods do not switch, unless they say so."""
 
-    __slots__ = ("_address", "_held", "_shared", "_sock", "_stage", "_styled", "_wire", "look", "outbox")
+    __slots__ = ("_address", "_held", "_shared", "_stage", "_styled", "_wire", "look", "outbox")
 
-    def __init__(self, shared: Terminals, sock: Socket, address: tuple[str, int]) -> None:
+    def __init__(self, shared: Terminals, transport: Transport, address: tuple[str, int]) -> None:
         self.look = PLAIN
         """How things are to look to this client, from the next time that it is read."""
-        self.outbox = Outbox(sock, shared.slow_readers)
+        self.outbox = Outbox(transport, shared.slow_readers)
         self._shared = shared
-        self._sock = sock
         self._address = address
         self._wire = TelnetWire(shared.limits.line)
         self._stage: Literal["new", "served", "refused"] = "new"  # "new" until the first line
@@ -117,7 +116,7 @@ class TelnetConnection:
         if self._wire.behind:
             gevent.sleep(REST_SECONDS)
         else:
-            self._sock.hub.wait(self._sock._read_event)
+            self.outbox.transport.wait_readable()
 
     def read(self, complete: Complete) -> Sequence[str] | None:
         """Return the lines that the client has finished (None: it is gone). Never waits; `look` may have changed.
@@ -130,7 +129,7 @@ class TelnetConnection:
         if wire.behind and self.outbox.failed:
             return None  # keys for a screen that is gone: the kernel may have megabytes of them
         try:
-            data = b"" if wire.behind else self._sock._sock.recv(_CHUNK)
+            data = b"" if wire.behind else self.outbox.transport.recv(_CHUNK)
         except BlockingIOError:
             return []
         except OSError as error:
@@ -190,7 +189,7 @@ class TelnetConnection:
     def close(self) -> None:
         """Leave the client's terminal as it was found. Switches, for a moment, after a browser was turned away."""
         if self._wire.editor is not None:
-            self.outbox.show_around(None)
+            self.outbox.display_with(None)
             self.outbox.put(self._wire.edit_no_more())
             self._shared.rich.pop(self, None)
         if self._stage == "refused":
@@ -211,14 +210,21 @@ class TelnetConnection:
         """Read and drop what a browser still sends, for a moment. Closing at once would reset the connection, and the
         browser would never see the answer. Switches.
         """
-        until = time.monotonic() + LINGER_SECONDS
+        transport = self.outbox.transport
         try:
-            self._sock._sock.shutdown(SHUT_WR)
-            self._sock.settimeout(LINGER_SECONDS)
-            while self._sock.recv(_CHUNK) and time.monotonic() < until:
-                pass
-        except OSError:
+            with gevent.Timeout(LINGER_SECONDS):
+                transport.end_sending()
+                while not self._has_hung_up():
+                    transport.wait_readable()
+        except (OSError, gevent.Timeout):
             pass  # it was faster, or too slow
+
+    def _has_hung_up(self) -> bool:
+        """Drop a chunk of what has come; tell whether there was an end to it instead."""
+        try:
+            return not self.outbox.transport.recv(_CHUNK)
+        except BlockingIOError:
+            return False
 
     def _adopt(self) -> tuple[Sequence[Typed], bytes]:
         """Act on what has been negotiated. Returns what `TelnetWire.feed` does."""
@@ -226,7 +232,7 @@ class TelnetConnection:
         assert negotiation is not None
         size = negotiation.columns, negotiation.height
         if wire.editor is not None and negotiation.stage == "line":
-            self.outbox.show_around(None)
+            self.outbox.display_with(None)
             self._shared.rich.pop(self, None)
             self.restyle(rich=False, columns=0)
             return [], wire.edit_no_more()
@@ -260,7 +266,7 @@ class TelnetConnection:
         editor = self._wire.editor
         around = editor.around if editor is not None and editor.stands else None
         if (around is None) != (self.outbox.around is None):
-            self.outbox.show_around(around)
+            self.outbox.display_with(around)
 
     def _line(self, typed: Typed) -> str | None:
         """Return a line that was typed; answer everything else here."""
@@ -281,4 +287,4 @@ class TelnetConnection:
         return None
 
     def _notice(self, text: str) -> None:
-        self.outbox.show(self.look.frame(self.look.notice(text)))
+        self.outbox.display(self.look.frame(self.look.notice(text)))

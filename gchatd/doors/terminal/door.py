@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...delivery.transport import PlainTransport
 from ...session import Session
 from .connection import TelnetConnection
 from .link import TerminalLink
 
 if TYPE_CHECKING:
-    from ...delivery.outbox import Socket
     from ...delivery.sessions import Sessions
+    from ...delivery.transport import Socket
     from ...hub import Hub
     from .connection import Terminals
 
@@ -25,5 +26,5 @@ class TelnetDoor:
 
     def __call__(self, sock: Socket, address: tuple[str, int]) -> None:
         """Serve one client in this greenlet until it is gone. Raises nothing; the socket is its owner's to close."""
-        link = TerminalLink(TelnetConnection(self._terminals, sock, address))
+        link = TerminalLink(TelnetConnection(self._terminals, PlainTransport(sock), address))
         Session(self._hub, self._sessions, link).run()

@@ -93,7 +93,7 @@ class Terminal:
             data = self.look.frame(data)
         data += self.telnet.take_held()
         if data:
-            self.outbox.show(data)
+            self.outbox.display(data)
 
     def close(self) -> None:
         self.telnet.close()

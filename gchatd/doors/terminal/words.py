@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...chat import answers as a
 from ...errors import Refusal, Refused
+from ...journal import refusals as p
 from ...text import times
 from ...text.names import SYMBOLS, NameNotAllowed
 from ...text.phrases import columns, listed, padded, shortened, widest
@@ -116,6 +117,11 @@ SENTENCES: dict[type[Refusal], str | Callable[[Any], str]] = {
     a.NotIgnoring: "You are not ignoring {one.name}.",
     a.TooManyIgnored: "You are ignoring {one.most} people, and that is the limit. Stop ignoring one first: /unignore NAME",
     a.NoHistory: "This server keeps no history.",
+    p.HistoryUnreadable: "History cannot be read: {one.why}.",
+    p.SearchTooSlow: "That search takes too long. Try a rarer word.",
+    p.NothingToSearchFor: "There is no word to search for in: {one.words}",
+    p.TooManyWords: "Search for at most {one.most} words.",
+    p.TooManySearches: "Many people are searching just now. Try again in a moment.",
 }
 """A sentence, with the fields of the refusal in braces; or what makes one."""
 
