@@ -321,7 +321,8 @@ class Session:
                 logger.info("%s came", self)
         elif isinstance(outcome.event, Renamed) and outcome.refusal is None:
             logger.info("[%s %s] is %s now", self._link, outcome.event.name, outcome.event.to)
-        self._link.happened(outcome)
+        if not self._ended:
+            self._link.happened(outcome)
 
     def took_effect(self) -> None:
         self._unheard -= 1
@@ -358,16 +359,23 @@ class Session:
 
     # Leaving.
 
+    def depart(self) -> None:
+        """Leave the chat. A session whose user came in stays registered until that has taken effect, so that what they
+        said before still reaches people.
+        """
+        if self.claimed:
+            name = self.user.name.shown if self.user is not None else ""
+            self.hub.broadcast(self._signed(Departed(words=self._words), self.claimed, name))
+        else:
+            self._sessions.remove(self)
+
     def _say_goodbye(self) -> None:
         """Leave, and let the client read what is still its own."""
         try:
+            self._ended = self.outbox.failed or self._ended or self._link.refused or "hung up"
             tag = str(self)
-            if self.claimed:  # stays registered until that is delivered: what it said before still reaches people
-                name = self.user.name.shown if self.user is not None else ""
-                self.hub.broadcast(self._signed(Departed(words=self._words), self.claimed, name))
-            else:
-                self._sessions.remove(self)
-            logger.info("%s left: %s", tag, self.outbox.failed or self._ended or self._link.refused or "hung up")
+            self.depart()
+            logger.info("%s left: %s", tag, self._ended)
             if not self._link.refused:
                 self._link.send_answers()
             self._link.close()

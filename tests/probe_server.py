@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import gchat
 from gchatd import hub
-from gchatd.doors.terminal import commands
-from gchatd.doors.terminal import door as telnet
-from gchatd.doors.terminal.door import TelnetDoor
+from gchatd.delivery.sessions import Sessions
+from gchatd.doors.terminal import commands, connection
+from gchatd.doors.terminal.connection import Terminals
 from gchatd.doors.terminal.look import Look
 from gchatd.hub import Hub
 from gchatd.journal.store import Writer
@@ -61,7 +61,7 @@ def count_what_is_alive() -> None:
     alive = {
         "users": len(hubs[0].users),
         "members": sum(len(room.members) for room in hubs[0].rooms.values()),
-        "registered": len(hubs[0].sessions),
+        "registered": len(registries[0].by_id),
         "sessions": sum(isinstance(thing, Session) for thing in objects),
         "nops": nops,
         "greenlets": sum(isinstance(thing, greenlet.greenlet) and not thing.dead for thing in objects),
@@ -69,7 +69,7 @@ def count_what_is_alive() -> None:
     print(json.dumps(alive), flush=True)
 
 
-def keep_alive(self: TelnetDoor, keep_alive: Any = TelnetDoor.keep_alive) -> None:
+def keep_alive(self: Terminals, keep_alive: Any = Terminals.keep_alive) -> None:
     global nops
     due = sum(at <= time.monotonic() for at in self.rich.values())
     keep_alive(self)
@@ -78,11 +78,18 @@ def keep_alive(self: TelnetDoor, keep_alive: Any = TelnetDoor.keep_alive) -> Non
 
 nops = 0
 hubs: list[Hub] = []
+registries: list[Sessions] = []
+
+
+class CountedSessions(Sessions):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        registries.append(self)
 
 
 class CountedHub(Hub):
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
         hubs.append(self)
 
 
@@ -93,9 +100,10 @@ commands.COMMANDS["boom"] = commands.Command(
     "boom", "/boom KIND", "", "", lambda session, words: boom(words), unnamed=True
 )
 gchat.Hub = CountedHub
+gchat.Sessions = CountedSessions
 hub.QUEUE_SECONDS = 0.5
-telnet.NOP_SECONDS = 0.5
-TelnetDoor.keep_alive = keep_alive
+connection.NOP_SECONDS = 0.5
+Terminals.keep_alive = keep_alive
 gc.collect = gc.freeze = lambda *args: 0
 gc.disable()
 gevent.signal_handler(signal.SIGUSR1, count_what_is_alive)

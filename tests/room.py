@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
 from gchatd.chat.events import Event, Said
-from gchatd.chat.rooms import LOBBY
+from gchatd.chat.state import LOBBY, Bounds, State
 from gchatd.delivery.fanout import Fanout
 from gchatd.delivery.outbox import SlowReaders
+from gchatd.delivery.sessions import Sessions
+from gchatd.doors.terminal.link import TerminalLink
 from gchatd.doors.terminal.look import Look
+from gchatd.doors.terminal.words import words
+from gchatd.errors import Refused
 from gchatd.hub import Hub
 from gchatd.journal import MemoryJournal
 from gchatd.session import Session
 from gchatd.text.names import parse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Screen:
@@ -33,13 +46,14 @@ class Screen:
         self.fail(str(error))
 
 
-class FakeLink:
+class FakeConnection:
     """A connection on which nothing is typed."""
 
     def __init__(self, look: Look) -> None:
-        self.format = look
+        self.look = look
         self.outbox = Screen()
         self.height = self.width = 0
+        self.line_limit = 4096
         self.prompt = ""
 
     def take_held(self) -> bytes:
@@ -48,22 +62,40 @@ class FakeLink:
     def name_room(self, room: str) -> None:
         self.prompt = room
 
+    def restyle(self, **changes: object) -> None:
+        self.look = Look(**changes)
+
 
 class FakeSession(Session):
     """A session whose lines are given to it by the test."""
 
+    __slots__ = ("terminal",)
+
+    def __init__(self, hub: Hub, sessions: Sessions, look: Look) -> None:
+        self.terminal = TerminalLink(FakeConnection(look))
+        super().__init__(hub, sessions, self.terminal)
+        self.terminal.session = self
+
     def says(self, text: str, room: str = LOBBY) -> None:
-        self.hub.broadcast(Said(room=room, name=str(self.user), text=text, origin=self.number))
+        self.causes(Said, text=text, room=room)
 
     def causes(self, event: type[Event], **more: object) -> None:
         """Let something happen in the name of this session."""
-        self.hub.broadcast(event(name=str(self.user), origin=self.number, **more))
+        name = self.user.name.shown if self.user is not None else "somebody"
+        self.broadcast(self._signed(event(**more), self.claimed, name))
 
     def becomes(self, name: str) -> None:
-        self.hub.rename(self.user, parse_name(name), self)
+        """Change the name, without waiting."""
+        self.wait_for_effect = lambda: True
+        self.claims(parse_name(name))
+
+    def looks(self, **look: object) -> None:
+        """Look different from now on."""
+        self.terminal.restyle(**look)
 
     def leaves(self, words: str = "") -> None:
-        self.hub.depart(self, words)
+        self.quit(words)
+        self.depart()
 
     def screen(self) -> list[str]:
         """What it was sent since the last look."""
@@ -75,26 +107,34 @@ class FakeSession(Session):
 class Stage:
     """A hub whose turns happen when told."""
 
-    def __init__(self, announce_up_to: int = 50, replay: int = 0) -> None:
+    def __init__(self, announce_up_to: int = 50, replay: int = 0, most_rooms: int = 10_000) -> None:
         self.journal = MemoryJournal()
-        self.hub = Hub(self.journal, announce_up_to, replay=replay)
-        self.fanout = Fanout(self.hub, self.journal, SlowReaders(sendq=0, stalled_seconds=0))
+        self.hub = Hub(self.journal, State(Bounds(most_rooms, announce_up_to, replay)))
+        self.sessions = Sessions(self.hub.node)
+        slow_readers = SlowReaders(sendq=0, stalled_seconds=0)
+        self.fanout = Fanout(self.hub, self.sessions, self.journal, slow_readers)
 
     def connects(self, **look: object) -> FakeSession:
-        return FakeSession(self.hub, FakeLink(Look(**look)), 4096)
+        return FakeSession(self.hub, self.sessions, Look(**look))
 
     def enters(self, name: str, **look: object) -> FakeSession:
         session = self.connects(**look)
-        self.hub.claim(parse_name(name), session)
+        session.arrive(parse_name(name))
         return session
 
     def turn(self) -> None:
         """Deliver all that happened since the last turn, in one batch."""
-        events = self.journal.take()
-        self.fanout.deliver(events)
-        self.hub.delivered(events)
+        self.fanout.take_turn(self.journal.take())
 
     def catch_up(self) -> None:
         """Deliver what there is, if there is anything."""
         if self.journal._committed:
             self.turn()
+
+
+@contextlib.contextmanager
+def is_told(pattern: str) -> Iterator[None]:
+    """What happens in here is refused, with a sentence that matches."""
+    with pytest.raises(Refused) as refused:
+        yield
+    assert re.search(pattern, words(refused.value.refusal))

@@ -10,14 +10,14 @@ import pytest
 from room import FakeSession, Stage
 
 from gchatd.chat.events import Joined, MadePrivate, Said
-from gchatd.chat.rooms import LOBBY
-from gchatd.doors.terminal.commands import COMMANDS, run
-from gchatd.doors.terminal.commands.command import MOST_LINES
+from gchatd.chat.rules import LONGEST_TOPIC, MOST_JOINED
+from gchatd.chat.state import LOBBY
+from gchatd.doors.terminal.commands import COMMANDS
 from gchatd.doors.terminal.commands.details import DETAILS
-from gchatd.doors.terminal.commands.rooms import LONGEST_TOPIC, MOST_JOINED
 from gchatd.doors.terminal.completion import complete
 from gchatd.doors.terminal.pages import PAGE_LINES
-from gchatd.errors import UserError
+from gchatd.doors.terminal.words import MOST_LINES
+from gchatd.session import Request
 from gchatd.text import times
 from gchatd.text.cells import rows_of
 from gchatd.text.cleaning import clean
@@ -32,11 +32,8 @@ def stage():
 
 def asks(session: FakeSession, line: str) -> list[str]:
     """What somebody is answered to a command."""
-    try:
-        run(session, line, line)
-    except UserError as error:
-        session.reply(str(error))
-    session._send_replies()
+    session.handle(Request(line))
+    session.terminal.send_answers()
     return session.screen()
 
 
@@ -50,7 +47,7 @@ def crowd(stage: Stage, count: int) -> FakeSession:
 @pytest.mark.parametrize("height", [0, 5, 10, 24, 60])
 def test_a_long_list_is_shown_a_page_at_a_time_that_fits_the_window(stage, height):
     ann = crowd(stage, 1000)
-    ann._link.height = height
+    ann.terminal.telnet.height = height
     pages = [asks(ann, "/names")]
     while pages[-1][-1].endswith(": /more"):
         pages.append(asks(ann, "/more"))
@@ -73,7 +70,7 @@ def test_no_page_of_a_list_takes_more_rows_than_the_window_has(stage, width, hei
     stage.hub.history = types.SimpleNamespace(last=lambda *args: page, search=lambda *args: page)
     stage.turn()
     ann.screen()
-    ann._link.width, ann._link.height = width, height
+    ann.terminal.telnet.width, ann.terminal.telnet.height = width, height
     pages = [asks(ann, asked)]
     while pages[-1][-1].endswith(": /more"):
         pages.append(asks(ann, "/more"))
@@ -86,14 +83,14 @@ def test_no_page_of_a_list_takes_more_rows_than_the_window_has(stage, width, hei
 
 def test_a_list_is_laid_out_for_a_narrow_window(stage):
     ann = crowd(stage, 60)
-    ann._link.width, ann._link.height = 40, 10
+    ann.terminal.telnet.width, ann.terminal.telnet.height = 40, 10
     for line in ("/names", "/rooms", "/help", "/help join", "/help all", "/help keys"):
         assert max(map(len, asks(ann, line))) < 40, line
 
 
 def test_a_room_with_a_long_name_hides_nobody_of_the_others_in_a_narrow_window(stage):
     ann = crowd(stage, 1)
-    ann._link.width, ann._link.height = 40, 10
+    ann.terminal.telnet.width, ann.terminal.telnet.height = 40, 10
     stage.hub.make_room("long" * 16)
     head, lobby, _ = rooms = asks(ann, "/rooms")
     assert lobby.split() == ["server:", ">", "lobby", "1", "person"], head
@@ -209,8 +206,7 @@ def test_after_a_line_that_was_too_long_the_one_before_cannot_be_changed(stage):
     ann = stage.enters("Ann")
     ann.says("hello")
     stage.turn()
-    with pytest.raises(UserError, match="too long, so it was dropped"):
-        ann._handle(TOO_LONG)
+    assert asks(ann, TOO_LONG) == ["server: That line was too long, so it was dropped. The limit is 4096 bytes."]
     told = ["server: Your last message was not sent, so there is nothing to change."]
     assert asks(ann, "/edit what was too long") == asks(ann, "/delete") == told
 
@@ -275,7 +271,7 @@ def test_who_names_somebody_in_a_private_room_rings_no_bell_outside(stage):
 def test_what_help_says_fits_a_window_of_80_columns(stage):
     ann = stage.enters("Ann")
     stage.turn()
-    ann._link.height = 1000
+    ann.terminal.telnet.height = 1000
     assert max(map(len, [*asks(ann, "/help"), *asks(ann, "/help all")])) <= 79
 
 

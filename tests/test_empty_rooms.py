@@ -8,8 +8,7 @@ import pytest
 from room import FakeSession, Stage
 
 from gchatd.chat.events import Deleted, Edited, Joined, Left, MadePrivate, Said, TopicSet, Vanished
-from gchatd.chat.rooms import LOBBY
-from gchatd.errors import UserError
+from gchatd.chat.state import LOBBY
 
 
 @pytest.fixture
@@ -36,8 +35,8 @@ def test_a_room_is_gone_when_it_is_empty_and_the_journal_forgets_its_topic(stage
     assert [type(event) for event in stage.journal.take()] == [Vanished]
 
 
-def test_an_empty_private_room_stays_until_another_needs_its_place(stage):
-    stage.hub._most_rooms = 2
+def test_an_empty_private_room_stays_until_another_needs_its_place():
+    stage = Stage(most_rooms=2)
     ann = stage.enters("Ann")
     ann.causes(Joined, room="Den")
     ann.causes(MadePrivate, room="Den", key="k")
@@ -63,12 +62,11 @@ def test_who_left_the_room_that_they_created_cannot_make_it_private_when_they_ar
     ann.causes(Left, room="dev")
     ann.causes(Joined, room="dev")
     stage.turn()
-    with pytest.raises(UserError, match="Only the person who created dev"):
+    with pytest.raises(Refused, match="Only the person who created dev"):
         room.check_may_close(ann.user)
 
 
 def test_the_lobby_stays_when_it_is_empty_and_makes_way_for_no_other_room(stage):
-    stage.hub._most_rooms = 2
     ann = stage.enters("Ann")
     ann.causes(Joined, room="dev")
     ann.causes(Left, room=LOBBY)
@@ -79,7 +77,6 @@ def test_the_lobby_stays_when_it_is_empty_and_makes_way_for_no_other_room(stage)
 
 
 def test_there_are_only_so_many_rooms(stage):
-    stage.hub._most_rooms = 2
     ann = stage.enters("Ann")
     ann.causes(Joined, room="one")
     ann.causes(Joined, room="two")
@@ -88,7 +85,6 @@ def test_there_are_only_so_many_rooms(stage):
 
 
 def test_a_room_that_is_empty_makes_way_for_another_and_comes_back_from_history(stage, monkeypatch):
-    stage.hub._most_rooms = 2
     ann = stage.enters("Ann")
     ann.causes(Joined, room="old")
     ann.says("hello", "old")
@@ -124,7 +120,6 @@ def test_what_was_edited_or_deleted_is_so_for_those_who_come_in_later():
 
 def test_what_was_deleted_does_not_come_back_when_a_room_is_recalled_from_history():
     stage = Stage(replay=5)
-    stage.hub._most_rooms = 2
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     for event in (Joined, Left):
         ann.causes(event, room="dev")

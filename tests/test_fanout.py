@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import PATIENCE
-from room import Stage
+from room import FakeSession, Stage, is_told
 
-from gchatd.chat.events import Joined, Turned
-from gchatd.chat.rooms import LOBBY
+from gchatd.chat.events import Joined
+from gchatd.chat.state import LOBBY
 from gchatd.delivery.fanout import TURN_BYTES
 from gchatd.doors.terminal.look import Look
-from gchatd.errors import UserError
 from gchatd.hub import MOST_UNDELIVERED
 from gchatd.wire.lineedit import ERASE
 
@@ -116,7 +115,7 @@ def test_who_falls_behind_while_others_are_sent_a_line_is_sent_it_as_suits_them_
     def breathe() -> None:
         if others[0].outbox.pieces and not late:
             others[-1].outbox.send = lambda data: late.append(data) or len(data)
-            stage.fanout._slow_readers.note_change(others[-1].number)
+            stage.fanout._slow_readers.note_change(others[-1].id)
 
     monkeypatch.setattr(stage.fanout, "_pace", types.SimpleNamespace(breathe=breathe))
     ann.says("hello")
@@ -133,7 +132,7 @@ def test_who_cannot_be_sent_to_is_given_up_and_the_others_hear_what_was_said(sta
 
     stage.turn()
     bob.outbox.send = broken
-    stage.fanout._slow_readers.note_change(bob.number)
+    stage.fanout._slow_readers.note_change(bob.id)
     ann.says("hello")
     stage.turn()
     assert carl.screen() == ["Ann : hello"]
@@ -178,8 +177,7 @@ def test_who_comes_back_among_the_listeners_is_sent_what_is_for_them_and_the_oth
     stage.turn()
     bob.says("two")
     stage.turn()
-    ann.causes(Turned, room=LOBBY)  # their own place among the listeners is the first, not the last
-    stage.turn()
+    ann.terminal.talk_in(stage.hub.rooms[LOBBY])  # they stand first among the listeners, not last
     for session in sessions:
         session.screen()
     ann.says("three")
@@ -192,21 +190,25 @@ def test_who_is_in_a_room_changes_when_the_journal_says_so_and_not_before(stage)
     room = stage.hub.rooms[LOBBY]
     assert not room.members
     stage.turn()
-    assert list(room.members) == [ann.user]
+    assert list(room.members.values()) == [ann.user]
     ann.leaves()
-    assert list(room.members) == [ann.user]
+    assert list(room.members.values()) == [ann.user]
     stage.turn()
     assert not room.members
 
 
-def test_a_name_is_taken_and_freed_at_once(stage):
-    ann = stage.enters("Ann")
-    with pytest.raises(UserError, match="taken: aNN"):
-        stage.enters("aNN")
+def test_a_name_is_taken_at_once_and_free_when_the_journal_says_so(stage):
+    ann, _ = stage.enters("Ann"), stage.turn()
     ann.becomes("Anna")
+    for name in ("aNN", "aNNa"):
+        with is_told(f"taken: {name}"):
+            stage.enters(name)
+    stage.turn()
     stage.enters("ANN")
     ann.leaves()
+    stage.turn()
     stage.enters("Anna")
+    stage.turn()
     assert {user.name.shown for user in stage.hub.users.values()} == {"ANN", "Anna"}
 
 
@@ -237,8 +239,8 @@ def test_who_talks_waits_while_too_much_is_still_to_be_delivered(stage):
 
 def test_who_waited_in_vain_for_what_they_did_waits_once_and_again_for_what_they_do_next(stage, monkeypatch):
     ann = stage.enters("Ann")
-    waits, wait_for = [], stage.hub.wait_for
-    monkeypatch.setattr(stage.hub, "wait_for", lambda *args: waits.append(1) or wait_for(*args))
+    waits, wait_for = [], FakeSession.wait_for_effect
+    monkeypatch.setattr(FakeSession, "wait_for_effect", lambda *args: waits.append(1) or wait_for(*args))
     for _ in range(3):
         ann.settle()  # in vain
     assert len(waits) == 1
@@ -256,12 +258,12 @@ def test_who_waits_for_what_they_did_waits_for_the_last_of_it(stage):
     ann = stage.enters("Ann")
     first = stage.journal.take()
     ann.says("hello")
-    waiting = gevent.spawn(stage.hub.wait_for, ann)
+    waiting = gevent.spawn(ann.wait_for_effect)
     gevent.idle()
-    stage.hub.delivered(first)
+    stage.fanout.take_turn(first)
     gevent.idle()
     assert not waiting.dead
-    stage.hub.delivered(stage.journal.take())
+    stage.turn()
     assert waiting.get(timeout=PATIENCE)
 
 
@@ -292,7 +294,7 @@ def test_a_name_that_changes_hands_within_one_turn_mixes_nobody_up(stage):
     stage.turn()
     assert bob.screen() == ["Ann : I am the first", "Ann : I am the second"]
     assert second.screen() == []
-    assert list(stage.hub.rooms[LOBBY].members) == [bob.user, second.user]
+    assert list(stage.hub.rooms[LOBBY].members.values()) == [bob.user, second.user]
 
 
 def test_notices_go_to_those_who_want_them_and_not_to_whom_they_are_about(stage):
@@ -329,13 +331,13 @@ def test_an_event_of_somebody_who_is_gone_is_still_heard_and_leaves_nothing_behi
     ghost.leaves()
     stage.turn()
     assert ann.screen() == ["Ghost : boo"]
-    assert list(stage.hub.sessions.values()) == [ann]
-    assert ghost.user.sessions == ghost.user.rooms == ()
+    assert list(stage.sessions.by_id.values()) == [ann]
+    assert ghost.user.rooms == stage.sessions.of(ghost.user.id) == ()
 
 
 def test_a_stranger_who_leaves_is_forgotten_at_once(stage):
     stage.connects().leaves()
-    assert not stage.hub.sessions
+    assert not stage.sessions.by_id
 
 
 @settings(max_examples=150, deadline=None)
@@ -361,4 +363,4 @@ def test_however_people_come_talk_and_go_each_sees_what_was_said_while_they_were
         stage.turn()
     assert {name: session.screen() for name, session in present.items()} == {name: expected[name] for name in present}
     assert stage.hub.users == {name: session.user for name, session in present.items()}
-    assert stage.hub.sessions == {session.number: session for session in present.values()}
+    assert stage.sessions.by_id == {session.id: session for session in present.values()}

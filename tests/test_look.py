@@ -9,7 +9,7 @@ import pytest
 
 from gchatd.chat.events import Deleted, Departed, Edited, Invited, Joined, Left, NotSent, Renamed, Said, Told, TopicSet
 from gchatd.doors.terminal.look import COLOURS, Look, _colour, wrapped_at
-from gchatd.errors import UserError
+from gchatd.errors import NotATimeError
 from gchatd.text import times
 
 AT = int(datetime(2026, 11, 22, 23, 30, 5, tzinfo=UTC).timestamp() * 1000)
@@ -179,7 +179,7 @@ def test_a_moment_is_read_in_the_ways_people_write_it(text, shown):
 
 @pytest.mark.parametrize("text", ["", "noon", "25:00", "2026-13-01", "99999999-01-01", "1e9", "\0"])
 def test_what_is_no_moment_is_told(text):
-    with pytest.raises(UserError, match="That is not a time"):
+    with pytest.raises(NotATimeError, match="That is not a time"):
         times.parse(text)
 
 
@@ -190,5 +190,5 @@ def test_an_offset_is_read(text, minutes):
 
 @pytest.mark.parametrize("text", ["", "2", "+15", "+02:10", "CET", "+1:2", "--2"])
 def test_what_is_no_offset_is_told(text):
-    with pytest.raises(UserError, match="not a time zone"):
+    with pytest.raises(NotATimeError, match="not a time zone"):
         times.parse_offset(text)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import PATIENCE
-from room import FakeSession, Stage
+from room import FakeSession, Stage, is_told
 
 from gchatd.chat import folding
 from gchatd.chat.events import (
@@ -21,11 +21,9 @@ from gchatd.chat.events import (
     MadePrivate,
     Told,
     TopicSet,
-    Turned,
 )
-from gchatd.chat.rooms import LOBBY
+from gchatd.chat.state import LOBBY
 from gchatd.doors.terminal.look import Look
-from gchatd.errors import UserError
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ def turn_and_forget(stage: Stage, *sessions: FakeSession) -> None:
 
 
 def tells(session: FakeSession, other: FakeSession, text: str) -> None:
-    session.causes(Told, to=str(other.user), text=text, target=other.number)
+    session.causes(Told, to=str(other.user), text=text, target=other.user.id)
 
 
 def test_who_is_in_several_rooms_hears_all_of_them_in_the_order_in_which_it_happened(stage):
@@ -111,8 +109,8 @@ def test_a_room_that_becomes_private_first_lets_nobody_in_who_was_on_the_way(sta
     ann.says("a secret", "den")
     stage.turn()
     assert bob.screen() == ["server: den is private. Ask someone in it to /invite you."]
-    assert list(stage.hub.rooms["den"].members) == [ann.user]
-    assert bob.room is stage.hub.lobby
+    assert list(stage.hub.rooms["den"].members.values()) == [ann.user]
+    assert bob.terminal.room is stage.hub.rooms[LOBBY]
 
 
 def test_what_follows_a_room_that_became_private_meanwhile_is_said_nowhere(stage):
@@ -120,12 +118,12 @@ def test_what_follows_a_room_that_became_private_meanwhile_is_said_nowhere(stage
     ann.causes(Joined, room="den")
     turn_and_forget(stage, ann, bob)
     ann.causes(MadePrivate, room="den", key="k")
-    moving = gevent.spawn(bob.move, Joined(room="den", name="Bob", origin=bob.number))
+    moving = gevent.spawn(bob.terminal.join, "den", "")
     gevent.idle()
     stage.turn()
     moving.get(timeout=PATIENCE)
-    with pytest.raises(UserError, match="Not sent: you are still in lobby, not in den"):
-        bob.say("for den")
+    with is_told("Not sent: you are still in lobby, not in den"):
+        bob.terminal.say("for den")
 
 
 def test_an_invitation_is_for_the_person_and_not_for_the_name(stage):
@@ -133,7 +131,7 @@ def test_an_invitation_is_for_the_person_and_not_for_the_name(stage):
     ann.causes(Joined, room="den")
     stage.turn()
     ann.causes(MadePrivate, room="den", key="k")
-    ann.causes(Invited, room="den", to="Bob", target=bob.number)
+    ann.causes(Invited, room="den", to="Bob", target=bob.user.id)
     stage.turn()
     room = stage.hub.rooms["den"]
     assert room.admits(bob.user)
@@ -186,11 +184,11 @@ def test_ignoring_leaves_nothing_behind_when_either_has_gone(stage):
     stage.turn()
     bob.leaves()
     stage.turn()
-    assert set(stage.hub.ignorers) == {"bob"}
+    assert set(stage.hub.state.ignorers) == {"bob"}
     assert ann.user.ignoring == {"bob": "Bob"}
     ann.leaves()
     stage.turn()
-    assert stage.hub.ignorers == {}
+    assert stage.hub.state.ignorers == {}
 
 
 def test_a_room_is_known_by_the_name_that_its_first_member_gave_it(stage):
@@ -198,8 +196,8 @@ def test_a_room_is_known_by_the_name_that_its_first_member_gave_it(stage):
     ann.causes(Joined, room="Dev")
     bob.causes(Joined, room="dEV")
     turn_and_forget(stage, ann, bob)
-    assert ann.room is bob.room
-    ann.says("hello", ann.room.name)
+    assert ann.terminal.room is bob.terminal.room
+    ann.says("hello", ann.terminal.room.name)
     stage.turn()
     assert bob.screen() == ["Ann : hello"]
 
@@ -218,26 +216,26 @@ def test_who_joins_a_room_that_they_are_in_misses_nothing_there(stage):
 def test_an_event_that_cannot_happen_or_be_shown_takes_no_other_with_it(stage, monkeypatch):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     turn_and_forget(stage, ann, bob)
-    monkeypatch.setitem(folding._FOLDS, TopicSet, lambda *args: 1 / 0)
+    monkeypatch.setitem(folding.FOLDS, TopicSet, lambda *args: 1 / 0)
     monkeypatch.setattr(Look, "render_own", lambda self, event: 1 / 0)
     ann.causes(TopicSet, room=LOBBY, topic="x")
     ann.says("hello")
     ann.causes(Joined, room="dev")
     stage.turn()
     assert bob.screen() == ["Ann : hello"]
-    assert ann.unheard == 0
-    assert ann.room.name == "dev"
+    assert ann.wait_for_effect(0)
+    assert ann.terminal.room.name == "dev"
 
 
 def test_who_leaves_right_after_they_chose_another_look_leaves_nothing_behind(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     stage.turn()
-    audience = stage.hub.lobby.audience
+    audience = stage.sessions.audiences[stage.hub.rooms[LOBBY]]
     audience.restyled(ann)
     ann.leaves()
     stage.turn()
     assert not audience._restyled
-    assert [group.sessions for group in audience.groups(stage.hub.lobby).values()] == [[bob]]
+    assert [group.sessions for group in audience.groups(LOBBY).values()] == [[bob]]
 
 
 def test_people_whom_many_ignore_leave_together_and_the_others_have_their_turn_in_between(stage, monkeypatch):
@@ -254,7 +252,7 @@ def test_people_whom_many_ignore_leave_together_and_the_others_have_their_turn_i
     stage.turn()
     assert len(breaths) >= len(leaving) // 16  # as many as it applies between two
     assert all(session.user.ignoring is one for session, one in zip(staying, ignoring, strict=True))  # no copies
-    assert set(stage.hub.ignorers) == {str(session.user) for session in leaving} | {"b0", staying[0].user}
+    assert set(stage.hub.state.ignorers) == {str(session.user) for session in leaving} | {"b0", staying[0].user.id}
 
 
 def test_comings_and_goings_are_told_once_to_those_who_share_several_rooms(stage):
@@ -300,7 +298,7 @@ class Model:
     def go(self, name: str, room: str, line: str) -> None:
         self.stage.catch_up()
         if self.present[name].user.rooms:
-            self.present[name].turn_to(self.present[name].user.rooms[0])
+            self.present[name].terminal.talk_in(self.present[name].user.rooms[0])
 
     def depart(self, name: str, room: str, line: str) -> None:
         self.present.pop(name).leaves()
@@ -325,23 +323,26 @@ def test_wherever_people_go_each_hears_what_was_said_where_they_were_once_and_in
         heard = [line.rpartition("] ")[2] for line in session.screen() if not line.startswith("server: ")]
         assert heard == model.expected[name]
         assert {room.name for room in session.user.rooms} == model.where[name]
-        assert session.unheard == 0
-    assert model.stage.hub.sessions == {session.number: session for session in model.present.values()}
+        assert session.wait_for_effect(0)
+    assert model.stage.sessions.by_id == {session.id: session for session in model.present.values()}
 
 
 def test_the_prompt_names_the_room_where_one_is_heard_unless_that_is_the_lobby_alone(stage):
     ann = stage.enters("Ann")
     stage.turn()
-    seen = [ann._link.prompt]
+    seen = [ann.terminal.telnet.prompt]
     for event, room in (
         (Joined, "dev"),
         (Joined, "docs"),
-        (Turned, LOBBY),
+        (None, LOBBY),
         (Left, "dev"),
         (Left, "docs"),
         (Left, LOBBY),
     ):
-        ann.causes(event, room=room)
-        stage.turn()
-        seen.append(ann._link.prompt)
+        if event is None:
+            ann.terminal.talk_in(stage.hub.rooms[room])
+        else:
+            ann.causes(event, room=room)
+            stage.turn()
+        seen.append(ann.terminal.telnet.prompt)
     assert seen == ["", "dev", "docs", "lobby", "lobby", "", ""]

@@ -9,9 +9,7 @@ from gevent import socket
 
 from gchatd.delivery.outbox import SlowReaders
 from gchatd.delivery.transport import PlainTransport
-from gchatd.doors.terminal.door import REST_SECONDS, TelnetDoor, TelnetLink
-from gchatd.hub import Hub
-from gchatd.journal.memory import MemoryJournal
+from gchatd.doors.terminal.connection import REST_SECONDS, TelnetConnection, Terminals
 from gchatd.settings import Limits
 from gchatd.wire.lineedit import LineEditor
 from gchatd.wire.typed import Completions
@@ -22,10 +20,10 @@ LONG = "w" * 600
 @pytest.fixture
 def pair():
     """A link to a terminal with a long line, and the terminal's end of the connection."""
-    door = TelnetDoor(Hub(MemoryJournal(), 50), SlowReaders(10**6, 10), Limits())
+    terminals = Terminals(SlowReaders(10**6, 10), Limits())
     theirs, ours = socket.socketpair()
     with theirs, ours:
-        link = TelnetLink(door, PlainTransport(ours), ("127.0.0.1", 1))
+        link = TelnetConnection(terminals, PlainTransport(ours), ("127.0.0.1", 1))
         link._wire.edit(LineEditor(Limits().message))
         link._wire.feed(LONG.encode())
         yield link, theirs

@@ -13,9 +13,7 @@ from transports import RECORD, Tls, TlsTransport, WantReadError
 
 from gchatd.delivery.outbox import Outbox, SlowReaders
 from gchatd.delivery.transport import PlainTransport
-from gchatd.doors.terminal.door import TelnetDoor, TelnetLink
-from gchatd.hub import Hub
-from gchatd.journal.memory import MemoryJournal
+from gchatd.doors.terminal.connection import TelnetConnection, Terminals
 from gchatd.settings import Limits
 from gchatd.wire.typed import Completions
 
@@ -198,8 +196,8 @@ def test_tls_that_wants_to_write_is_offered_the_same_bytes_again_and_everything_
 
 def test_lines_that_tls_has_decrypted_already_are_read_though_the_socket_has_nothing_more(pair):
     ours, theirs = pair
-    door = TelnetDoor(Hub(MemoryJournal(), 50), SlowReaders(10**6, 10), Limits())
-    link, client = TelnetLink(door, TlsTransport(ours), ("127.0.0.1", 1)), Tls(theirs)
+    door = Terminals(SlowReaders(10**6, 10), Limits())
+    link, client = TelnetConnection(door, TlsTransport(ours), ("127.0.0.1", 1)), Tls(theirs)
     client.greeted = True
     lines = [f"line {number}" for number in range(1000)]
     data = "".join(line + "\n" for line in lines).encode()
@@ -215,7 +213,7 @@ def test_lines_that_tls_has_decrypted_already_are_read_though_the_socket_has_not
 def test_a_browser_is_answered_and_one_that_goes_on_talking_is_left_after_a_moment(pair, monkeypatch):
     monkeypatch.setattr("gchatd.doors.terminal.door.LINGER_SECONDS", 0.05)
     ours, theirs = pair
-    door = TelnetDoor(Hub(MemoryJournal(), 50), SlowReaders(10**6, 10), Limits())
+    door = Terminals(SlowReaders(10**6, 10), Limits())
     serving = gevent.spawn(door, ours, ("127.0.0.1", 1))
     theirs.sendall(b"POST / HTTP/1.1\r\n\r\n")
     talking = gevent.spawn(_talks_without_end, theirs)

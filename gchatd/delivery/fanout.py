@@ -148,25 +148,22 @@ class Fanout:
         if isinstance(event, Arrived) and origin is not None and outcome.user is not None:
             self._sessions.arrive(origin, outcome.user)
         sessions = self._sessions.of(event.user)
-        for room in outcome.left:
-            for session in sessions:
+        for session in sessions:
+            for room in outcome.left:
                 self._sessions.leave(session, room)
         if origin is not None:
             origin.happened(outcome)
-        for session in sessions if outcome.entered is not None else ():
-            self._enter(session, outcome, turn)
+        if outcome.entered is not None:
+            for session in sessions:
+                self._enter(session, outcome.entered, event, turn)
         if isinstance(event, Told):
             self._note_told(event, outcome.others)
         elif isinstance(event, Departed):
             for session in sessions:
                 self._sessions.remove(session)
-        for name in outcome.vanished if origin is not None else ():  # the node from which this came says so, no other
-            self._hub.broadcast(Vanished(room=name))
 
-    def _enter(self, session: Listener, outcome: Outcome, turn: Turn) -> None:
-        """Let a session listen to the room that its user has entered, and have it greeted."""
-        room, event = outcome.entered, outcome.event
-        assert room is not None
+    def _enter(self, session: Listener, room: Room, event: Event, turn: Turn) -> None:
+        """Let a session listen to the room that its user has entered by an event, and have it greeted."""
         self._sessions.enter(session, room)
         own = session is self._sessions.origin(event)
         data = self._render(session.format.render_own, event) if own else b""
@@ -258,6 +255,9 @@ class Fanout:
                 origin = self._sessions.origin(event)
                 turn.add(outcome, origin)
                 self._follow(outcome, origin, turn)
+                if origin is not None:  # the node from which this came tells the journal, no other
+                    for name in outcome.vanished:
+                        self._hub.broadcast(Vanished(room=name))
         except BaseException:  # a bug of ours; the other events are still heard
             logger.exception("cannot apply %s from user %d", type(event).__name__, event.user)
 

@@ -243,7 +243,7 @@ class SqliteJournal:
         ids = itertools.count(self._write(history, now) if history else 0)
         if history and not self._works:
             return [
-                NotSent(room=event.room, name=event.name, at=now, place=place, origin=event.origin, why=self._why)
+                _not_sent(event, now, place, self._why)
                 if event.kept
                 else msgspec.structs.replace(event, at=now, place=place)
                 for place, event in enumerate(batch, first_place)
@@ -364,3 +364,7 @@ class SqliteJournal:
         """Let the hub's thread log something, so that the two never wait for each other."""
         self._remarks.append((level, text))
         self._wake.send()
+
+
+def _not_sent(event: Event, at: int, place: int, why: str) -> NotSent:
+    return NotSent(room=event.room, user=event.user, name=event.name, at=at, place=place, origin=event.origin, why=why)

@@ -132,7 +132,7 @@ class Writer:
         interpreter lock and has to get it back, which a busy hub may make it wait for.
         """
         first_id = self.last_id + 1
-        batch = msgspec.json.encode([msgspec.structs.replace(event, place=0, origin=0) for event in events]).decode()
+        batch = msgspec.json.encode([_as_kept(event) for event in events]).decode()
         adding = "insert into events(id, at, event) select ? + key, ?, value from json_each(?)"
         new = {event.room for event in events if isinstance(event, Said) and event.room not in self._counts}
         if new:
@@ -252,6 +252,11 @@ class Writer:
     def _note_wal(self, _db: apsw.Connection, _name: str, pages: int) -> int:
         self.wal_pages = pages
         return apsw.SQLITE_OK
+
+
+def _as_kept(event: Event) -> Event:
+    """Return an event without what means something to one run of the server only."""
+    return msgspec.structs.replace(event, place=0, user=0, origin=None)
 
 
 def _copy_whole(db: apsw.Connection, file: Path) -> None:

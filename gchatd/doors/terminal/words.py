@@ -115,7 +115,8 @@ SENTENCES: dict[type[Refusal], str | Callable[[Any], str]] = {
     a.NotAway: "You are not away.",
     a.AlreadyIgnoring: "You are already ignoring {one.name}.",
     a.NotIgnoring: "You are not ignoring {one.name}.",
-    a.TooManyIgnored: "You are ignoring {one.most} people, and that is the limit. Stop ignoring one first: /unignore NAME",
+    a.TooManyIgnored: "You are ignoring {one.most} people, and that is the limit. "
+    "Stop ignoring one first: /unignore NAME",
     a.NoHistory: "This server keeps no history.",
     p.HistoryUnreadable: "History cannot be read: {one.why}.",
     p.SearchTooSlow: "That search takes too long. Try a rarer word.",
