@@ -71,7 +71,7 @@ def test_what_was_sent_in_part_goes_on_where_it_stopped_before_all_that_came_lat
         outbox.put(word)
     assert (client.seen, outbox.size) == (b"one", 15)
     seen = [b"one"]
-    while outbox.size:
+    for _ in range(8):
         client.takes(2)
         seen.append(client.seen)
     assert seen == [b"one two three four"[:end] for end in (3, 5, 7, 9, 11, 13, 15, 17, 18)]
@@ -206,7 +206,7 @@ def test_a_client_is_given_up_once_and_what_puts_things_above_its_line_is_let_go
     assert outbox.send(b"zz") == 2  # as if it had gone
     assert (outbox.size, client.seen) == (0, b"")
     outbox.display_with(bytes.upper)
-    assert outbox.send(b"zz") == 2
+    assert (outbox.around, outbox.send) == (None, len)
 
 
 def test_giving_up_while_the_writer_waits_ends_the_writer_and_lets_those_go_on_who_flush(client, outbox, unexpected):
@@ -219,13 +219,15 @@ def test_giving_up_while_the_writer_waits_ends_the_writer_and_lets_those_go_on_w
     assert (outbox.failed, unexpected) == ("a reason", [])
 
 
-def test_giving_up_while_the_writer_writes_sends_no_more_and_keeps_the_reason(client, outbox, unexpected, monkeypatch):
+@pytest.mark.parametrize("sent", [1, 3])
+def test_giving_up_while_the_writer_writes_sends_no_more_and_keeps_the_reason(
+    client, outbox, unexpected, sent, monkeypatch
+):
     def sends_and_fails(data: bytes | memoryview) -> int:
         outbox.fail("a reason")
-        return 1
+        return sent
 
     outbox.put(b"one")
-    outbox.put(b"two")
     monkeypatch.setattr(client, "send", sends_and_fails)
     client.takes(1)
     assert (outbox.failed, outbox.size, outbox.send, unexpected) == ("a reason", 0, len, [])
@@ -297,9 +299,11 @@ def test_who_begins_to_type_while_something_waits_gets_everything_in_order(clien
     assert outbox.send(b"three ") == 0  # for fan-out to keep
     outbox.keep(b"three ", 0)
     outbox.display_with(bytes.upper)
-    client.takes(100)
-    assert outbox.send(b"four") == 4
-    assert client.seen == b"one TWO three FOUR"
+    client.room = 100  # but the writer has not noticed yet
+    outbox.put(b"four ")
+    client.takes(0)
+    assert outbox.send(b"five") == 4
+    assert client.seen == b"one TWO three four FIVE"
 
 
 # Handing a client over.
@@ -355,7 +359,8 @@ def test_fan_out_is_told_which_of_the_last_outboxes_changed_and_of_older_ones_th
     rules = SlowReaders(0, 0)
     for session in range(10_000):
         rules.note_change(session)
+        if session >= CHANGES_KEPT:
+            assert len(rules.changed_since(session - CHANGES_KEPT + 1)) == CHANGES_KEPT
     assert rules.changed_since(9_998) == [9_998, 9_999]
     assert rules.changed_since(10_000) == []
-    assert rules.changed_since(10_000 - CHANGES_KEPT) == [*range(10_000 - CHANGES_KEPT, 10_000)]
     assert rules.changed_since(0) is None

@@ -176,9 +176,9 @@ def test_tls_that_wants_to_write_is_offered_the_same_bytes_again_and_everything_
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
     outbox, client = Outbox(TlsTransport(ours), rules), Tls(theirs)
     client.greet()
-    lines = [b"%06d\n" % number * 3000 for number in range(100)]
+    lines = [b"%06d\n" % number * 1400 for number in range(300)]  # each is one record, until the kernel is full
     for number, line in enumerate(lines):
-        if number == 80:
+        if number == 290:
             outbox.display_with(bytes.upper)
             outbox.display_with(None)
         try:
@@ -188,7 +188,7 @@ def test_tls_that_wants_to_write_is_offered_the_same_bytes_again_and_everything_
         if sent != len(line):
             outbox.keep(line, sent)
     assert (outbox.failed, outbox in rules.behind) == ("", True)
-    assert _reads(client, theirs, 100 * 21_000) == b"".join(lines)
+    assert _reads(client, theirs, 300 * 9800) == b"".join(lines)
     outbox.flush()
     outbox.put(b"end")
     assert _reads(client, theirs, 3) == b"end"
@@ -220,6 +220,19 @@ def test_a_browser_is_answered_and_one_that_goes_on_talking_is_left_after_a_mome
     assert b"400 Bad Request" in _reads_to_the_end(PlainTransport(theirs))
     serving.join()
     talking.kill()
+
+
+def test_a_browser_that_says_nothing_more_may_hang_up_by_itself(pair, monkeypatch):
+    monkeypatch.setattr("gchatd.doors.terminal.door.LINGER_SECONDS", 10 * PATIENCE)
+    ours, theirs = pair
+    door = TelnetDoor(Hub(MemoryJournal(), 50), SlowReaders(10**6, 10), Limits())
+    serving = gevent.spawn(door, ours, ("127.0.0.1", 1))
+    theirs.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    assert b"400 Bad Request" in _reads_to_the_end(PlainTransport(theirs))
+    gevent.idle()
+    assert not serving.dead
+    theirs.close()
+    serving.join()
 
 
 def _talks_without_end(sock: socket.socket) -> None:

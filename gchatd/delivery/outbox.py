@@ -93,10 +93,11 @@ class Outbox:
     def display_with(self, around: Callable[[bytes], bytes] | None) -> None:
         """Pass what is displayed from now on through a function, which puts it above the line being typed; None: don't.
 
-        With a function the outbox is part of a reference cycle: set None before you drop it.
+        With a function the outbox is part of a reference cycle: set None before you drop it. Does nothing for a client
+        that was given up.
         """
-        self.around = around
         if not self.failed:
+            self.around = around
             self._switch_to(self._way())
 
     def display(self, data: bytes) -> None:
@@ -261,10 +262,11 @@ class _Backlog:
 
     def has_progressed(self, in_kernel: int) -> bool:
         """Note how many bytes the kernel holds; tell whether that is fewer than before."""
-        before, self.in_kernel = self.in_kernel, in_kernel
-        if in_kernel < before:
+        progressed = in_kernel < self.in_kernel
+        self.in_kernel = in_kernel
+        if progressed:
             self.progress_at = time.monotonic()
-        return in_kernel < before
+        return progressed
 
 
 def _take_nothing(data: bytes) -> int:
