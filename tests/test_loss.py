@@ -22,7 +22,7 @@ from gchatd.journal import history as asking
 from gchatd.journal.clock import CautiousClock
 from gchatd.journal.folder import FILE, Lock, complaining
 from gchatd.journal.reader import Reader
-from gchatd.journal.refusals import HistoryUnreadable, TooManySearches, TooManyWords
+from gchatd.journal.refusals import HistoryUnreadable, NothingToSearchFor, TooManySearches, TooManyWords
 from gchatd.journal.store import Writer
 from gchatd.settings import History as Settings
 
@@ -180,6 +180,13 @@ def test_nobody_who_pages_back_or_enters_a_room_waits_for_those_who_search(runni
     assert told.value.refusal == TooManySearches()
     gevent.killall(searching[1:])
     searching[0].get(timeout=PATIENCE)
+
+
+def test_a_refused_question_is_not_trouble_for_the_log(running, capfd, caplog):
+    with pytest.raises(Refused) as told:
+        running.past.search("lobby", ":-)", 5)
+    assert told.value.refusal == NothingToSearchFor(":-)")
+    assert (caplog.messages, capfd.readouterr().err) == ([], "")
 
 
 def test_trouble_with_reading_is_logged_once_and_people_are_told_no_path(tmp_path, caplog):
