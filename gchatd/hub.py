@@ -15,7 +15,7 @@ import gevent
 import gevent.event
 
 from .chat.answers import DiskBehind, NameTaken, ShuttingDown
-from .chat.events import Arrived, MadePrivate, Renamed, Restored, Said, TopicSet
+from .chat.events import Arrived, Departed, MadePrivate, Renamed, Restored, Said, TopicSet
 from .chat.state import State
 from .errors import Refused
 from .text.names import compared
@@ -37,6 +37,7 @@ SETTLE_SECONDS = 0.01
 QUEUE_SECONDS = 10.0
 """How long somebody who talks waits for a slow disk (`history.queue` events uncommitted) before they are told."""
 
+_NAMING = (Arrived, Renamed, Departed)
 _USER_BITS = 32  # of a user's id; those above are the number of this run of the server
 
 
@@ -62,7 +63,8 @@ class Hub:
         self.history = history
         self.motd = motd
         self.started_at = time.monotonic()
-        self._claimed: set[str] = set()  # compared names, until their events are folded
+        self._naming = 0  # events on their way that change whose a name is
+        self._owners: dict[str, int] = {}  # whose these compared names are after them; 0: nobody's
         self._last_user = self.node << _USER_BITS
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
@@ -84,6 +86,8 @@ class Hub:
     def broadcast(self, event: Event) -> None:
         """Send an event to everybody it concerns. Returns at once; they hear it once the journal has committed it."""
         self._undelivered += 1
+        if isinstance(event, _NAMING):
+            self._note_names(event)
         self._journal.append(event)
 
     # Names.
@@ -93,15 +97,30 @@ class Hub:
         self._last_user += 1
         return self._last_user
 
-    def claim(self, name: Name, user: User | None = None) -> None:
-        """Claim a name for somebody who comes in, or for a user who will be called that. May switch.
+    def claim(self, name: Name, user: int = 0) -> None:
+        """Make sure that somebody can have a name: a user, or (0) whoever comes in. May switch.
 
-        From now on nobody else can have it, until the event that follows is folded: `Arrived`, or `Renamed`. Raises
-        Refused if it is taken.
+        Broadcast `Arrived` or `Renamed` at once after that. Raises Refused if the name is taken. One that is being
+        given up is free.
         """
-        if name.compared in self._claimed or self.users.get(name.compared, user) is not user:
+        owner = self._owners.get(name.compared)
+        if owner is None:
+            other = self.users.get(name.compared)
+            owner = other.id if other is not None else 0
+        if owner not in (0, user):
             raise Refused(NameTaken(name.shown))
-        self._claimed.add(name.compared)
+
+    def _note_names(self, event: Event) -> None:
+        """Note whose names will be whose, once an event has been folded."""
+        self._naming += 1
+        user = self.state.users.get(event.user)
+        if user is not None:
+            self._owners.setdefault(user.name.compared, user.id)
+        for name, owner in self._owners.items():
+            if owner == event.user:
+                self._owners[name] = 0
+        if not isinstance(event, Departed):
+            self._owners[compared(event.to if isinstance(event, Renamed) else event.name)] = event.user
 
     # Rooms that are not in memory.
 
@@ -146,12 +165,12 @@ class Hub:
             gevent.sleep(SETTLE_SECONDS / 20)
 
     def delivered(self, events: Sequence[Event]) -> None:
-        """Note that events have been delivered; a name that one of them claimed is its user's now, or free again."""
+        """Note that events have been delivered."""
         self._undelivered -= len(events)
-        if self._claimed:
-            for event in events:
-                if isinstance(event, (Arrived, Renamed)):
-                    self._claimed.discard(compared(event.to if isinstance(event, Renamed) else event.name))
+        if self._naming:
+            self._naming -= sum(isinstance(event, _NAMING) for event in events)
+            if not self._naming:
+                self._owners.clear()
         if self._undelivered - self._journal.uncommitted <= MOST_UNDELIVERED:
             self._caught_up.set()
 

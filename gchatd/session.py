@@ -66,7 +66,10 @@ class Link(Protocol):
         """What this client reads of a room: mostly the same."""
 
     def open(self, session: Session) -> None:
-        """Begin: from now on the link belongs to this session."""
+        """Belong to this session from now on."""
+
+    def greet(self) -> None:
+        """Tell a new client what to do first."""
 
     def wait(self) -> None:
         """Wait until there is something to read. Switches; never for longer than the client lives."""
@@ -96,8 +99,11 @@ class Link(Protocol):
     def refused(self) -> str:
         """Why the client was turned away, for the log. Empty for most."""
 
-    def state(self) -> Any:
-        """Write down what the client and its door have agreed, as values that are JSON."""
+    def state(self) -> dict[str, Any]:
+        """Write down what the door knows of the client, as values that JSON can hold."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where the link stopped that wrote down this state. The session knows its user already."""
 
     def __str__(self) -> str:
         """Where the client is, for the log: `telnet 127.0.0.3:51422`."""
@@ -109,7 +115,7 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
     user: int
     """Whom it speaks for; 0 if they have not come in."""
 
-    link: Any
+    link: dict[str, Any]
     requests: tuple[Request, ...] = ()
     """Those that it has not handled yet, the next one first."""
 
@@ -130,6 +136,7 @@ class Session:
         "_unheard",
         "_words",
         "active_at",
+        "came_at",
         "claimed",
         "format",
         "hub",
@@ -147,6 +154,8 @@ class Session:
         self.user: User | None = None
         self.claimed = 0
         """The id of the user who is on the way in, or here; 0: nobody has taken a name."""
+        self.came_at = 0.0
+        """When its user came (monotonic)."""
         self.active_at = 0.0
         """When its user last asked for something (monotonic)."""
         self.told_by: tuple[int, str] | None = None
@@ -162,6 +171,30 @@ class Session:
         self._ended = ""  # why this session is over, for the log
         self._words = ""  # parting words, for the others
         self.id = self.outbox.session = sessions.add(self)
+        link.open(self)
+
+    def state(self) -> SessionState:
+        """Write this session down, but for its connection. Right only until the next switch."""
+        requests = tuple(reversed(self._requests))
+        link = self._link.state()  # may send something
+        return SessionState(self.claimed, link, requests, self.outbox.state(), self.told_by)
+
+    @classmethod
+    def restore(cls, hub: Hub, sessions: Sessions, link: Link, state: SessionState) -> Session:
+        """Return a session that goes on where the one stopped that was written down. Its user is in the hub's state."""
+        session = cls(hub, sessions, link)
+        user = hub.state.users.get(state.user)
+        if user is not None:
+            session.claimed = user.id
+            session.came_at = session.active_at = time.monotonic()
+            sessions.arrive(session, user)
+        link.restore(state.link)
+        for room in user.rooms if user is not None else ():
+            sessions.enter(session, room)
+        session._requests = [*reversed(state.requests)]
+        session.told_by = state.told_by
+        session.outbox.restore(state.unsent)
+        return session
 
     def __str__(self) -> str:
         """The session's tag in the log."""
@@ -170,7 +203,8 @@ class Session:
     def run(self) -> None:
         """Serve this client. Blocks its greenlet until the client is gone; raises nothing."""
         try:
-            self._link.open(self)
+            if not self.claimed:
+                self._link.greet()
             while self._serve():  # the first request may have come along with the connection
                 self._link.send_answers()
                 self._link.wait()
@@ -183,18 +217,18 @@ class Session:
 
     def _serve(self) -> bool:
         """Handle the requests that have come; tell whether there may be more. Switches now and then."""
-        requests = self._link.read()
-        if requests is None:
-            return False
-        if requests:
-            self._requests = [*reversed(requests)]
-            while self._requests:
-                self.handle(self._requests.pop())
-                if self._ended:
-                    return False
-                if self._requests:
-                    self.let_others_run()
-            self._requests = ()
+        if not self._requests:
+            requests = self._link.read()
+            if requests is None:
+                return False
+            self._requests = [*reversed(requests)] if requests else ()
+        while self._requests:
+            self.handle(self._requests.pop())
+            if self._ended:
+                return False
+            if self._requests:
+                self.let_others_run()
+        self._requests = ()
         return True
 
     def handle(self, request: Request) -> None:
@@ -226,7 +260,7 @@ class Session:
         return self.user
 
     @property
-    def state(self) -> State:
+    def chat(self) -> State:
         return self.hub.state
 
     @property
@@ -243,6 +277,10 @@ class Session:
     @property
     def up_seconds(self) -> float:
         return time.monotonic() - self.hub.started_at
+
+    def here_seconds(self, user: User) -> float | None:
+        came_at = [one.came_at for one in self._sessions.of(user.id)]
+        return time.monotonic() - min(came_at) if came_at else None
 
     def idle_seconds(self, user: User) -> float | None:
         active_at = [one.active_at for one in self._sessions.of(user.id)]
@@ -262,7 +300,7 @@ class Session:
         renamed = self._signed(Renamed(to=name.shown), me.id, me.name.shown)
         self._check(renamed)
         self.hub.wait_to_talk()
-        self.hub.claim(name, me)
+        self.hub.claim(name, me.id)
         self.broadcast(renamed)
         self.wait_for_effect()  # so that what follows is said under the new name
 
@@ -289,6 +327,7 @@ class Session:
         """Come into the chat, and into the lobby, under a name. May switch. Raises Refused if the name is taken."""
         self.hub.claim(name)
         self.claimed = self.hub.new_user()
+        self.came_at = time.monotonic()
         self.broadcast(self._signed(Arrived(room=LOBBY), self.claimed, name.shown))
 
     def recall(self, name: Name) -> None:
@@ -320,7 +359,7 @@ class Session:
             else:
                 logger.info("%s came", self)
         elif isinstance(outcome.event, Renamed) and outcome.refusal is None:
-            logger.info("[%s %s] is %s now", self._link, outcome.event.name, outcome.event.to)
+            logger.info("[%s %s] is %s now", self._link, outcome.event.name, self.user)
         if not self._ended:
             self._link.happened(outcome)
 

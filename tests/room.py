@@ -6,9 +6,10 @@ import contextlib
 import re
 from typing import TYPE_CHECKING
 
+import gevent
 import pytest
 
-from gchatd.chat.events import Event, Said
+from gchatd.chat.events import Event, Renamed, Said
 from gchatd.chat.state import LOBBY, Bounds, State
 from gchatd.delivery.fanout import Fanout
 from gchatd.delivery.outbox import SlowReaders
@@ -69,25 +70,28 @@ class FakeConnection:
 class FakeSession(Session):
     """A session whose lines are given to it by the test."""
 
-    __slots__ = ("terminal",)
+    __slots__ = ("name", "terminal")
 
     def __init__(self, hub: Hub, sessions: Sessions, look: Look) -> None:
         self.terminal = TerminalLink(FakeConnection(look))
         super().__init__(hub, sessions, self.terminal)
-        self.terminal.session = self
 
     def says(self, text: str, room: str = LOBBY) -> None:
         self.causes(Said, text=text, room=room)
 
     def causes(self, event: type[Event], **more: object) -> None:
         """Let something happen in the name of this session."""
-        name = self.user.name.shown if self.user is not None else "somebody"
-        self.broadcast(self._signed(event(**more), self.claimed, name))
+        self.broadcast(self._signed(event(**more), self.claimed, self.name))
 
     def becomes(self, name: str) -> None:
-        """Change the name, without waiting."""
-        self.wait_for_effect = lambda: True
-        self.claims(parse_name(name))
+        if name != self.name:
+            self.hub.claim(parse_name(name), self.claimed)
+            self.causes(Renamed, to=name)
+            self.name = name
+
+    def wait_for_effect(self, seconds: float | None = None) -> bool:
+        """Wait, unless it is the test itself that would have to."""
+        return not self._unheard if gevent.getcurrent().parent is None else super().wait_for_effect(seconds)
 
     def looks(self, **look: object) -> None:
         """Look different from now on."""
@@ -120,6 +124,7 @@ class Stage:
     def enters(self, name: str, **look: object) -> FakeSession:
         session = self.connects(**look)
         session.arrive(parse_name(name))
+        session.name = name
         return session
 
     def turn(self) -> None:

@@ -9,7 +9,7 @@ import types
 import pytest
 from room import FakeSession, Stage
 
-from gchatd.chat.events import Joined, MadePrivate, Said
+from gchatd.chat.events import Joined, Left, MadePrivate, Said
 from gchatd.chat.rules import LONGEST_TOPIC, MOST_JOINED
 from gchatd.chat.state import LOBBY
 from gchatd.doors.terminal.commands import COMMANDS
@@ -91,7 +91,11 @@ def test_a_list_is_laid_out_for_a_narrow_window(stage):
 def test_a_room_with_a_long_name_hides_nobody_of_the_others_in_a_narrow_window(stage):
     ann = crowd(stage, 1)
     ann.terminal.telnet.width, ann.terminal.telnet.height = 40, 10
-    stage.hub.make_room("long" * 16)
+    bob = stage.enters("Bob")
+    bob.causes(Joined, room="long" * 16)
+    bob.causes(Left, room=LOBBY)
+    stage.turn()
+    ann.screen()
     head, lobby, _ = rooms = asks(ann, "/rooms")
     assert lobby.split() == ["server:", ">", "lobby", "1", "person"], head
     assert max(map(len, rooms[1:])) < 40
@@ -137,18 +141,21 @@ ESCAPED = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202e"
 def test_what_is_echoed_back_has_nothing_that_a_terminal_obeys(stage, typed):
     ann = stage.enters("Ann")
     stage.turn()
-    answer = "".join(asks(ann, typed + ESCAPED))
+    answer = asks(ann, typed + ESCAPED)
+    stage.catch_up()
+    answer = "".join([*answer, *ann.screen()])
     assert answer
     assert clean(answer) == answer
 
 
 def words_after(session: FakeSession, typed: str) -> list[str]:
-    return complete(session.hub, session.user, typed).words
+    return complete(session, typed).words
 
 
 def test_tab_lists_people_where_a_command_wants_one_unless_they_are_many(stage):
     ann, _ = stage.enters("Ann"), stage.enters("Bob")
     stage.enters("Carl")
+    stage.turn()
     assert words_after(ann, "/msg ") == ["Bob ", "Carl "]
     assert words_after(ann, "/msg Bob ") == words_after(ann, "") == words_after(ann, "hello ") == []
     crowd(stage, 60)

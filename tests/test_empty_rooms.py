@@ -7,8 +7,11 @@ import types
 import pytest
 from room import FakeSession, Stage
 
+from gchatd.chat import rules
+from gchatd.chat.answers import NotFounder
 from gchatd.chat.events import Deleted, Edited, Joined, Left, MadePrivate, Said, TopicSet, Vanished
-from gchatd.chat.state import LOBBY
+from gchatd.chat.state import LOBBY, Room
+from gchatd.text.names import parse_room
 
 
 @pytest.fixture
@@ -57,26 +60,26 @@ def test_who_left_the_room_that_they_created_cannot_make_it_private_when_they_ar
     for session in (ann, bob):
         session.causes(Joined, room="dev")
     stage.turn()
-    room = stage.hub.rooms["dev"]
-    room.check_may_close(ann.user)
+    private = MadePrivate(room="dev", user=ann.claimed, name="Ann", key="k")
+    assert rules.check(stage.hub.state, private) is None
     ann.causes(Left, room="dev")
     ann.causes(Joined, room="dev")
     stage.turn()
-    with pytest.raises(Refused, match="Only the person who created dev"):
-        room.check_may_close(ann.user)
+    assert rules.check(stage.hub.state, private) == NotFounder("dev")
 
 
-def test_the_lobby_stays_when_it_is_empty_and_makes_way_for_no_other_room(stage):
+def test_the_lobby_stays_when_it_is_empty_and_makes_way_for_no_other_room():
+    stage = Stage(most_rooms=2)
     ann = stage.enters("Ann")
     ann.causes(Joined, room="dev")
     ann.causes(Left, room=LOBBY)
-    stage.turn()
-    assert stage.hub.is_full
-    stage.hub.forget_if_crowded()
+    ann.causes(Joined, room="docs")
+    turn_and_forget(stage, ann)
     assert set(stage.hub.rooms) == {LOBBY, "dev"}
 
 
-def test_there_are_only_so_many_rooms(stage):
+def test_there_are_only_so_many_rooms():
+    stage = Stage(most_rooms=2)
     ann = stage.enters("Ann")
     ann.causes(Joined, room="one")
     ann.causes(Joined, room="two")
@@ -84,7 +87,16 @@ def test_there_are_only_so_many_rooms(stage):
     assert ann.screen()[-1] == "server: This server can have 2 rooms, and there are people in all of them."
 
 
-def test_a_room_that_is_empty_makes_way_for_another_and_comes_back_from_history(stage, monkeypatch):
+def recalls(stage: Stage, session: FakeSession, name: str, found: object) -> Room | None:
+    """Let somebody bring a room back, of which history knows this."""
+    stage.hub.history = types.SimpleNamespace(room=lambda compared, lines: found if compared == name else None)
+    session.recall(parse_room(name))
+    stage.catch_up()
+    return stage.hub.rooms.get(name)
+
+
+def test_a_room_that_is_empty_makes_way_for_another_and_comes_back_from_history():
+    stage = Stage(most_rooms=2)
     ann = stage.enters("Ann")
     ann.causes(Joined, room="old")
     ann.says("hello", "old")
@@ -92,14 +104,13 @@ def test_a_room_that_is_empty_makes_way_for_another_and_comes_back_from_history(
     ann.causes(Joined, room="new")
     stage.turn()
     assert set(stage.hub.rooms) == {LOBBY, "new"}
-    was = "Old", [TopicSet(room="Old", name="Ann", topic="x")]
-    kept = types.SimpleNamespace(room=lambda name, lines: was if name == "old" else None)
-    monkeypatch.setattr(stage.hub, "history", kept)
     ann.causes(Left, room="new")
     stage.turn()
-    room = stage.hub.recall_room("old")
+    room = recalls(stage, ann, "old", ("Old", [TopicSet(room="Old", name="Ann", topic="x")]))
     assert (room.name, room.topic, room.spoken) == ("Old", "x", True)
-    assert stage.hub.recall_room("other") is None
+    stage.hub.history = types.SimpleNamespace(room=lambda compared, lines: None)
+    ann.recall(parse_room("other"))
+    assert not stage.journal._committed
 
 
 def test_what_was_edited_or_deleted_is_so_for_those_who_come_in_later():
@@ -119,7 +130,7 @@ def test_what_was_edited_or_deleted_is_so_for_those_who_come_in_later():
 
 
 def test_what_was_deleted_does_not_come_back_when_a_room_is_recalled_from_history():
-    stage = Stage(replay=5)
+    stage = Stage(replay=5, most_rooms=2)
     ann, bob = stage.enters("Ann"), stage.enters("Bob")
     for event in (Joined, Left):
         ann.causes(event, room="dev")
@@ -136,8 +147,7 @@ def test_what_was_deleted_does_not_come_back_when_a_room_is_recalled_from_histor
     for text in ("hello", "hello again"):
         assert "dev" not in stage.hub.rooms
         was = "dev", [Said(room="dev", name="Ann", text=text, id=3)]
-        stage.hub.history = types.SimpleNamespace(room=lambda name, lines, was=was: was)
-        assert stage.hub.recall_room("dev") is not None
+        assert recalls(stage, bob, "dev", was) is not None
         for event, room in ((Joined, "dev"), (Left, "dev"), (Joined, "other"), (Left, "other")):
             bob.causes(event, room=room)
         bob.screen()

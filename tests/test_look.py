@@ -39,12 +39,12 @@ def said(text: str, action: bool = False) -> Said:
         (Look(notices=True), Left(room="dev", name="Bob"), "server: Bob left dev."),
         (Look().elsewhere, said("hello"), "[lobby] Bob : hello"),
         (Look(time="hh:mm").elsewhere, said("waves", True), "23:30 [lobby] * Bob waves"),
-        (Look(), Told(name="Bob", to="Ann", text="one\ntwo"), "Bob -> you : one\r\n    two"),
+        (Look(), Told(name="Bob", target=1, to="Ann", text="one\ntwo"), "Bob -> you : one\r\n    two"),
         (Look(), Edited(room="lobby", name="Bob", line=1, text="hi"), "* Bob edited: hi"),
         (Look(), Deleted(room="lobby", name="Bob", line=1), "* Bob deleted a message."),
         (Look().elsewhere, TopicSet(room="dev", name="Bob", topic="x"), "server: Bob set the topic of dev: x"),
         (Look(), TopicSet(room="dev", name="Bob", topic=""), "server: Bob cleared the topic of dev."),
-        (Look(), Invited(room="dev", name="Bob", to="Ann"), "server: Bob invites you to dev: /join dev"),
+        (Look(), Invited(room="dev", name="Bob", target=1, to="Ann"), "server: Bob invites you to dev: /join dev"),
     ],
 )
 def test_an_event_looks_as_one_chose(look, event, shown):
@@ -84,9 +84,9 @@ def test_a_name_is_marked_as_a_whole_word_however_it_is_written(text, marked):
 
 def test_what_is_for_one_person_alone_says_you():
     look = Look(rich=True)
-    told = look.render_mention(Told(name="Bob", to="Ann", text="hello you, Ann"), "ann")
+    told = look.render_mention(Told(name="Bob", target=1, to="Ann", text="hello you, Ann"), "ann")
     assert told == b"Bob -> \x1b[1myou\x1b[0m : hello you, \x1b[1mAnn\x1b[0m\r\n"
-    invited = look.render_mention(Invited(room="dev", name="Bob", to="Ann"), "ann")
+    invited = look.render_mention(Invited(room="dev", name="Bob", target=1, to="Ann"), "ann")
     assert invited == b"server: Bob invites \x1b[1myou\x1b[0m to dev: /join dev\r\n"
 
 

@@ -39,7 +39,7 @@ def turn_and_forget(stage: Stage, *sessions: FakeSession) -> None:
 
 
 def tells(session: FakeSession, other: FakeSession, text: str) -> None:
-    session.causes(Told, to=str(other.user), text=text, target=other.user.id)
+    session.causes(Told, to=other.name, text=text, target=other.claimed)
 
 
 def test_who_is_in_several_rooms_hears_all_of_them_in_the_order_in_which_it_happened(stage):
@@ -159,7 +159,7 @@ def test_what_is_told_finds_its_way_to_somebody_who_takes_another_name_meanwhile
     stage.enters("Bob")
     tells(ann, bob, "hello")
     stage.turn()
-    assert bob.screen() == ["Ann -> you : hello"]
+    assert bob.screen() == ["server: Your username is Rob.", "Ann -> you : hello"]
 
 
 def test_nothing_of_somebody_who_is_ignored_is_heard_in_any_room(stage):
@@ -242,7 +242,7 @@ def test_people_whom_many_ignore_leave_together_and_the_others_have_their_turn_i
     leaving, staying = ([stage.enters(f"{kind}{number}") for number in range(64)] for kind in "ab")
     for session in staying:
         for other in (*leaving, staying[0]):
-            session.causes(Ignored, whom=str(other.user))
+            session.causes(Ignored, whom=other.name)
     stage.turn()
     ignoring = [session.user.ignoring for session in staying]
     for session in leaving:

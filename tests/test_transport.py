@@ -12,8 +12,12 @@ from people import PATIENCE
 from transports import RECORD, Tls, TlsTransport, WantReadError
 
 from gchatd.delivery.outbox import Outbox, SlowReaders
+from gchatd.delivery.sessions import Sessions
 from gchatd.delivery.transport import PlainTransport
 from gchatd.doors.terminal.connection import TelnetConnection, Terminals
+from gchatd.doors.terminal.door import TelnetDoor
+from gchatd.hub import Hub
+from gchatd.journal.memory import MemoryJournal
 from gchatd.settings import Limits
 from gchatd.wire.typed import Completions
 
@@ -196,8 +200,8 @@ def test_tls_that_wants_to_write_is_offered_the_same_bytes_again_and_everything_
 
 def test_lines_that_tls_has_decrypted_already_are_read_though_the_socket_has_nothing_more(pair):
     ours, theirs = pair
-    door = Terminals(SlowReaders(10**6, 10), Limits())
-    link, client = TelnetConnection(door, TlsTransport(ours), ("127.0.0.1", 1)), Tls(theirs)
+    terminals = Terminals(SlowReaders(10**6, 10), Limits())
+    link, client = TelnetConnection(terminals, TlsTransport(ours), ("127.0.0.1", 1)), Tls(theirs)
     client.greeted = True
     lines = [f"line {number}" for number in range(1000)]
     data = "".join(line + "\n" for line in lines).encode()
@@ -211,9 +215,10 @@ def test_lines_that_tls_has_decrypted_already_are_read_though_the_socket_has_not
 
 
 def test_a_browser_is_answered_and_one_that_goes_on_talking_is_left_after_a_moment(pair, monkeypatch):
-    monkeypatch.setattr("gchatd.doors.terminal.door.LINGER_SECONDS", 0.05)
+    monkeypatch.setattr("gchatd.doors.terminal.connection.LINGER_SECONDS", 0.05)
     ours, theirs = pair
-    door = Terminals(SlowReaders(10**6, 10), Limits())
+    hub = Hub(MemoryJournal())
+    door = TelnetDoor(hub, Sessions(hub.node), Terminals(SlowReaders(10**6, 10), Limits()))
     serving = gevent.spawn(door, ours, ("127.0.0.1", 1))
     theirs.sendall(b"POST / HTTP/1.1\r\n\r\n")
     talking = gevent.spawn(_talks_without_end, theirs)
@@ -223,9 +228,10 @@ def test_a_browser_is_answered_and_one_that_goes_on_talking_is_left_after_a_mome
 
 
 def test_a_browser_that_says_nothing_more_may_hang_up_by_itself(pair, monkeypatch):
-    monkeypatch.setattr("gchatd.doors.terminal.door.LINGER_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr("gchatd.doors.terminal.connection.LINGER_SECONDS", 10 * PATIENCE)
     ours, theirs = pair
-    door = TelnetDoor(Hub(MemoryJournal(), 50), SlowReaders(10**6, 10), Limits())
+    hub = Hub(MemoryJournal())
+    door = TelnetDoor(hub, Sessions(hub.node), Terminals(SlowReaders(10**6, 10), Limits()))
     serving = gevent.spawn(door, ours, ("127.0.0.1", 1))
     theirs.sendall(b"GET / HTTP/1.1\r\n\r\n")
     assert b"400 Bad Request" in _reads_to_the_end(PlainTransport(theirs))

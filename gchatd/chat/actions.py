@@ -89,7 +89,8 @@ class Asker(Protocol):
         """The user. Raises Refused (NotHere) if they have not come in. May switch until they have."""
 
     @property
-    def state(self) -> State: ...
+    def chat(self) -> State:
+        """Who is here, and which rooms there are."""
 
     @property
     def library(self) -> Library:
@@ -101,6 +102,9 @@ class Asker(Protocol):
     @property
     def up_seconds(self) -> float:
         """How long the server has been up."""
+
+    def here_seconds(self, user: User) -> float | None:
+        """How long a user has been here, whatever was done to the clock; None if they are connected elsewhere."""
 
     def idle_seconds(self, user: User) -> float | None:
         """How long ago a user last typed something; None if they are connected elsewhere."""
@@ -120,7 +124,7 @@ class Asker(Protocol):
 
 def find_user(asker: Asker, name: str) -> User:
     """Find somebody who is here. Raises Refused."""
-    user = asker.state.names.get(_as_compared(name))
+    user = asker.chat.names.get(_as_compared(name))
     if user is None:
         raise Refused(NobodyCalled(name))
     return user
@@ -128,7 +132,7 @@ def find_user(asker: Asker, name: str) -> User:
 
 def find_room(asker: Asker, name: str) -> Room:
     """Find a room that the one who asks may enter. Raises Refused."""
-    room = asker.state.rooms.get(_as_compared(name))
+    room = asker.chat.rooms.get(_as_compared(name))
     if room is None or not room.admits(asker.me):
         raise Refused(NoSuchRoom(name))
     return room
@@ -169,7 +173,7 @@ def tell(asker: Asker, to: User, text: str) -> IsAway | None:
 
 def answer(asker: Asker, to: tuple[int, str], text: str) -> IsAway | None:
     """Say something to somebody by their id, and the name they had, whatever they are called now."""
-    user = asker.state.users.get(to[0])
+    user = asker.chat.users.get(to[0])
     if user is None:
         raise Refused(UserLeft(to[1]))
     return tell(asker, user, text)
@@ -190,7 +194,7 @@ def delete(asker: Asker, line: Said) -> None:
 
 def join(asker: Asker, name: str, key: str = "") -> None:
     """Join a room, or create it. The name is valid; the room, if there is one, has been brought back from history."""
-    room = asker.state.room(name)
+    room = asker.chat.room(name)
     asker.does(Joined(room=room.name if room is not None else name, key=key))
 
 
@@ -223,7 +227,7 @@ def members(asker: Asker, room: Room) -> Members:
 def rooms(asker: Asker) -> Rooms:
     """List the rooms: those that the one who asks is in, then the biggest."""
     me = asker.me
-    seen = [room for room in asker.state.rooms.values() if room.admits(me)]
+    seen = [room for room in asker.chat.rooms.values() if room.admits(me)]
     seen.sort(key=lambda room: (me.id not in room.members, -len(room.members), room.name))
     return Rooms(
         tuple(RoomInfo(room.name, len(room.members), room.topic, room.private, me.id in room.members) for room in seen)
@@ -245,12 +249,13 @@ def rename(asker: Asker, name: Name) -> None:
 
 def whois(asker: Asker, user: User) -> Whois:
     """Say who somebody is."""
-    me, idle = asker.me, asker.idle_seconds(user)
+    me, now = asker.me, times.now()
+    here, idle = asker.here_seconds(user), asker.idle_seconds(user)
     shared = tuple(room.name for room in user.rooms if room in me.rooms) if user is not me else ()
     return Whois(
         str(user),
-        user.since,
-        times.now(),
+        user.since if here is None else now - int(here * 1000),
+        now,
         None if idle is None else int(idle * 1000),
         user.away,
         shared,
@@ -305,7 +310,7 @@ def search(asker: Asker, room: Room, words: str, count: int) -> Past:
 
 def _past(asker: Asker, room: Room, page: Page) -> Past:
     """Leave out what was said by people whom the one who asks ignores."""
-    ignoring, names = asker.me.ignoring, asker.state.names
+    ignoring, names = asker.me.ignoring, asker.chat.names
     lines = page.lines
     first_line = lines[0].id if lines else 0
     if ignoring:
@@ -324,7 +329,7 @@ def _past(asker: Asker, room: Room, page: Page) -> Past:
 
 def uptime(asker: Asker) -> Uptime:
     """Say how long the server has been up."""
-    return Uptime(asker.up_seconds, len(asker.state.users))
+    return Uptime(asker.up_seconds, len(asker.chat.users))
 
 
 def version(asker: Asker) -> Version:

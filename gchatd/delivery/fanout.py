@@ -141,10 +141,6 @@ class Fanout:
     def _follow(self, outcome: Outcome, origin: Listener | None, turn: Turn) -> None:
         """Let sessions here follow their users: into the chat and out of it, into rooms and out of them."""
         event = outcome.event
-        if outcome.refusal is not None:
-            if origin is not None:
-                origin.happened(outcome)
-            return
         if isinstance(event, Arrived) and origin is not None and outcome.user is not None:
             self._sessions.arrive(origin, outcome.user)
         sessions = self._sessions.of(event.user)
@@ -254,7 +250,10 @@ class Fanout:
             if outcome is not None:
                 origin = self._sessions.origin(event)
                 turn.add(outcome, origin)
-                self._follow(outcome, origin, turn)
+                if outcome.refusal is None:
+                    self._follow(outcome, origin, turn)
+                elif origin is not None:
+                    origin.happened(outcome)
                 if origin is not None:  # the node from which this came tells the journal, no other
                     for name in outcome.vanished:
                         self._hub.broadcast(Vanished(room=name))

@@ -23,6 +23,9 @@ class Listener(Protocol):
     format: Format
     outbox: Outbox
 
+    came_at: float
+    """When its user came (monotonic)."""
+
     active_at: float
     """When its user last asked for something (monotonic)."""
 

@@ -38,8 +38,6 @@ class Sessions:
         """Let a session speak for a user, who has come in."""
         session.user = user
         self._by_user[user.id] = (*self.of(user.id), session)
-        for room in user.rooms:
-            self.enter(session, room)
 
     def remove(self, session: Listener) -> None:
         """Remove a session; does nothing for one that was removed before."""

@@ -23,7 +23,7 @@ def complete(session: Session, before: str) -> Completions:
     A name at the start of a line gets a colon, because you are addressing somebody; anything else gets a space. Before
     you type a letter, people are listed only if a command wants one, and no more than MOST_LISTED are here.
     """
-    state, user = session.state, session.user
+    state, user = session.chat, session.user
     start = max(before.rfind(" "), before.rfind("\n")) + 1
     word = before[start:].lower()
     if start == 0 and word.startswith("/"):

@@ -17,7 +17,7 @@ from ...delivery.outbox import Outbox
 from ...wire import http
 from ...wire.lineedit import Ask, Candidates, Interrupt, LineEditor, Quit, TooMuch
 from ...wire.negotiation import IAC, NOP
-from ...wire.telnet import TelnetWire
+from ...wire.telnet import TelnetWire  # msgspec reads the types of a struct
 from ...wire.typed import TOO_LONG
 from .look import Look, same_look, wrapped_at
 
@@ -69,6 +69,16 @@ class Terminals:
             connection.outbox.put(bytes((IAC, NOP)))
 
 
+class ConnectionState(msgspec.Struct, frozen=True):
+    """A connection, written down: all but its socket, and what it has yet to be sent."""
+
+    look: Look
+    stage: Literal["new", "served", "refused"]
+    held: bytes
+    styled: bool
+    wire: TelnetWire
+
+
 class TelnetConnection:
     """A connection that speaks telnet, as lines. Its methods do not switch, unless they say so."""
 
@@ -84,6 +94,26 @@ class TelnetConnection:
         self._stage: Literal["new", "served", "refused"] = "new"  # "new" until the first line
         self._held = b""  # to be sent with the next answer
         self._styled = False  # whether it has got the look that suits it
+
+    def state(self) -> dict[str, Any]:
+        """Write down how things are, as values that JSON can hold."""
+        state = ConnectionState(self.look, self._stage, self._held, self._styled, self._wire)
+        values: dict[str, Any] = msgspec.to_builtins(state)
+        return values
+
+    @classmethod
+    def restore(
+        cls, shared: Terminals, transport: Transport, address: tuple[str, int], state: dict[str, Any]
+    ) -> TelnetConnection:
+        """Return a connection that goes on where the one stopped that wrote down this state."""
+        connection, was = cls(shared, transport, address), msgspec.convert(state, ConnectionState)
+        connection.look = same_look(was.look)
+        connection._stage, connection._held, connection._styled = was.stage, was.held, was.styled
+        connection._wire = was.wire
+        if was.wire.editor is not None:
+            shared.rich[connection] = time.monotonic() + NOP_SECONDS
+        connection._make_room()
+        return connection
 
     def __str__(self) -> str:
         host, port = self._address[:2]

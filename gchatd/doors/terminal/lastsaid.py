@@ -22,32 +22,33 @@ class LastSaid:
     it should say.
     """
 
-    __slots__ = ("_fixed", "_unsent")
+    __slots__ = ("state",)
 
     def __init__(self) -> None:
-        self._fixed = ""  # why the last message cannot be changed
-        self._unsent = False  # whether it has not been heard
+        self.state = "", False
+        """Why the last message cannot be changed (empty: it can), and whether one has been said that was not heard."""
 
     def says(self) -> None:
         """Note that something is being said. There is nothing to change until `heard` says that it was."""
-        self._fixed, self._unsent = "", True
+        self.state = "", True
 
     def heard(self) -> None:
         """Note that what was being said was heard."""
-        self._unsent = False  # `_fixed` stays: a private message may have overtaken this one
+        self.state = self.state[0], False  # a private message may have overtaken this one
 
     def refuses(self) -> None:
         """Note that something was typed that may have been meant for others, and will not be sent."""
-        self._fixed = _NOT_SENT
+        self.state = _NOT_SENT, self.state[1]
 
     def tells(self, to: str) -> None:
         """Note that a private message is being sent."""
-        self._fixed = f"Your last message was a private one to {to}, and those cannot be changed."
+        self.state = f"Your last message was a private one to {to}, and those cannot be changed.", self.state[1]
 
     def changeable(self, user: User) -> Said:
         """Return the last message that is not deleted. Raises Refused if it cannot be changed."""
-        if self._fixed or self._unsent:
-            raise sorry(self._fixed or _NOT_SENT)
+        fixed, unsent = self.state
+        if fixed or unsent:
+            raise sorry(fixed or _NOT_SENT)
         if not user.said:
             raise Refused(CannotChange())
         return user.said[-1]

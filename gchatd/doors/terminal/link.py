@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ...chat.answers import AlreadyInRoom
 from ...chat.events import Said
@@ -12,8 +15,9 @@ from ...text.cleaning import clean
 from ...text.names import parse_name
 from ...wire.typed import TOO_LONG
 from . import commands, words
+from .astray import Astray
 from .completion import complete
-from .terminal import Terminal
+from .terminal import Terminal, TerminalState
 from .words import sorry
 
 if TYPE_CHECKING:
@@ -33,9 +37,31 @@ class TerminalLink(Terminal):
 
     def open(self, session: Session) -> None:
         self.session = session
+
+    def greet(self) -> None:
         self.ask_for_name()
 
+    def state(self) -> dict[str, Any]:
+        self.send_answers()
+        room = self.room.name if self.room is not None else ""
+        astray = self.astray.room if self.astray is not None else ""
+        state = TerminalState(
+            self.telnet.state(), room, self.doubted, astray, self.last_said.state, tuple(self._rest or ())
+        )
+        values: dict[str, Any] = msgspec.to_builtins(state)
+        return values
+
+    def restore(self, state: dict[str, Any]) -> None:
+        was = msgspec.convert(state, TerminalState)
+        self.room = self.session.chat.room(was.room)
+        self.doubted = was.doubted
+        self.astray = Astray(was.astray) if was.astray else None
+        self.last_said.state = was.last_said
+        self._rest = deque(was.rest) if was.rest else None
+
     def wait(self) -> None:
+        if held := self.telnet.take_held():
+            self.outbox.display(held)
         since = time.monotonic()
         self.telnet.wait()
         if self.astray is not None and self.astray.is_over(since):
@@ -50,8 +76,6 @@ class TerminalLink(Terminal):
 
     def perform(self, request: Request) -> Answer | None:
         line, session = request.text, self.session
-        if session.claimed and session.user is None:  # on the way in
-            session.wait_for_effect()
         if line == TOO_LONG:
             self.last_said.refuses()  # it may have been a private message
             raise sorry(f"That line was too long, so it was dropped. The limit is {self.telnet.line_limit} bytes.")
@@ -85,7 +109,7 @@ class TerminalLink(Terminal):
             if outcome.refusal is None:
                 self.last_said.heard()
         elif isinstance(outcome.refusal, AlreadyInRoom):  # typed when their coming in had not happened yet
-            self.talk_in(self.session.state.room(outcome.refusal.room))
+            self.talk_in(self.session.chat.room(outcome.refusal.room))
         elif outcome.entered is not None and user is not None:
             self.room = outcome.entered
             if len(user.rooms) > 1:

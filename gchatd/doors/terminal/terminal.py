@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
+
 from ...chat import actions
 from ...chat.state import LOBBY
 from ...text import times
@@ -30,6 +32,17 @@ if TYPE_CHECKING:
     from .look import Look
 
 _PAGE = 8192  # bytes of answers that are gathered before they are sent and waited for
+
+
+class TerminalState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a terminal remembers, written down."""
+
+    connection: dict[str, Any]
+    room: str = ""
+    doubted: str = ""
+    astray: str = ""
+    last_said: tuple[str, bool] = ("", False)
+    rest: tuple[bytes, ...] = ()
 
 
 class Terminal:
@@ -88,12 +101,9 @@ class Terminal:
         return self.look if is_current else self.look.elsewhere
 
     def send_answers(self) -> None:
-        data, self._replies = self._replies, b""
-        if data:
-            data = self.look.frame(data)
-        data += self.telnet.take_held()
-        if data:
-            self.outbox.display(data)
+        if self._replies:
+            data, self._replies = self._replies, b""
+            self.outbox.display(self.look.frame(data) + self.telnet.take_held())
 
     def close(self) -> None:
         self.telnet.close()
@@ -167,7 +177,9 @@ class Terminal:
         return self._last_said
 
     def in_room(self) -> Room:
-        """Return the current room. Raises Refused if there is none."""
+        """Return the current room. Raises Refused if there is none. Switches while its user is on the way in."""
+        if self.session.claimed and self.session.user is None:
+            self.session.wait_for_effect()
         if self.room is None:
             raise sorry("You are not in a room. To join one: /join lobby")
         return self.room

@@ -26,7 +26,7 @@ def join(terminal: Terminal, words: str) -> None:
         raise sorry(f"Room names have no # here. Try /join {name.lstrip('#')}")
     session, parsed, key = terminal.session, parse_room(name), rest[0] if rest else ""
     session.recall(parsed)
-    room = session.state.rooms.get(parsed.compared)
+    room = session.chat.rooms.get(parsed.compared)
     if key and not _KEY.fullmatch(key) and (room is None or not room.private):
         joined = "-".join(words.split())
         raise sorry(f"A room name cannot contain spaces. Try /join {joined} (only a room's key goes after its name).")
