@@ -328,7 +328,8 @@ class Session:
         self.hub.claim(name)
         self.claimed = self.hub.new_user()
         self.came_at = time.monotonic()
-        self.broadcast(self._signed(Arrived(room=LOBBY), self.claimed, name.shown))
+        self._unheard += 1
+        self.hub.broadcast(self._signed(Arrived(room=LOBBY), self.claimed, name.shown))
 
     def recall(self, name: Name) -> None:
         """Bring a room back from history, if need be. Switches. Raises Refused if history cannot be read."""
