@@ -89,6 +89,9 @@ class Link(Protocol):
     def send_answers(self) -> None:
         """Send what the client has been told, if that was only gathered so far."""
 
+    def wait_for_reader(self) -> None:
+        """Wait for a client that asks for more than it reads. Switches then."""
+
     def happened(self, outcome: Outcome) -> None:
         """Take note of what came of something that this client did. See `delivery.listener.Listener`."""
 
@@ -227,6 +230,7 @@ class Session:
             if self._ended:
                 return False
             if self._requests:
+                self._link.wait_for_reader()
                 self.let_others_run()
         self._requests = ()
         return True

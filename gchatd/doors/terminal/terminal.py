@@ -109,6 +109,11 @@ class Terminal:
         self.telnet.close()
         del self.session  # which has this: leave no cycle behind
 
+    def wait_for_reader(self) -> None:
+        if len(self._replies) > _PAGE:
+            self.send_answers()
+            self.outbox.flush()
+
     # What commands use.
 
     def reply(self, text: str) -> None:
@@ -155,9 +160,7 @@ class Terminal:
             return
         while lines and not self.outbox.failed:
             self._replies += lines.popleft()
-            if len(self._replies) > _PAGE:  # a client that asks for more than it reads waits here
-                self.send_answers()
-                self.outbox.flush()
+            self.wait_for_reader()
             self.session.let_others_run()
 
     def say(self, text: str, action: bool = False) -> None:
