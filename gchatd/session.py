@@ -136,7 +136,6 @@ class Session:
         "_requests",
         "_sessions",
         "_stuck",
-        "_unheard",
         "_words",
         "active_at",
         "came_at",
@@ -147,6 +146,7 @@ class Session:
         "label",
         "outbox",
         "told_by",
+        "unheard",
         "user",
     )
 
@@ -168,7 +168,8 @@ class Session:
         self._sessions = sessions
         self._link = link
         self._requests: list[Request] | tuple[()] = ()  # not handled yet, the next one last
-        self._unheard = 0  # how many of its own events have not taken effect yet
+        self.unheard = 0
+        """How many of its own events have not taken effect yet."""
         self._stuck = False  # whether `settle` has timed out since they all had
         self._heard: gevent.event.Event | None = None  # set when the last of them has, if anybody waits for that
         self._ended = ""  # why this session is over, for the log
@@ -291,9 +292,11 @@ class Session:
         return time.monotonic() - max(active_at) if active_at else None
 
     def does(self, event: Event) -> None:
-        me = self.me
+        me = self.user or self.me
         event = self._signed(event, me.id, me.name.shown)
-        self._check(event)
+        refusal = rules.check(self.hub.state, event)
+        if refusal is not None:
+            raise Refused(refusal)
         self.hub.wait_to_talk()
         self.broadcast(event)
 
@@ -302,16 +305,12 @@ class Session:
         if name == me.name:
             return
         renamed = self._signed(Renamed(to=name.shown), me.id, me.name.shown)
-        self._check(renamed)
+        if (refusal := rules.check(self.hub.state, renamed)) is not None:
+            raise Refused(refusal)
         self.hub.wait_to_talk()
         self.hub.claim(name, me.id)
         self.broadcast(renamed)
         self.wait_for_effect()  # so that what follows is said under the new name
-
-    def _check(self, event: Event) -> None:
-        refusal = rules.check(self.hub.state, event)
-        if refusal is not None:
-            raise Refused(refusal)
 
     def _signed(self, event: Event, user: int, name: str) -> Event:
         origin = Origin(self.hub.node, self.id, self.label)
@@ -322,7 +321,7 @@ class Session:
         effects.
         """
         self._link.send_answers()
-        self._unheard += 1
+        self.unheard += 1
         self.hub.broadcast(event)
 
     # Coming in.
@@ -332,7 +331,7 @@ class Session:
         self.hub.claim(name)
         self.claimed = self.hub.new_user()
         self.came_at = time.monotonic()
-        self._unheard += 1
+        self.unheard += 1
         self.hub.broadcast(self._signed(Arrived(room=LOBBY), self.claimed, name.shown))
 
     def recall(self, name: Name) -> None:
@@ -359,19 +358,13 @@ class Session:
 
     def happened(self, outcome: Outcome) -> None:
         if isinstance(outcome.event, Arrived):
+            logger.info("%s came", self)
             if outcome.refusal is not None:  # not while names are claimed first
                 self.outbox.fail("its name was taken meanwhile")
-            else:
-                logger.info("%s came", self)
         elif isinstance(outcome.event, Renamed) and outcome.refusal is None:
             logger.info("[%s %s] is %s now", self._link, outcome.event.name, self.user)
         if not self._ended:
             self._link.happened(outcome)
-
-    def took_effect(self) -> None:
-        self._unheard -= 1
-        if not self._unheard:
-            self.wait_no_more()
 
     def wait_no_more(self) -> None:
         """Go on: all that this session did has taken effect, or never will."""
@@ -386,14 +379,14 @@ class Session:
         It has not if `seconds` were not enough, or if the server is shutting down. Whether the connection still works
         makes no difference.
         """
-        if self._unheard and not self.hub.closed:
+        if self.unheard and not self.hub.closed:
             self._heard = self._heard or gevent.event.Event()
             self._heard.wait(seconds)
-        return not self._unheard
+        return not self.unheard
 
     def settle(self) -> None:
         """Give what this session did so far a moment to take effect; only once while a disk is stuck. Switches."""
-        if self._unheard and not self._stuck:
+        if self.unheard and not self._stuck:
             self._stuck = not self.wait_for_effect(SETTLE_SECONDS)
 
     def restyle(self, format: Format) -> None:

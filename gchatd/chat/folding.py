@@ -8,7 +8,7 @@ twice is dropped. What fan-out has to know is in the outcome.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -50,7 +50,7 @@ MOST_CHANGEABLE_CHARACTERS = 10_000
 """How long these may be in all, more or less."""
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What came of an event: facts for those who deliver it. The session that caused the event hears of it always."""
 
     event: Event
@@ -150,7 +150,7 @@ def _said(state: State, event: Said) -> Outcome:
     room.recent.append(event)
     room.version = event.place
     _remember(user, event)
-    return Outcome(event, user=user, room=room)
+    return Outcome(event, None, user, room)
 
 
 def _changed(state: State, event: Edited | Deleted) -> Outcome:

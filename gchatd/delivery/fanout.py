@@ -177,7 +177,9 @@ class Fanout:
         for event in events:
             origin = self._sessions.origin(event)
             if origin is not None:
-                origin.took_effect()
+                origin.unheard -= 1
+                if not origin.unheard:
+                    origin.wait_no_more()
         self._hub.delivered(events)
 
     def take_leave(self) -> None:
@@ -250,6 +252,8 @@ class Fanout:
             if outcome is not None:
                 origin = self._sessions.origin(event)
                 turn.add(outcome, origin)
+                if isinstance(event, Said):
+                    return
                 if outcome.refusal is None:
                     self._follow(outcome, origin, turn)
                 elif origin is not None:

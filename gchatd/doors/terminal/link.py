@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...chat.answers import AlreadyInRoom
-from ...chat.events import Said
 from ...session import Request
 from ...text.cleaning import clean
 from ...text.names import parse_name
@@ -46,7 +45,12 @@ class TerminalLink(Terminal):
         room = self.room.name if self.room is not None else ""
         astray = self.astray.room if self.astray is not None else ""
         state = TerminalState(
-            self.telnet.state(), room, self.doubted, astray, self.last_said.state, tuple(self._rest or ())
+            self.telnet.state(),
+            room,
+            self.doubted,
+            astray,
+            (self.last_said.fixed, self.last_said.text),
+            tuple(self._rest or ()),
         )
         values: dict[str, Any] = msgspec.to_builtins(state)
         return values
@@ -56,7 +60,7 @@ class TerminalLink(Terminal):
         self.room = self.session.chat.room(was.room)
         self.doubted = was.doubted
         self.astray = Astray(was.astray) if was.astray else None
-        self.last_said.state = was.last_said
+        self.last_said.fixed, self.last_said.text = was.last_said
         self._rest = deque(was.rest) if was.rest else None
 
     def wait(self) -> None:
@@ -105,10 +109,7 @@ class TerminalLink(Terminal):
 
     def happened(self, outcome: Outcome) -> None:
         user = outcome.user
-        if isinstance(outcome.event, Said):
-            if outcome.refusal is None:
-                self.last_said.heard()
-        elif isinstance(outcome.refusal, AlreadyInRoom):  # typed when their coming in had not happened yet
+        if isinstance(outcome.refusal, AlreadyInRoom):  # typed when their coming in had not happened yet
             self.talk_in(self.session.chat.room(outcome.refusal.room))
         elif outcome.entered is not None and user is not None:
             self.room = outcome.entered

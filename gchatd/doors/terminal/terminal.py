@@ -41,7 +41,7 @@ class TerminalState(msgspec.Struct, frozen=True, omit_defaults=True):
     room: str = ""
     doubted: str = ""
     astray: str = ""
-    last_said: tuple[str, bool] = ("", False)
+    last_said: tuple[str, str | None] = ("", None)
     rest: tuple[bytes, ...] = ()
 
 
@@ -170,7 +170,7 @@ class Terminal:
         """
         self.last_said.refuses()
         actions.say(self.session, self.meant_room("sent"), text, action)
-        self.last_said.says()
+        self.last_said.says(text)
 
     @property
     def last_said(self) -> LastSaid:
