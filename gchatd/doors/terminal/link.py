@@ -44,14 +44,9 @@ class TerminalLink(Terminal):
         self.send_answers()
         room = self.room.name if self.room is not None else ""
         astray = self.astray.room if self.astray is not None else ""
-        state = TerminalState(
-            self.telnet.state(),
-            room,
-            self.doubted,
-            astray,
-            (self.last_said.fixed, self.last_said.text),
-            tuple(self._rest or ()),
-        )
+        last_said = self.last_said.fixed, self.last_said.text
+        rest = tuple(self._rest or ())
+        state = TerminalState(self.telnet.state(), room, self.doubted, astray, last_said, rest)
         values: dict[str, Any] = msgspec.to_builtins(state)
         return values
 
