@@ -193,9 +193,8 @@ def delete(asker: Asker, line: Said) -> None:
 
 
 def join(asker: Asker, name: str, key: str = "") -> None:
-    """Join a room, or create it. The name is valid; the room, if there is one, has been brought back from history."""
-    room = asker.chat.room(name)
-    asker.does(Joined(room=room.name if room is not None else name, key=key))
+    """Join a room, or create it. A room that exists goes by its own name, and has been brought back from history."""
+    asker.does(Joined(room=name, key=key))
 
 
 def leave(asker: Asker, room: Room) -> None:

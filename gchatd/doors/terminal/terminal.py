@@ -135,6 +135,8 @@ class Terminal:
         self._replies += take_page(self._rest, self.telnet.height, self.telnet.width)
         if self._rest:
             self.reply(f"{len(self._rest)} more line{'s' if len(self._rest) > 1 else ''}: /more")
+        else:
+            self._rest = None
 
     @property
     def page(self) -> int:

@@ -33,7 +33,7 @@ def join(terminal: Terminal, words: str) -> None:
     if room is not None and room in session.me.rooms:
         terminal.go(room)
     else:
-        terminal.join(parsed.shown, key)
+        terminal.join(room.name if room is not None else parsed.shown, key)
 
 
 def leave(terminal: Terminal, words: str) -> None:
@@ -76,4 +76,5 @@ def invite(terminal: Terminal, words: str) -> None:
     """/invite NAME: Let NAME into the current room, and tell them."""
     if not words:
         raise Misused("Say who to invite")
-    actions.invite(terminal.session, find_user(terminal, words), terminal.meant_room())
+    room = terminal.meant_room()
+    actions.invite(terminal.session, find_user(terminal, words), room)
