@@ -185,7 +185,7 @@ def _as_compared(name: str) -> str:
         return ""
 
 
-# Talking. Texts are clean (text/cleaning.py).
+# Talking. Texts are clean (text/cleaning.py), and only what is said here can have several lines.
 
 
 def say(asker: Asker, room: Room, text: str, action: bool = False) -> None:
