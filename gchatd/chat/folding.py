@@ -118,7 +118,10 @@ def _departed(state: State, event: Departed) -> Outcome:
 
 
 def _renamed(state: State, event: Renamed) -> Outcome:
-    """People who ignored the old name now ignore the person: the new name may be somebody else's tomorrow."""
+    """People who ignored the old name now ignore the person: the new name may be somebody else's tomorrow.
+
+    Who takes a name that they ignored ignores it no more: they would hear nothing of what they do themselves.
+    """
     user = state.users[event.user]
     for id in state.ignorers.get(user.name.compared, ()):
         if id != user.id and user.id not in state.users[id].ignoring:
@@ -126,6 +129,8 @@ def _renamed(state: State, event: Renamed) -> Outcome:
     del state.names[user.name.compared]
     user.name = Name(event.to, compared(event.to))
     state.names[user.name.compared] = user
+    if user.name.compared in user.ignoring:
+        _stop_ignoring(state, user, user.name.compared)
     return Outcome(event, user=user, others=_neighbours(state, user))
 
 
