@@ -91,8 +91,11 @@ def test_private_words_are_echoed_with_the_label_after_an_answer_that_says_who_i
 def test_a_line_is_changed_and_removed_by_its_id_by_its_author_only(house):
     ann, bob = house.enters("Ann"), house.enters("Bob")
     ann.hears(event="arrived")
+    ann.asks("say", room="lobby", text="zero")
     ann.asks("say", room="lobby", text="one")
+    ann.hears(event="said")
     line = ann.hears(event="said")["id"]
+    bob.hears(event="said")
     bob.hears(event="said", id=line)
     bob.asks("edit", line=line, text="two", label="1")
     bob.hears(refusal="cannotchange", label="1")
@@ -149,6 +152,12 @@ def test_what_is_asked_for_in_one_go_is_done_in_order_and_each_answer_knows_what
         {"do": "whois", "name": "Ann"},
         {"do": "leave", "room": "den"},
         {"do": "join", "room": "den"},
+        {"do": "away"},
+        {"do": "back"},
+        {"do": "ignore", "name": "Bob"},
+        {"do": "ignoring"},
+        {"do": "set topic", "room": "den", "text": "b"},
+        {"do": "rooms"},
     ]
     ann.sends(b"".join(json.dumps(one | {"label": str(n)}).encode() + b"\n" for n, one in enumerate(requests)))
     ann.hears(event="joined", room="den", label="0")
@@ -164,6 +173,13 @@ def test_what_is_asked_for_in_one_go_is_done_in_order_and_each_answer_knows_what
     ann.hears(answer="whois", name="Ann", away=None, label="9")
     ann.hears(event="left", room="den", label="10")
     ann.hears(event="joined", room="den", label="11")
+    ann.hears(answer="welcome", topic="a")
+    ann.hears(event="wentaway", label="12")
+    ann.hears(event="cameback", label="13")
+    ann.hears(event="ignored", label="14")
+    ann.hears(answer="ignoring", names=["Bob"], label="15")
+    ann.hears(event="topicset", topic="b", label="16")
+    assert {room["topic"] for room in ann.hears(answer="rooms", label="17")["rooms"]} == {"", "b"}
 
 
 def test_answers_and_refusals_carry_the_label(house):
@@ -248,12 +264,13 @@ def test_who_is_ignored_is_not_heard_and_not_told(house):
 # The past.
 
 
-def test_what_was_said_is_given_with_labels_and_without_those_of_others(kept):
+def test_what_was_said_is_given_with_the_label_of_the_question_only_and_not_too_much_of_it(kept, monkeypatch):
+    monkeypatch.setattr("gchatd.chat.actions.MOST_LINES", 2)
     ann = kept.enters("Ann")
     for text in ("one", "two", "three"):
         ann.asks("say", room="lobby", text=text, label=text)
         last = ann.hears(event="said", label=text)["id"]
-    ann.asks("history", room="lobby", count=2, label="1")
+    ann.asks("history", room="lobby", count=10**9, label="1")
     past = ann.hears(answer="past", room="lobby", more=True, label="1")
     assert [said["text"] for said in past["lines"]] == ["two", "three"]
     assert not any({"label", "origin", "place"} & said.keys() for said in past["lines"])

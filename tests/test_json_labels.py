@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import gevent
 import pytest
 from jsondoor import JsonLink
 from room import Screen, Stage
@@ -94,3 +95,43 @@ def test_each_of_many_labels_of_a_turn_comes_back_once_and_to_its_author_alone(s
         labels = [label for _, label in told(one)]
         assert [label for label in labels if label] == [f"{one.user} {n}" for n in range(3)]
         assert len(labels) == 9
+
+
+def test_a_label_comes_back_to_the_session_that_gave_it_and_not_to_another_of_the_same_person(stage):
+    desk, phone = stage.comes("Ann"), Session(stage.hub, stage.sessions, JsonLink(Screen(), Limits(), "json"))
+    stage.turn()
+    stage.sessions.arrive(phone, desk.user)
+    stage.sessions.enter(phone, desk.user.rooms[0])
+    heard(desk)
+    joining = gevent.spawn(asks, desk, "join", "1", room="den")
+    gevent.idle()
+    stage.turn()
+    joining.join()
+    asks(desk, "say", "2", room="den", text="x")
+    stage.turn()
+    assert told(desk) == [("joined", "1"), ("welcome", None), ("said", "2")]
+    assert told(phone) == [("welcome", None), ("said", None)]
+
+
+def test_who_takes_a_name_that_they_ignored_still_hears_what_comes_of_what_they_do(stage):
+    ann = stage.comes("Ann")
+    stage.turn()
+    heard(ann)
+    asks(ann, "ignore", "1", name="Bob")
+    stage.turn()
+    renaming = gevent.spawn(asks, ann, "rename", "2", name="Bob")
+    gevent.idle()
+    stage.turn()
+    renaming.join()
+    asks(ann, "say", "3", room="lobby", text="x")
+    asks(ann, "away", "4")
+    stage.turn()
+    assert told(ann) == [("ignored", "1"), ("renamed", "2"), ("said", "3"), ("wentaway", "4")]
+
+
+def test_what_comes_of_no_request_has_no_label(stage):
+    ann = stage.comes("Ann")
+    stage.turn()
+    asks(ann, "say", "1", room="lobby", text="x")
+    ann.depart()
+    assert [event.origin.label for event in stage.journal._committed] == ["1", ""]
