@@ -15,7 +15,7 @@ import gevent.event
 import msgspec
 
 from .chat import rules
-from .chat.answers import NoHistory, NotHere
+from .chat.answers import AlreadyHere, NoHistory, NotHere, SameName
 from .chat.events import Arrived, Departed, Origin, Renamed
 from .chat.state import LOBBY
 from .errors import Refused
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .chat.answers import Answer
     from .chat.events import Event
     from .chat.folding import Outcome
-    from .chat.state import State, User
+    from .chat.state import Room, State, User
     from .delivery.formats import Format
     from .delivery.outbox import Outbox
     from .delivery.sessions import Sessions
@@ -291,23 +291,40 @@ class Session:
         active_at = [one.active_at for one in self._sessions.of(user.id)]
         return time.monotonic() - max(active_at) if active_at else None
 
+    def recall(self, name: Name) -> Room | None:
+        me = self.me
+        restored = self.hub.recall(name)
+        if restored is not None:
+            self.broadcast(self._signed(restored, me.id, me.name.shown))
+            self.wait_for_effect()
+        return self.hub.rooms.get(name.compared)
+
     def does(self, event: Event) -> None:
         me = self.user or self.me
         event = self._signed(event, me.id, me.name.shown)
-        refusal = rules.check(self.hub.state, event)
-        if refusal is not None:
-            raise Refused(refusal)
+        self._check(event)
         self.hub.wait_to_talk()
         self.broadcast(event)
 
     def claims(self, name: Name) -> None:
         me = self.me
         if name == me.name:
-            return
+            raise Refused(SameName(name.shown))
         self.hub.wait_to_talk()
         self.hub.claim(name, me.id)
         self.broadcast(self._signed(Renamed(to=name.shown), me.id, me.name.shown))
         self.wait_for_effect()  # so that what follows is said under the new name
+
+    def _check(self, event: Event) -> None:
+        """Raise Refused if an event may not happen. One that may not happen yet is looked at again, once what this
+        session did before has taken effect.
+        """
+        refusal = rules.check(self.hub.state, event)
+        if refusal is not None and self.unheard:
+            self.settle()
+            refusal = rules.check(self.hub.state, event)
+        if refusal is not None:
+            raise Refused(refusal)
 
     def _signed(self, event: Event, user: int, name: str) -> Event:
         origin = Origin(self.hub.node, self.id, self.label)
@@ -324,19 +341,16 @@ class Session:
     # Coming in.
 
     def arrive(self, name: Name) -> None:
-        """Come into the chat, and into the lobby, under a name. May switch. Raises Refused if the name is taken."""
+        """Come into the chat, and into the lobby, under a name, once. May switch. Raises Refused, as for a name that is
+        taken.
+        """
+        if self.claimed:
+            raise Refused(AlreadyHere())
         self.hub.claim(name)
         self.claimed = self.hub.new_user()
         self.came_at = time.monotonic()
         self.unheard += 1
         self.hub.broadcast(self._signed(Arrived(room=LOBBY), self.claimed, name.shown))
-
-    def recall(self, name: Name) -> None:
-        """Bring a room back from history, if need be. Switches. Raises Refused if history cannot be read."""
-        restored = self.hub.recall(name)
-        if restored is not None:
-            self.broadcast(msgspec.structs.replace(restored, origin=Origin(self.hub.node, self.id)))
-            self.wait_for_effect()
 
     @property
     def ended(self) -> bool:

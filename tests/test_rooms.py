@@ -24,6 +24,7 @@ from gchatd.chat.events import (
 )
 from gchatd.chat.state import LOBBY
 from gchatd.doors.terminal.look import Look
+from gchatd.text.names import parse_room
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_what_follows_a_room_that_became_private_meanwhile_is_said_nowhere(stage
     ann.causes(Joined, room="den")
     turn_and_forget(stage, ann, bob)
     ann.causes(MadePrivate, room="den", key="k")
-    moving = gevent.spawn(bob.terminal.join, "den", "")
+    moving = gevent.spawn(bob.terminal.join, parse_room("den"), "")
     gevent.idle()
     stage.turn()
     moving.get(timeout=PATIENCE)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ...chat.state import Room
     from ...delivery.outbox import Outbox
     from ...session import Session
+    from ...text.names import Name
     from .connection import TelnetConnection
     from .look import Look
 
@@ -200,14 +201,13 @@ class Terminal:
             raise sorry(f"Not {done}: you are {where} {meant}.")
         return self.in_room()
 
-    def join(self, name: str, key: str) -> None:
+    def join(self, name: Name, key: str) -> None:
         """Join a room and talk there, once that has taken effect. Switches. Raises Refused if that is not allowed."""
         actions.join(self.session, name, key)
-        self.session.wait_for_effect()
-        if self.room is not None and compared(self.room.name) == compared(name):
+        if self.room is not None and compared(self.room.name) == name.compared:
             self.astray = None
         else:
-            self.go_astray(name)
+            self.go_astray(name.shown)
 
     def go_astray(self, room: str) -> None:
         """Note that this session could not enter a room, so what was meant for it is not said elsewhere (astray.py)."""
@@ -223,7 +223,6 @@ class Terminal:
     def leave(self, room: Room) -> None:
         """Leave a room, and say where one talks then. Switches until that has taken effect."""
         actions.leave(self.session, room)
-        self.session.wait_for_effect()
         self.astray = None
         if self.room is None:
             self.reply("You are not in a room now. To join one: /join lobby")
