@@ -124,6 +124,11 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     unsent: bytes = b""
     told_by: tuple[int, str] | None = None
+    here: float = 0.0
+    """How long its user has been here, in seconds."""
+
+    idle: float = 0.0
+    """How long ago its user last asked for something, in seconds."""
 
 
 class Session:
@@ -131,6 +136,7 @@ class Session:
 
     __slots__ = (
         "_ended",
+        "_greeted",
         "_heard",
         "_link",
         "_requests",
@@ -170,6 +176,7 @@ class Session:
         self._requests: list[Request] | tuple[()] = ()  # not handled yet, the next one last
         self.unheard = 0
         """How many of its own events have not taken effect yet."""
+        self._greeted = False  # whether the client was told what to do first
         self._stuck = False  # whether `settle` has timed out since they all had
         self._heard: gevent.event.Event | None = None  # set when the last of them has, if anybody waits for that
         self._ended = ""  # why this session is over, for the log
@@ -179,23 +186,25 @@ class Session:
 
     def state(self) -> SessionState:
         """Write this session down, but for its connection. Right only until the next switch."""
-        requests = tuple(reversed(self._requests))
+        requests, now = tuple(reversed(self._requests)), time.monotonic()
         link = self._link.state()  # may send something
-        return SessionState(self.claimed, link, requests, self.outbox.state(), self.told_by)
+        unsent, here, idle = self.outbox.state(), now - self.came_at, now - self.active_at
+        return SessionState(self.claimed, link, requests, unsent, self.told_by, here, idle)
 
     @classmethod
     def restore(cls, hub: Hub, sessions: Sessions, link: Link, state: SessionState) -> Session:
         """Return a session that goes on where the one stopped that was written down. Its user is in the hub's state."""
-        session = cls(hub, sessions, link)
+        session, now = cls(hub, sessions, link), time.monotonic()
+        session._greeted = True
+        session.came_at, session.active_at = now - state.here, now - state.idle
         user = hub.state.users.get(state.user)
         if user is not None:
             session.claimed = user.id
-            session.came_at = session.active_at = time.monotonic()
             sessions.arrive(session, user)
         link.restore(state.link)
         for room in user.rooms if user is not None else ():
             sessions.enter(session, room)
-        session._requests = [*reversed(state.requests)]
+        session._requests = [*reversed(state.requests)] if state.requests else ()
         session.told_by = state.told_by
         session.outbox.restore(state.unsent)
         return session
@@ -207,7 +216,8 @@ class Session:
     def run(self) -> None:
         """Serve this client. Blocks its greenlet until the client is gone; raises nothing."""
         try:
-            if not self.claimed:
+            if not self._greeted:
+                self._greeted = True
                 self._link.greet()
             while self._serve():  # the first request may have come along with the connection
                 self._link.send_answers()
