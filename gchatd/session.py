@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import gevent.event
 import msgspec
@@ -19,20 +19,19 @@ from .chat.answers import AlreadyHere, NoHistory, NotHere, SameName
 from .chat.events import Arrived, Departed, Origin, Renamed
 from .chat.state import LOBBY
 from .errors import Refused
+from .link import Request  # noqa: TC001  msgspec reads the types of a struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .chat.answers import Answer
     from .chat.events import Event
     from .chat.folding import Outcome
     from .chat.state import Room, State, User
     from .delivery.formats import Format
-    from .delivery.outbox import Outbox
     from .delivery.sessions import Sessions
-    from .errors import Refusal
     from .hub import Hub
     from .journal import History
+    from .link import Link
     from .text.names import Name
 
 logger = logging.getLogger(__name__)
@@ -42,74 +41,6 @@ SETTLE_SECONDS = 0.1
 
 FLUSH_SECONDS = 5.0
 """How long a client that has left may take to read what is still its own."""
-
-
-class Request(msgspec.Struct, frozen=True, gc=False):
-    """What a client asked for in one go, as its door reads it. What comes of it carries the label."""
-
-    text: str
-    label: str = ""
-
-
-class Link(Protocol):
-    """A connection, as its door sees it. Its methods do not switch, unless they say so."""
-
-    @property
-    def outbox(self) -> Outbox:
-        """The way to this client."""
-
-    @property
-    def format(self) -> Format:
-        """What this client reads."""
-
-    def format_in(self, room: str) -> Format:
-        """What this client reads of a room: mostly the same."""
-
-    def open(self, session: Session) -> None:
-        """Belong to this session from now on."""
-
-    def greet(self) -> None:
-        """Tell a new client what to do first."""
-
-    def wait(self) -> None:
-        """Wait until there is something to read. Switches; never for longer than the client lives."""
-
-    def read(self) -> Sequence[Request] | None:
-        """Return what the client has asked for meanwhile (None: it is gone). Never waits."""
-
-    def perform(self, request: Request) -> Answer | None:
-        """Do what a request asks for, by calling actions. Raises Refused. May switch."""
-
-    def answer(self, answer: Answer, label: str) -> None:
-        """Tell the client the answer to a request with this label."""
-
-    def refuse(self, refusal: Refusal, label: str) -> None:
-        """Tell the client why a request with this label cannot be done."""
-
-    def send_answers(self) -> None:
-        """Send what the client has been told, if that was only gathered so far."""
-
-    def wait_for_reader(self) -> None:
-        """Wait for a client that asks for more than it reads. Switches then."""
-
-    def happened(self, outcome: Outcome) -> None:
-        """Take note of what came of something that this client did. See `delivery.listener.Listener`."""
-
-    def close(self) -> None:
-        """Leave the client as it was found. May switch, for a moment."""
-
-    @property
-    def refused(self) -> str:
-        """Why the client was turned away, for the log. Empty for most."""
-
-    def state(self) -> dict[str, Any]:
-        """Write down what the door knows of the client, as values that JSON can hold."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on where the link stopped that wrote down this state. The session knows its user already."""
-
-    def __str__(self) -> str:
-        """Where the client is, for the log: `telnet 127.0.0.3:51422`."""
 
 
 class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -20,7 +20,7 @@ from gchatd.delivery.formats import Windowless
 from gchatd.delivery.outbox import Outbox
 from gchatd.delivery.transport import PlainTransport
 from gchatd.errors import Refusal, Refused
-from gchatd.session import Request, Session
+from gchatd.link import Request, Session
 from gchatd.text.cleaning import clean
 from gchatd.text.names import parse_name, parse_room
 
@@ -144,7 +144,7 @@ DO: dict[str, Callable[[Session, Ask], Answer | None]] = {
 
 
 class JsonLink:
-    """The link of a session whose client speaks JSON: see `session.Link`."""
+    """The link of a session whose client speaks JSON: see `link.Link`."""
 
     format = JSON
     refused = ""

@@ -17,7 +17,7 @@ from gchatd.doors.terminal.commands.details import DETAILS
 from gchatd.doors.terminal.completion import complete
 from gchatd.doors.terminal.pages import PAGE_LINES
 from gchatd.doors.terminal.words import MOST_LINES
-from gchatd.session import Request
+from gchatd.link import Request
 from gchatd.text import times
 from gchatd.text.cells import rows_of
 from gchatd.text.cleaning import clean

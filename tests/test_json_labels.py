@@ -9,7 +9,7 @@ import pytest
 from jsondoor import JsonLink
 from room import Screen, Stage
 
-from gchatd.session import Request, Session
+from gchatd.link import Request, Session
 from gchatd.settings import Limits
 
 

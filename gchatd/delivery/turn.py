@@ -229,10 +229,6 @@ class Turn:
     def personal_share(self, session: Listener, share: Share, rooms: Sequence[Room]) -> bytes:
         """Cut what one session hears out of the share of those in the same rooms."""
         id, first = session.id, 0
-        if len(rooms) == 1 and not share.format.echo and self._own.get(id) == share.events:
-            part = self.parts[rooms[0]]
-            if id not in part.others:  # all that was said is their own words
-                return b""
         instead: dict[int, bytes] = {}
         if self._named and share.format.mentions:
             self._put_instead(instead, share, self._named.get(id, ()), _mention_way(session))
@@ -249,6 +245,8 @@ class Turn:
                 else:
                     self._put_instead(instead, share, part.events[:before], None)
         if id not in self._personal:
+            if len(instead) == len(share.events):  # all of it is their own words, as often
+                return b"".join(instead[index] for index in range(first, len(instead)))
             return share.cut(first, instead, [])
         heard = ((index, self._as_heard_by(session, index)) for index in self._besides.get(id, ()))
         return share.cut(first, instead, [*heard, *self._greetings.get(id, ())])

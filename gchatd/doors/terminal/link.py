@@ -1,4 +1,4 @@
-"""The link of a session whose client is a terminal: lines in, sentences out. See `session.Link`."""
+"""The link of a session whose client is a terminal: lines in, sentences out. See `link.Link`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...chat.answers import AlreadyInRoom
-from ...session import Request
+from ...link import Request
 from ...text.cleaning import clean
 from ...text.names import parse_name
 from ...wire.typed import TOO_LONG

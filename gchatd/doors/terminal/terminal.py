@@ -83,7 +83,7 @@ class Terminal:
     def __str__(self) -> str:
         return str(self.telnet)
 
-    # What the session uses: see `session.Link`; the rest of that is in link.py.
+    # What the session uses: see `link.Link`; the rest of that is in link.py.
 
     @property
     def format(self) -> Look:
