@@ -20,7 +20,8 @@ from gchatd.delivery.formats import Windowless
 from gchatd.delivery.outbox import Outbox
 from gchatd.delivery.transport import PlainTransport
 from gchatd.errors import Refusal, Refused
-from gchatd.link import Request, Session
+from gchatd.link import Request
+from gchatd.session import Session
 from gchatd.text.cleaning import clean
 from gchatd.text.names import parse_name, parse_room
 
