@@ -15,7 +15,7 @@ import gevent.event
 import msgspec
 
 from .chat import rules
-from .chat.answers import AlreadyHere, NoHistory, NotHere
+from .chat.answers import AlreadyHere, NoHistory, NotHere, SameName
 from .chat.events import Arrived, Departed, Origin, Renamed
 from .chat.state import LOBBY
 from .errors import Refused
@@ -308,11 +308,11 @@ class Session:
 
     def claims(self, name: Name) -> None:
         me = self.me
-        renamed = self._signed(Renamed(to=name.shown), me.id, me.name.shown)
-        self._check(renamed)
+        if name == me.name:
+            raise Refused(SameName(name.shown))
         self.hub.wait_to_talk()
         self.hub.claim(name, me.id)
-        self.broadcast(renamed)
+        self.broadcast(self._signed(Renamed(to=name.shown), me.id, me.name.shown))
         self.wait_for_effect()  # so that what follows is said under the new name
 
     def _check(self, event: Event) -> None:

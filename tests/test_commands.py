@@ -88,6 +88,13 @@ def test_a_list_is_laid_out_for_a_narrow_window(stage):
         assert max(map(len, asks(ann, line))) < 40, line
 
 
+def test_a_short_answer_leaves_the_rest_of_a_long_list_for_more(stage):
+    ann = crowd(stage, 1000)
+    asks(ann, "/names")
+    assert asks(ann, "/topic") == ["server: lobby has no topic."]
+    assert "somebody" in asks(ann, "/more")[0]
+
+
 def test_a_room_with_a_long_name_hides_nobody_of_the_others_in_a_narrow_window(stage):
     ann = crowd(stage, 1)
     ann.terminal.telnet.width, ann.terminal.telnet.height = 40, 10

@@ -339,6 +339,7 @@ def test_the_prompt_names_the_room_where_one_is_heard_unless_that_is_the_lobby_a
         (Left, "dev"),
         (Left, "docs"),
         (Left, LOBBY),
+        (Joined, "dev"),
     ):
         if event is None:
             ann.terminal.talk_in(stage.hub.rooms[room])
@@ -346,4 +347,4 @@ def test_the_prompt_names_the_room_where_one_is_heard_unless_that_is_the_lobby_a
             ann.causes(event, room=room)
             stage.turn()
         seen.append(ann.terminal.telnet.prompt)
-    assert seen == ["", "dev", "docs", "lobby", "lobby", "", ""]
+    assert seen == ["", "dev", "docs", "lobby", "lobby", "", "", "dev"]

@@ -229,6 +229,10 @@ class Turn:
     def personal_share(self, session: Listener, share: Share, rooms: Sequence[Room]) -> bytes:
         """Cut what one session hears out of the share of those in the same rooms."""
         id, first = session.id, 0
+        if len(rooms) == 1 and not share.format.echo and self._own.get(id) == share.events:
+            part = self.parts[rooms[0]]
+            if id not in part.others:  # all that was said is their own words
+                return b""
         instead: dict[int, bytes] = {}
         if self._named and share.format.mentions:
             self._put_instead(instead, share, self._named.get(id, ()), _mention_way(session))

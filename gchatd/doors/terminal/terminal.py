@@ -136,6 +136,8 @@ class Terminal:
         self._replies += take_page(self._rest, self.telnet.height, self.telnet.width)
         if self._rest:
             self.reply(f"{len(self._rest)} more line{'s' if len(self._rest) > 1 else ''}: /more")
+        else:
+            self._rest = None
 
     @property
     def page(self) -> int:
@@ -205,7 +207,8 @@ class Terminal:
         if self.room is not None and compared(self.room.name) == name.compared:
             self.astray = None
         else:
-            self.go_astray(name.shown)
+            room = self.session.chat.rooms.get(name.compared)
+            self.go_astray(room.name if room is not None else name.shown)
 
     def go_astray(self, room: str) -> None:
         """Note that this session could not enter a room, so what was meant for it is not said elsewhere (astray.py)."""

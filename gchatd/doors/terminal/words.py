@@ -162,6 +162,13 @@ def lines(answer: Answer, width: int, moment: Callable[[int, int], str], current
     raise TypeError(f"no words for {type(answer).__name__}")
 
 
+def may_be_long(answer: Answer) -> bool:
+    """Tell whether an answer is a list, which is given a page at a time."""
+    return isinstance(answer, (a.Members, a.Rooms, a.Ignoring, a.Motd)) or (
+        isinstance(answer, a.Whois) and bool(answer.shared)
+    )
+
+
 def _is_away(name: str, reason: str) -> str:
     return f"{name} is away{': ' if reason else '.'}{reason}"
 

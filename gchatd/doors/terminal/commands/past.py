@@ -57,7 +57,7 @@ def _moment(terminal: Terminal, typed: str) -> int:
 
 def _in_full(terminal: Terminal, at: int) -> str:
     """Give a moment with its date, in the time zone of the one who asks."""
-    moment = times.show_fully(at + terminal.look.offset * 60_000)
+    moment = times.in_full(at + terminal.look.offset * 60_000)
     return moment[:-3] if moment.endswith(":00") else moment
 
 

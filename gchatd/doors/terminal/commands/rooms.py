@@ -75,4 +75,5 @@ def invite(terminal: Terminal, words: str) -> None:
     """/invite NAME: Let NAME into the current room, and tell them."""
     if not words:
         raise Misused("Say who to invite")
-    actions.invite(terminal.session, find_user(terminal, words), terminal.meant_room())
+    room = terminal.meant_room()
+    actions.invite(terminal.session, find_user(terminal, words), room)
