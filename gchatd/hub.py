@@ -64,7 +64,8 @@ class Hub:
         self.motd = motd
         self.started_at = time.monotonic()
         self._naming = 0  # events on their way that change whose a name is
-        self._owners: dict[str, int] = {}  # whose these compared names are after them; 0: nobody's
+        self._owners: dict[str, int] = {}  # whose compared names will be after these; 0: nobody's
+        self._names: dict[int, str] = {}  # and what users will be called
         self._last_user = self.node << _USER_BITS
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
@@ -114,13 +115,13 @@ class Hub:
         """Note whose names will be whose, once an event has been folded."""
         self._naming += 1
         user = self.state.users.get(event.user)
-        if user is not None:
-            self._owners.setdefault(user.name.compared, user.id)
-        for name, owner in self._owners.items():
-            if owner == event.user:
-                self._owners[name] = 0
+        before = self._names.pop(event.user, "") or (user.name.compared if user is not None else "")
+        if self._owners.get(before, event.user) == event.user:
+            self._owners[before] = 0
         if not isinstance(event, Departed):
-            self._owners[compared(event.to if isinstance(event, Renamed) else event.name)] = event.user
+            name = compared(event.to if isinstance(event, Renamed) else event.name)
+            self._owners[name] = event.user
+            self._names[event.user] = name
 
     # Rooms that are not in memory.
 
@@ -171,6 +172,7 @@ class Hub:
             self._naming -= sum(isinstance(event, _NAMING) for event in events)
             if not self._naming:
                 self._owners.clear()
+                self._names.clear()
         if self._undelivered - self._journal.uncommitted <= MOST_UNDELIVERED:
             self._caught_up.set()
 

@@ -9,30 +9,29 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import gevent.event
 import msgspec
 
 from .chat import rules
-from .chat.answers import NoHistory, NotHere
+from .chat.answers import AlreadyHere, NoHistory, NotHere, SameName
 from .chat.events import Arrived, Departed, Origin, Renamed
 from .chat.state import LOBBY
 from .errors import Refused
+from .link import Request  # noqa: TC001  msgspec reads the types of a struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .chat.answers import Answer
     from .chat.events import Event
     from .chat.folding import Outcome
-    from .chat.state import State, User
+    from .chat.state import Room, State, User
     from .delivery.formats import Format
-    from .delivery.outbox import Outbox
     from .delivery.sessions import Sessions
-    from .errors import Refusal
     from .hub import Hub
     from .journal import History
+    from .link import Link
     from .text.names import Name
 
 logger = logging.getLogger(__name__)
@@ -42,74 +41,6 @@ SETTLE_SECONDS = 0.1
 
 FLUSH_SECONDS = 5.0
 """How long a client that has left may take to read what is still its own."""
-
-
-class Request(msgspec.Struct, frozen=True, gc=False):
-    """What a client asked for in one go, as its door reads it. What comes of it carries the label."""
-
-    text: str
-    label: str = ""
-
-
-class Link(Protocol):
-    """A connection, as its door sees it. Its methods do not switch, unless they say so."""
-
-    @property
-    def outbox(self) -> Outbox:
-        """The way to this client."""
-
-    @property
-    def format(self) -> Format:
-        """What this client reads."""
-
-    def format_in(self, room: str) -> Format:
-        """What this client reads of a room: mostly the same."""
-
-    def open(self, session: Session) -> None:
-        """Belong to this session from now on."""
-
-    def greet(self) -> None:
-        """Tell a new client what to do first."""
-
-    def wait(self) -> None:
-        """Wait until there is something to read. Switches; never for longer than the client lives."""
-
-    def read(self) -> Sequence[Request] | None:
-        """Return what the client has asked for meanwhile (None: it is gone). Never waits."""
-
-    def perform(self, request: Request) -> Answer | None:
-        """Do what a request asks for, by calling actions. Raises Refused. May switch."""
-
-    def answer(self, answer: Answer, label: str) -> None:
-        """Tell the client the answer to a request with this label."""
-
-    def refuse(self, refusal: Refusal, label: str) -> None:
-        """Tell the client why a request with this label cannot be done."""
-
-    def send_answers(self) -> None:
-        """Send what the client has been told, if that was only gathered so far."""
-
-    def wait_for_reader(self) -> None:
-        """Wait for a client that asks for more than it reads. Switches then."""
-
-    def happened(self, outcome: Outcome) -> None:
-        """Take note of what came of something that this client did. See `delivery.listener.Listener`."""
-
-    def close(self) -> None:
-        """Leave the client as it was found. May switch, for a moment."""
-
-    @property
-    def refused(self) -> str:
-        """Why the client was turned away, for the log. Empty for most."""
-
-    def state(self) -> dict[str, Any]:
-        """Write down what the door knows of the client, as values that JSON can hold."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on where the link stopped that wrote down this state. The session knows its user already."""
-
-    def __str__(self) -> str:
-        """Where the client is, for the log: `telnet 127.0.0.3:51422`."""
 
 
 class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -142,7 +73,6 @@ class Session:
         "_requests",
         "_sessions",
         "_stuck",
-        "_unheard",
         "_words",
         "active_at",
         "came_at",
@@ -153,6 +83,7 @@ class Session:
         "label",
         "outbox",
         "told_by",
+        "unheard",
         "user",
     )
 
@@ -174,8 +105,9 @@ class Session:
         self._sessions = sessions
         self._link = link
         self._requests: list[Request] | tuple[()] = ()  # not handled yet, the next one last
+        self.unheard = 0
+        """How many of its own events have not taken effect yet."""
         self._greeted = False  # whether the client was told what to do first
-        self._unheard = 0  # how many of its own events have not taken effect yet
         self._stuck = False  # whether `settle` has timed out since they all had
         self._heard: gevent.event.Event | None = None  # set when the last of them has, if anybody waits for that
         self._ended = ""  # why this session is over, for the log
@@ -300,8 +232,16 @@ class Session:
         active_at = [one.active_at for one in self._sessions.of(user.id)]
         return time.monotonic() - max(active_at) if active_at else None
 
-    def does(self, event: Event) -> None:
+    def recall(self, name: Name) -> Room | None:
         me = self.me
+        restored = self.hub.recall(name)
+        if restored is not None:
+            self.broadcast(self._signed(restored, me.id, me.name.shown))
+            self.wait_for_effect()
+        return self.hub.rooms.get(name.compared)
+
+    def does(self, event: Event) -> None:
+        me = self.user or self.me
         event = self._signed(event, me.id, me.name.shown)
         self._check(event)
         self.hub.wait_to_talk()
@@ -310,16 +250,20 @@ class Session:
     def claims(self, name: Name) -> None:
         me = self.me
         if name == me.name:
-            return
-        renamed = self._signed(Renamed(to=name.shown), me.id, me.name.shown)
-        self._check(renamed)
+            raise Refused(SameName(name.shown))
         self.hub.wait_to_talk()
         self.hub.claim(name, me.id)
-        self.broadcast(renamed)
+        self.broadcast(self._signed(Renamed(to=name.shown), me.id, me.name.shown))
         self.wait_for_effect()  # so that what follows is said under the new name
 
     def _check(self, event: Event) -> None:
+        """Raise Refused if an event may not happen. One that may not happen yet is looked at again, once what this
+        session did before has taken effect.
+        """
         refusal = rules.check(self.hub.state, event)
+        if refusal is not None and self.unheard:
+            self.settle()
+            refusal = rules.check(self.hub.state, event)
         if refusal is not None:
             raise Refused(refusal)
 
@@ -332,25 +276,22 @@ class Session:
         effects.
         """
         self._link.send_answers()
-        self._unheard += 1
+        self.unheard += 1
         self.hub.broadcast(event)
 
     # Coming in.
 
     def arrive(self, name: Name) -> None:
-        """Come into the chat, and into the lobby, under a name. May switch. Raises Refused if the name is taken."""
+        """Come into the chat, and into the lobby, under a name, once. May switch. Raises Refused, as for a name that is
+        taken.
+        """
+        if self.claimed:
+            raise Refused(AlreadyHere())
         self.hub.claim(name)
         self.claimed = self.hub.new_user()
         self.came_at = time.monotonic()
-        self._unheard += 1
+        self.unheard += 1
         self.hub.broadcast(self._signed(Arrived(room=LOBBY), self.claimed, name.shown))
-
-    def recall(self, name: Name) -> None:
-        """Bring a room back from history, if need be. Switches. Raises Refused if history cannot be read."""
-        restored = self.hub.recall(name)
-        if restored is not None:
-            self.broadcast(msgspec.structs.replace(restored, origin=Origin(self.hub.node, self.id)))
-            self.wait_for_effect()
 
     @property
     def ended(self) -> bool:
@@ -369,19 +310,13 @@ class Session:
 
     def happened(self, outcome: Outcome) -> None:
         if isinstance(outcome.event, Arrived):
+            logger.info("%s came", self)
             if outcome.refusal is not None:  # not while names are claimed first
                 self.outbox.fail("its name was taken meanwhile")
-            else:
-                logger.info("%s came", self)
         elif isinstance(outcome.event, Renamed) and outcome.refusal is None:
             logger.info("[%s %s] is %s now", self._link, outcome.event.name, self.user)
         if not self._ended:
             self._link.happened(outcome)
-
-    def took_effect(self) -> None:
-        self._unheard -= 1
-        if not self._unheard:
-            self.wait_no_more()
 
     def wait_no_more(self) -> None:
         """Go on: all that this session did has taken effect, or never will."""
@@ -396,14 +331,14 @@ class Session:
         It has not if `seconds` were not enough, or if the server is shutting down. Whether the connection still works
         makes no difference.
         """
-        if self._unheard and not self.hub.closed:
+        if self.unheard and not self.hub.closed:
             self._heard = self._heard or gevent.event.Event()
             self._heard.wait(seconds)
-        return not self._unheard
+        return not self.unheard
 
     def settle(self) -> None:
         """Give what this session did so far a moment to take effect; only once while a disk is stuck. Switches."""
-        if self._unheard and not self._stuck:
+        if self.unheard and not self._stuck:
             self._stuck = not self.wait_for_effect(SETTLE_SECONDS)
 
     def restyle(self, format: Format) -> None:

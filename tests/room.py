@@ -91,7 +91,7 @@ class FakeSession(Session):
 
     def wait_for_effect(self, seconds: float | None = None) -> bool:
         """Wait, unless it is the test itself that would have to."""
-        return not self._unheard if gevent.getcurrent().parent is None else super().wait_for_effect(seconds)
+        return not self.unheard if gevent.getcurrent().parent is None else super().wait_for_effect(seconds)
 
     def looks(self, **look: object) -> None:
         """Look different from now on."""

@@ -121,7 +121,11 @@ def test_a_folder_that_may_not_be_read_is_told_in_one_line(tmp_path, monkeypatch
 
 def test_the_fields_of_a_line_of_json_are_documented():
     page = (ROOT / "docs/history.md").read_text()
-    fields = {*msgspec.structs.asdict(Said(name="", text="")), "event"} - {"origin", "place", "user"}  # those are never kept
+    fields = {*msgspec.structs.asdict(Said(name="", text="")), "event"} - {
+        "origin",
+        "place",
+        "user",
+    }  # those are never kept
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == fields
 
 

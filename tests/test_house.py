@@ -22,6 +22,7 @@ FLOORS = [
     ["gchatd.journal"],
     ["gchatd.hub"],
     ["gchatd.delivery"],
+    ["gchatd.link"],
     ["gchatd.session"],
     ["gchatd.doors"],
     ["gchatd.operate", "gchatd.crowd"],

@@ -8,7 +8,7 @@ twice is dropped. What fan-out has to know is in the outcome.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -50,7 +50,7 @@ MOST_CHANGEABLE_CHARACTERS = 10_000
 """How long these may be in all, more or less."""
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What came of an event: facts for those who deliver it. The session that caused the event hears of it always."""
 
     event: Event
@@ -118,13 +118,18 @@ def _departed(state: State, event: Departed) -> Outcome:
 
 
 def _renamed(state: State, event: Renamed) -> Outcome:
-    """People who ignored the old name now ignore the person: the new name may be somebody else's tomorrow."""
+    """People who ignored the old name now ignore the person: the new name may be somebody else's tomorrow.
+
+    Nobody ignores a name that is their own: they would not see what they do themselves.
+    """
     user = state.users[event.user]
     for id in state.ignorers.get(user.name.compared, ()):
-        if id != user.id and user.id not in state.users[id].ignoring:
+        if user.id not in state.users[id].ignoring:
             _ignore(state, state.users[id], user.id, user.name.shown)
     del state.names[user.name.compared]
     user.name = Name(event.to, compared(event.to))
+    if user.name.compared in user.ignoring:
+        _stop_ignoring(state, user, user.name.compared)
     state.names[user.name.compared] = user
     return Outcome(event, user=user, others=_neighbours(state, user))
 
@@ -150,7 +155,7 @@ def _said(state: State, event: Said) -> Outcome:
     room.recent.append(event)
     room.version = event.place
     _remember(user, event)
-    return Outcome(event, user=user, room=room)
+    return Outcome(event, None, user, room)
 
 
 def _changed(state: State, event: Edited | Deleted) -> Outcome:
@@ -168,6 +173,8 @@ def _joined(state: State, event: Joined) -> Outcome:
     if room is None:
         room, vanished = _create(state, event.room)
         room.founder = user.id
+    elif event.room != room.name:  # it did not exist when they asked for it, and somebody else wrote it differently
+        event = msgspec.structs.replace(event, room=room.name)
     _enter(room, user)
     return Outcome(event, user=user, room=_if_small(state, room), entered=room, vanished=vanished)
 
@@ -194,10 +201,15 @@ def _made_private(state: State, event: MadePrivate) -> Outcome:
 
 
 def _restored(state: State, event: Restored) -> Outcome:
-    """Add a room from history, unless it has come into being meanwhile. The lobby is always there."""
+    """Add a room from history, unless it has come into being meanwhile, or there are too many.
+
+    The lobby is always there.
+    """
     room = state.room(event.room)
     vanished: tuple[str, ...] = ()
     if room is None:
+        if not state.has_room_for_more:
+            return Outcome(event)
         room, vanished = _create(state, event.room)
         room.key = event.key
     elif room.name != LOBBY or room.spoken:

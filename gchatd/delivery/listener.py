@@ -29,6 +29,9 @@ class Listener(Protocol):
     active_at: float
     """When its user last asked for something (monotonic)."""
 
+    unheard: int
+    """How many of the events that it broadcast have not been delivered yet."""
+
     told_by: tuple[int, str] | None
     """Who told this user something last, and what they were called then."""
 
@@ -36,10 +39,7 @@ class Listener(Protocol):
         """Return the format in which it reads what happens in a room."""
 
     def happened(self, outcome: Outcome) -> None:
-        """Take note of what came of something that it did, before anybody hears of it."""
-
-    def took_effect(self) -> None:
-        """Take note that one more of the events that it broadcast has been delivered."""
+        """Take note of what came of something that it did, before anybody hears of it. Not called for what it said."""
 
     def wait_no_more(self) -> None:
         """Go on: what it did has taken effect, or never will."""

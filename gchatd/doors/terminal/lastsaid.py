@@ -22,33 +22,37 @@ class LastSaid:
     it should say.
     """
 
-    __slots__ = ("state",)
+    __slots__ = ("fixed", "text")
 
     def __init__(self) -> None:
-        self.state = "", False
-        """Why the last message cannot be changed (empty: it can), and whether one has been said that was not heard."""
+        self.fixed = ""
+        """Why the last message cannot be changed; empty if it can."""
+        self.text: str | None = None
+        """What it says, until it is known to have been heard."""
 
-    def says(self) -> None:
-        """Note that something is being said. There is nothing to change until `heard` says that it was."""
-        self.state = "", True
-
-    def heard(self) -> None:
-        """Note that what was being said was heard."""
-        self.state = self.state[0], False  # a private message may have overtaken this one
+    def says(self, text: str) -> None:
+        """Note that something is being said. There is nothing to change until it is heard."""
+        self.fixed, self.text = "", text
 
     def refuses(self) -> None:
         """Note that something was typed that may have been meant for others, and will not be sent."""
-        self.state = _NOT_SENT, self.state[1]
+        self.fixed = _NOT_SENT
 
     def tells(self, to: str) -> None:
         """Note that a private message is being sent."""
-        self.state = f"Your last message was a private one to {to}, and those cannot be changed.", self.state[1]
+        self.fixed = f"Your last message was a private one to {to}, and those cannot be changed."
 
     def changeable(self, user: User) -> Said:
-        """Return the last message that is not deleted. Raises Refused if it cannot be changed."""
-        fixed, unsent = self.state
-        if fixed or unsent:
-            raise sorry(fixed or _NOT_SENT)
-        if not user.said:
+        """Return the user's last message that is not deleted, once all that they said has been heard.
+
+        Raises Refused if it cannot be changed.
+        """
+        last = user.said[-1] if user.said else None
+        if self.text is not None and not self.fixed and (last is None or last.text != self.text):
+            self.fixed = _NOT_SENT
+        if self.fixed:
+            raise sorry(self.fixed)
+        self.text = None
+        if last is None:
             raise Refused(CannotChange())
-        return user.said[-1]
+        return last

@@ -1,4 +1,4 @@
-"""The link of a session whose client is a terminal: lines in, sentences out. See `session.Link`."""
+"""The link of a session whose client is a terminal: lines in, sentences out. See `link.Link`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...chat.answers import AlreadyInRoom
-from ...chat.events import Said
-from ...session import Request
+from ...link import Request
 from ...text.cleaning import clean
 from ...text.names import parse_name
 from ...wire.typed import TOO_LONG
@@ -45,9 +44,9 @@ class TerminalLink(Terminal):
         self.send_answers()
         room = self.room.name if self.room is not None else ""
         astray = self.astray.room if self.astray is not None else ""
-        state = TerminalState(
-            self.telnet.state(), room, self.doubted, astray, self.last_said.state, tuple(self._rest or ())
-        )
+        last_said = self.last_said.fixed, self.last_said.text
+        rest = tuple(self._rest or ())
+        state = TerminalState(self.telnet.state(), room, self.doubted, astray, last_said, rest)
         values: dict[str, Any] = msgspec.to_builtins(state)
         return values
 
@@ -56,7 +55,7 @@ class TerminalLink(Terminal):
         self.room = self.session.chat.room(was.room)
         self.doubted = was.doubted
         self.astray = Astray(was.astray) if was.astray else None
-        self.last_said.state = was.last_said
+        self.last_said.fixed, self.last_said.text = was.last_said
         self._rest = deque(was.rest) if was.rest else None
 
     def wait(self) -> None:
@@ -96,7 +95,12 @@ class TerminalLink(Terminal):
 
     def answer(self, answer: Answer, label: str) -> None:  # noqa: ARG002  people do not label what they type
         current = self.room.name if self.room is not None else ""
-        self.reply_in_pages(words.lines(answer, self.columns, self.look.moment, current))
+        lines = words.lines(answer, self.columns, self.look.moment, current)
+        if words.may_be_long(answer):
+            self.reply_in_pages(lines)
+        else:  # leaves the rest of a long list where it is
+            for line in lines:
+                self.reply(line)
 
     def refuse(self, refusal: Refusal, label: str) -> None:
         self._replies += self.look.refuse(refusal, label)
@@ -105,16 +109,13 @@ class TerminalLink(Terminal):
 
     def happened(self, outcome: Outcome) -> None:
         user = outcome.user
-        if isinstance(outcome.event, Said):
-            if outcome.refusal is None:
-                self.last_said.heard()
-        elif isinstance(outcome.refusal, AlreadyInRoom):  # typed when their coming in had not happened yet
+        if isinstance(outcome.refusal, AlreadyInRoom):  # typed when their coming in had not happened yet
             self.talk_in(self.session.chat.room(outcome.refusal.room))
         elif outcome.entered is not None and user is not None:
             self.room = outcome.entered
-            if len(user.rooms) > 1:
+            if len(user.rooms) > 1:  # the room that was current before reads differently now
                 self.session.restyle(self.look)
-                self.name_room()
+            self.name_room()
         elif outcome.left and user is not None:
             if self.room in outcome.left:
                 self.talk_in(user.rooms[-1] if user.rooms else None)
