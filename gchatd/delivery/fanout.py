@@ -125,6 +125,8 @@ class Fanout:
             for format, listeners in list(groups.items()):
                 if elsewhere:
                     listeners = Listeners(session for session in listeners.sessions if session not in elsewhere)
+                if not listeners.sessions:
+                    continue  # nothing is rendered for nobody
                 self._deliver_share(turn, turn.share(format, (room,)), (room,), listeners)
         for (format, rooms, formats), sessions in several.items():
             self._deliver_share(turn, turn.share(format, rooms, formats), rooms, Listeners(sessions))
