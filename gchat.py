@@ -6,7 +6,7 @@
 
 This is the program you run, and the best place to start reading. Every client gets a greenlet, which reads its lines in
 blocking style (gchatd/session.py). What somebody says goes through `Hub.broadcast` (gchatd/hub.py) into a journal, and
-from there to everybody in the room (gchatd/fanout.py).
+from there to everybody in the room (gchatd/delivery/fanout.py).
 """
 
 from __future__ import annotations

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 MOST_UNDELIVERED = 2000
 """Once more committed events than this are on their way to listeners, people who talk have to wait."""
 
-SETTLE_SECONDS = 0.01
-"""How long a question about history waits for a commit that is under way."""
+COMMIT_SECONDS = 0.01
+"""How long a question about history waits until what was said before it has been committed."""
 
 QUEUE_SECONDS = 10.0
 """How long somebody who talks waits for a slow disk (`history.queue` events uncommitted) before they are told."""
 
 _NAMING = (Arrived, Renamed, Departed)
-_USER_BITS = 32  # of a user's id; those above are the number of this run of the server
+_USER_BITS = 32  # of a user's id count the users of a run; those above are the run's `node`
 
 
 class Hub:
@@ -63,9 +63,9 @@ class Hub:
         self.history = history
         self.motd = motd
         self.started_at = time.monotonic()
-        self._naming = 0  # events on their way that change whose a name is
-        self._owners: dict[str, int] = {}  # whose compared names will be after these; 0: nobody's
-        self._names: dict[int, str] = {}  # and what users will be called
+        self._naming = 0  # events on their way that give or take a name
+        self._owners: dict[str, int] = {}  # by compared name, which user will have it after these; 0: nobody
+        self._names: dict[int, str] = {}  # and by user, the compared name that they will have
         self._last_user = self.node << _USER_BITS
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
@@ -112,7 +112,7 @@ class Hub:
             raise Refused(NameTaken(name.shown))
 
     def _note_names(self, event: Event) -> None:
-        """Note whose names will be whose, once an event has been folded."""
+        """Note who will have which name once this event has been folded."""
         self._naming += 1
         user = self.state.users.get(event.user)
         before = self._names.pop(event.user, "") or (user.name.compared if user is not None else "")
@@ -126,9 +126,9 @@ class Hub:
     # Rooms that are not in memory.
 
     def recall(self, name: Name) -> Restored | None:
-        """Look for a room in history. Returns the event that brings it back, if it has to be. Switches.
+        """Look for a room in history. Returns the event that brings it back; None if it is in memory, or nowhere.
 
-        Raises Refused if history cannot be read.
+        Switches. Raises Refused if history cannot be read.
         """
         if name.compared in self.rooms or self.history is None:
             return None
@@ -159,11 +159,11 @@ class Hub:
             self._caught_up.wait(timeout)
         raise Refused(ShuttingDown())
 
-    def settle(self) -> None:
-        """Wait up to SETTLE_SECONDS until what was said so far is in the history, so that it can be found. Switches."""
-        until = time.monotonic() + SETTLE_SECONDS
+    def wait_for_history(self) -> None:
+        """Wait up to COMMIT_SECONDS until what was said so far is in the history, so that it can be found. Switches."""
+        until = time.monotonic() + COMMIT_SECONDS
         while self._journal.uncommitted and time.monotonic() < until:
-            gevent.sleep(SETTLE_SECONDS / 20)
+            gevent.sleep(COMMIT_SECONDS / 20)
 
     def delivered(self, events: Sequence[Event]) -> None:
         """Note that events have been delivered."""
@@ -184,7 +184,7 @@ class Hub:
 
 
 def restored(name: str, events: Iterable[Event]) -> Restored:
-    """Return what brings a room back that these events of its history describe."""
+    """Make the event that brings a room back, out of what history has of it."""
     topic = key = ""
     lines = []
     for event in events:

@@ -1,4 +1,4 @@
-"""What a session needs of its door: requests, and ways to tell the client. Knows no sockets and no sentences."""
+"""What a session needs of its door: requests in, answers out. Knows no sockets and no sentences."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Link(Protocol):
         """What this client reads."""
 
     def format_in(self, room: str) -> Format:
-        """What this client reads of a room: mostly the same."""
+        """What this client reads of a room: mostly its `format`."""
 
     def open(self, session: Any) -> None:
-        """Belong to a session from now on. (Its type stands above this one.)"""
+        """Belong to a session from now on. (Any: session.py imports this file, not the other way round.)"""
 
     def greet(self) -> None:
         """Tell a new client what to do first."""
@@ -65,7 +65,7 @@ class Link(Protocol):
         """Wait for a client that asks for more than it reads. Switches then."""
 
     def happened(self, outcome: Outcome) -> None:
-        """Take note of what came of something that this client did. See `delivery.listener.Listener`."""
+        """Note what came of something that this client did. See `delivery.listener.Listener`."""
 
     def close(self) -> None:
         """Leave the client as it was found, and let go of the session: it leaves no cycle behind. May switch."""
@@ -78,7 +78,7 @@ class Link(Protocol):
         """Write down what the door knows of the client, as values that JSON can hold."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where the link stopped that wrote down this state. The session knows its user already."""
+        """Go on from this state, which another link wrote down. The session has its user already, if any."""
 
     def __str__(self) -> str:
         """Where the client is, for the log: `telnet 127.0.0.3:51422`."""

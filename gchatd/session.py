@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 0.1
-"""How long something that depends on what its author did before waits for that to take effect."""
+"""How long a command waits for what its author did before it to take effect."""
 
 FLUSH_SECONDS = 5.0
 """How long a client that has left may take to read what is still its own."""
@@ -54,7 +54,11 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
     """Those that it has not handled yet, the next one first."""
 
     unsent: bytes = b""
+    """What its client has not been sent yet."""
+
     told_by: tuple[int, str] | None = None
+    """See `Session`."""
+
     here: float = 0.0
     """How long its user has been here, in seconds."""
 
@@ -93,7 +97,7 @@ class Session:
         self.outbox = link.outbox
         self.user: User | None = None
         self.claimed = 0
-        """The id of the user who is on the way in, or here; 0: nobody has taken a name."""
+        """The id of its user, as soon as they have a name; `user` follows once they have come in. 0: no name yet."""
         self.came_at = 0.0
         """When its user came (monotonic)."""
         self.active_at = 0.0
@@ -101,22 +105,22 @@ class Session:
         self.told_by: tuple[int, str] | None = None
         """Who told its user something last, by id, and what they were called then."""
         self.label = ""
-        """That of the request that is being done."""
+        """The label of the request that is being done."""
         self._sessions = sessions
         self._link = link
         self._requests: list[Request] | tuple[()] = ()  # not handled yet, the next one last
         self.unheard = 0
-        """How many of its own events have not taken effect yet."""
+        """How many events that it broadcast have not taken effect yet."""
         self._greeted = False  # whether the client was told what to do first
-        self._stuck = False  # whether `settle` has timed out since they all had
-        self._heard: gevent.event.Event | None = None  # set when the last of them has, if anybody waits for that
+        self._stuck = False  # whether `settle` has timed out, and some of them still have not
+        self._heard: gevent.event.Event | None = None  # made when somebody waits until they all have
         self._ended = ""  # why this session is over, for the log
         self._words = ""  # parting words, for the others
         self.id = self.outbox.session = sessions.add(self)
         link.open(self)
 
     def state(self) -> SessionState:
-        """Write this session down, but for its connection. Right only until the next switch."""
+        """Write this session down, without its connection. Right only until the next switch."""
         requests, now = tuple(reversed(self._requests)), time.monotonic()
         link = self._link.state()  # may send something
         unsent, here, idle = self.outbox.state(), now - self.came_at, now - self.active_at
@@ -124,7 +128,7 @@ class Session:
 
     @classmethod
     def restore(cls, hub: Hub, sessions: Sessions, link: Link, state: SessionState) -> Session:
-        """Return a session that goes on where the one stopped that was written down. Its user is in the hub's state."""
+        """Return a session that goes on where this state was written down. Its user is in the hub's state already."""
         session, now = cls(hub, sessions, link), time.monotonic()
         session._greeted = True
         session.came_at, session.active_at = now - state.here, now - state.idle
@@ -213,7 +217,7 @@ class Session:
     def library(self) -> History:
         if self.hub.history is None:
             raise Refused(NoHistory())
-        self.hub.settle()
+        self.hub.wait_for_history()
         return self.hub.history
 
     @property
@@ -257,8 +261,9 @@ class Session:
         self.wait_for_effect()  # so that what follows is said under the new name
 
     def _check(self, event: Event) -> None:
-        """Raise Refused if an event may not happen. One that may not happen yet is looked at again, once what this
-        session did before has taken effect.
+        """Raise Refused if the rules do not allow an event.
+
+        Asks again once what this session did before has taken effect: that may have been what it needs. May switch.
         """
         refusal = rules.check(self.hub.state, event)
         if refusal is not None and self.unheard:
@@ -272,9 +277,7 @@ class Session:
         return msgspec.structs.replace(event, user=user, name=name, origin=origin)
 
     def broadcast(self, event: Event) -> None:
-        """Broadcast an event of this session's. What it was told so far is sent first, so that it sees that before the
-        effects.
-        """
+        """Broadcast an event. Answers gathered so far are sent first, so the client sees them before its effects."""
         self._link.send_answers()
         self.unheard += 1
         self.hub.broadcast(event)
@@ -282,8 +285,9 @@ class Session:
     # Coming in.
 
     def arrive(self, name: Name) -> None:
-        """Come into the chat, and into the lobby, under a name, once. May switch. Raises Refused, as for a name that is
-        taken.
+        """Come into the chat, and into the lobby, under this name. May switch.
+
+        Raises Refused if the name is taken, or if this session has a name already.
         """
         if self.claimed:
             raise Refused(AlreadyHere())
@@ -349,8 +353,8 @@ class Session:
     # Leaving.
 
     def depart(self) -> None:
-        """Leave the chat. A session whose user came in stays registered until that has taken effect, so that what they
-        said before still reaches people.
+        """Leave the chat. If its user had a name, the session stays registered until `Departed` has taken effect, so
+        that what they said before still reaches people.
         """
         if self.claimed:
             name = self.user.name.shown if self.user is not None else ""

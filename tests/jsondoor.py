@@ -74,7 +74,7 @@ class JsonFormat(Windowless, msgspec.Struct, frozen=True, gc=False):
     def welcome(self, welcome: Welcome) -> bytes:
         return line(welcome)
 
-    def recall(self, event: Event, now: int) -> bytes:
+    def render_past(self, event: Event, now: int) -> bytes:
         return self.render(event)
 
     def replay(self, room: str, lines: Sequence[bytes]) -> bytes:

@@ -16,7 +16,7 @@ from gchatd.delivery.outbox import SlowReaders
 from gchatd.delivery.sessions import Sessions
 from gchatd.doors.terminal.link import TerminalLink
 from gchatd.doors.terminal.look import Look
-from gchatd.doors.terminal.words import words
+from gchatd.doors.terminal.words import sentence
 from gchatd.errors import Refused
 from gchatd.hub import Hub
 from gchatd.journal import MemoryJournal
@@ -142,4 +142,4 @@ def is_told(pattern: str) -> Iterator[None]:
     """What happens in here is refused, with a sentence that matches."""
     with pytest.raises(Refused) as refused:
         yield
-    assert re.search(pattern, words(refused.value.refusal))
+    assert re.search(pattern, sentence(refused.value.refusal))

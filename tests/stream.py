@@ -75,7 +75,7 @@ class Plain:
         others = ",".join(sorted(welcome.others))
         return f"welcome {welcome.room} {welcome.people} {others} {welcome.topic} {welcome.key}\n".encode()
 
-    def recall(self, event: Said, now: int) -> bytes:
+    def render_past(self, event: Said, now: int) -> bytes:
         return f"recalled {event.id} {event.text} {event.edited}\n".encode()
 
     def replay(self, room: str, lines: Sequence[bytes]) -> bytes:

@@ -16,7 +16,7 @@ from gchatd.doors.terminal.commands import COMMANDS
 from gchatd.doors.terminal.commands.details import DETAILS
 from gchatd.doors.terminal.completion import complete
 from gchatd.doors.terminal.pages import PAGE_LINES
-from gchatd.doors.terminal.words import MOST_LINES
+from gchatd.doors.terminal.words import LONGEST_LIST
 from gchatd.link import Request
 from gchatd.text import times
 from gchatd.text.cells import rows_of
@@ -122,7 +122,7 @@ def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
     while answer[-1].endswith("/more"):
         answer = answer[:-1] + asks(ann, "/more")
     assert answer[0] == "server: 4000 in lobby: somebody00000, somebody00001, somebody00002,"
-    assert (len(answer), answer[-1]) == (MOST_LINES + 1, "server: ... and more (4,000 in all).")
+    assert (len(answer), answer[-1]) == (LONGEST_LIST + 1, "server: ... and more (4,000 in all).")
 
 
 ESCAPED = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202e"

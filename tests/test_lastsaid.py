@@ -11,7 +11,7 @@ from gchatd.chat.events import Deleted, Edited, Joined
 from gchatd.chat.folding import MOST_CHANGEABLE, MOST_CHANGEABLE_CHARACTERS
 from gchatd.chat.state import LOBBY
 from gchatd.doors.terminal.lastsaid import LastSaid
-from gchatd.doors.terminal.words import words
+from gchatd.doors.terminal.words import sentence
 from gchatd.errors import Refused
 
 
@@ -96,7 +96,7 @@ def test_lines_of_several_rooms_are_remembered_together(chat):
 def refuses(last: LastSaid, chat: Chat, why: str) -> None:
     with pytest.raises(Refused) as refused:
         last.changeable(chat.user(ANN))
-    assert why in words(refused.value.refusal)
+    assert why in sentence(refused.value.refusal)
 
 
 def says(last: LastSaid, chat: Chat, text: str) -> None:

@@ -134,10 +134,10 @@ def test_windows_of_any_width_make_twenty_looks():
 
 def test_the_past_is_shown_with_its_time_and_what_was_found_is_marked():
     event = said("say \2hello\3")
-    assert Look().recall(event, AT) == b"[23:30] Bob : say *hello*\r\n"
-    assert Look().recall(event, AT + 3_600_000) == b"[2026-11-22 23:30] Bob : say *hello*\r\n"
-    assert Look(offset=60).recall(event, AT + 3_600_000) == b"[00:30] Bob : say *hello*\r\n"
-    assert b"say \x1b[7mhello\x1b[0m" in Look(theme="colour").recall(event, AT)
+    assert Look().render_past(event, AT) == b"[23:30] Bob : say *hello*\r\n"
+    assert Look().render_past(event, AT + 3_600_000) == b"[2026-11-22 23:30] Bob : say *hello*\r\n"
+    assert Look(offset=60).render_past(event, AT + 3_600_000) == b"[00:30] Bob : say *hello*\r\n"
+    assert b"say \x1b[7mhello\x1b[0m" in Look(theme="colour").render_past(event, AT)
 
 
 def test_a_name_has_the_same_colour_however_it_is_written():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from room import is_told
 
-from gchatd.doors.terminal.words import words
+from gchatd.doors.terminal.words import sentence
 from gchatd.errors import Refused
 from gchatd.text.cleaning import clean
 from gchatd.text.names import LONGEST_NAME, Name, parse_name
@@ -32,7 +32,7 @@ def refusal(typed: str) -> str:
     """What one is told of this name, in words that are safe on any terminal."""
     with pytest.raises(Refused) as told:
         parse_name(typed)
-    text = words(told.value.refusal)
+    text = sentence(told.value.refusal)
     assert text.isprintable()
     assert clean(text) == text
     return text

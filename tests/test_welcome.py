@@ -97,18 +97,18 @@ def test_a_session_that_speaks_for_nobody_is_sent_nothing(room):
 
 
 def test_what_was_said_lately_is_rendered_once_for_all_who_read_the_same_format(room, clock, monkeypatch):
-    recalled, recall = [], Look.recall
-    monkeypatch.setattr(Look, "recall", lambda *args: recalled.append(args) or recall(*args))
+    rendered, render_past = [], Look.render_past
+    monkeypatch.setattr(Look, "render_past", lambda *args: rendered.append(args) or render_past(*args))
     welcomes = Welcomes()
     first = welcomes.welcome(newcomer(), room, greets=False)
     assert lines(first) == [HEAD, "Ann : one", "Bob : two", FOOT]
     assert welcomes.welcome(newcomer(), room, greets=False) == first
-    assert len(recalled) == 2
+    assert len(rendered) == 2
     in_colour = welcomes.welcome(newcomer(look=Look(theme="colour")), room, greets=False)
     assert in_colour != first
-    assert len(recalled) == 4
+    assert len(rendered) == 4
     assert welcomes.welcome(newcomer(), room, greets=False) == first
-    assert len(recalled) == 4
+    assert len(rendered) == 4
 
 
 def test_what_is_said_next_is_in_the_next_replay_and_so_is_another_room(room, clock):

@@ -168,7 +168,7 @@ def find_own_room(asker: Asker, name: str) -> Room:
 
 
 def find_line(asker: Asker, id: int) -> Said:
-    """Find a line by the one who asks, by its id, among the last that they can change. Raises Refused."""
+    """Find a line by its id, among the last that the one who asks said and can still change. Raises Refused."""
     for said in asker.me.said:
         if said.id == id:
             return said
@@ -189,20 +189,20 @@ def _as_compared(name: str) -> str:
 
 
 def say(asker: Asker, room: Room, text: str, action: bool = False) -> None:
-    """Say something in a room; with `action`, do it."""
+    """Say something in a room; with `action`, as something that one does (`/me waves`)."""
     _check_says(text)
     asker.does(Said(room=room.name, text=text, action=action))
 
 
 def tell(asker: Asker, to: User, text: str) -> IsAway | None:
-    """Say something to one person alone."""
+    """Say something to one person alone. Returns that they are away, if they are."""
     _check_says(text)
     asker.does(Told(target=to.id, to=str(to), text=text))
     return IsAway(str(to), to.away) if to.away is not None else None
 
 
-def answer(asker: Asker, to: tuple[int, str], text: str) -> IsAway | None:
-    """Say something to somebody by their id, and the name they had, whatever they are called now."""
+def tell_back(asker: Asker, to: tuple[int, str], text: str) -> IsAway | None:
+    """Tell somebody who told you something: `to` is their id, and what they were called then."""
     user = asker.chat.users.get(to[0])
     if user is None:
         raise Refused(UserLeft(to[1]))
@@ -221,7 +221,7 @@ def delete(asker: Asker, line: Said) -> None:
 
 
 def _check_says(text: str) -> None:
-    """Raise Refused if there is nothing to be read in a text."""
+    """Raise Refused if a text is empty or blank."""
     if not text or text.isspace():
         raise Refused(NothingSaid())
 
@@ -312,12 +312,12 @@ def go_away(asker: Asker, words: str) -> None:
 
 
 def come_back(asker: Asker) -> None:
-    """Be marked as away no longer."""
+    """Be back: no longer marked as away."""
     asker.does(CameBack())
 
 
 def ignore(asker: Asker, name: Name) -> None:
-    """Hear no more from somebody."""
+    """Stop hearing somebody."""
     asker.does(Ignored(whom=name.shown))
 
 
@@ -336,7 +336,7 @@ def ignoring(asker: Asker) -> Ignoring:
 
 
 def history(asker: Asker, room: Room, count: int, before_line: int = 0, before: int | None = None) -> Past:
-    """Give the last lines of a room; or those before the line with an id, or before a moment (milliseconds).
+    """Return the last lines of a room; or those before the line with an id, or before a moment (milliseconds).
 
     `count` is how many; nobody gets more than MOST_LINES.
     """
@@ -389,5 +389,5 @@ def version(asker: Asker) -> Version:
 
 
 def motd(asker: Asker) -> Motd:
-    """Give the message of the day."""
+    """Return the message of the day."""
     return Motd(tuple(asker.motd))

@@ -195,7 +195,7 @@ class NothingSaid(Refusal, frozen=True):
 
 
 class CannotChange(Refusal, frozen=True):
-    """This line is not one that its author can still change."""
+    """This is not a line that the one who asks can still change."""
 
 
 class TooLateToChange(Refusal, frozen=True):
@@ -278,7 +278,7 @@ class TooLong(Refusal, frozen=True):
 
 
 class AlreadyPrivate(Refusal, frozen=True):
-    """The room is private."""
+    """The room is private already."""
 
     room: str
 
@@ -290,7 +290,7 @@ class AlwaysPublic(Refusal, frozen=True):
 
 
 class NotFounder(Refusal, frozen=True):
-    """Only who created the room, and has not left it since, can do that."""
+    """Only the person who created the room, and has not left it since, can do that."""
 
     room: str
 

@@ -1,4 +1,4 @@
-"""What can happen in a chat, as frozen records in the past tense. Values only: no sockets, no sessions, no behaviour.
+"""What can happen in a chat, as frozen records in the past tense. Values only: no sockets, no behaviour.
 
 Every event is JSON as it stands (`msgspec.json.encode(event)`), told apart by its `event` field, so that the same
 records can cross to a browser or to another machine. What each of them changes, and whom it concerns: folding.py. Who
@@ -139,7 +139,7 @@ class Invited(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Ignored(Event, frozen=True, kw_only=True, gc=False):
-    """`name` ignores `whom` from now on; without `on`, no longer."""
+    """`name` ignores `whom` from now on; if `on` is false, no longer."""
 
     whom: str
     on: bool = True

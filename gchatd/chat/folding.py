@@ -51,7 +51,10 @@ MOST_CHANGEABLE_CHARACTERS = 10_000
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """What came of an event: facts for those who deliver it. The session that caused the event hears of it always."""
+    """What came of an event: facts for those who deliver it.
+
+    The session that caused the event also hears of it, but for the few that nobody hears (`turn.NOBODY_HEARS`).
+    """
 
     event: Event
     refusal: Refusal | None = None
@@ -73,11 +76,11 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     """The rooms that the user is no longer in."""
 
     vanished: tuple[str, ...] = ()
-    """Rooms that are gone, whose topic and key nobody shall inherit."""
+    """Rooms that are gone; the next of that name must not inherit their topics and keys."""
 
 
 def fold(state: State, event: Event) -> Outcome | None:
-    """Apply an event; None for one that was applied before, which changes nothing."""
+    """Apply an event and return what came of it; None for one that was applied before, which changes nothing."""
     if event.place <= state.place:
         return None
     state.place = event.place
@@ -248,8 +251,8 @@ def _ignored(state: State, event: Ignored) -> Outcome:
     return Outcome(event, user=user)
 
 
-def _nothing(state: State, event: Event) -> Outcome:
-    """Vanished: the journal forgets the room. NotSent: only its origin hears of it."""
+def _change_nothing(state: State, event: Event) -> Outcome:
+    """For Vanished, after which the journal forgets the room, and NotSent, of which only its origin hears."""
     return Outcome(event)
 
 
@@ -270,8 +273,8 @@ FOLDS: dict[type[Event], Callable[[State, Any], Outcome]] = {
     WentAway: _went_away,
     CameBack: _came_back,
     Restored: _restored,
-    Vanished: _nothing,
-    NotSent: _nothing,
+    Vanished: _change_nothing,
+    NotSent: _change_nothing,
 }
 
 
@@ -338,7 +341,7 @@ def _leave(state: State, user: User, rooms: Iterable[Room]) -> tuple[str, ...]:
 
 
 def _invite(room: Room, user: User) -> None:
-    """Let a user into a room, private or not yet, until they depart."""
+    """Let a user into a room without its key until they depart, also if it becomes private later."""
     if user.id not in room.invited:
         room.invited.add(user.id)
         user.invitations = (*user.invitations, room)
@@ -365,7 +368,7 @@ def _forget(user: User, whom: str | int) -> None:
 
 
 def _remember(user: User, event: Said) -> None:
-    """Keep a line among those that its author can change."""
+    """Add a line to those that its author can change; drop the oldest if there are too many, or too long ones."""
     if user.said is NOTHING:
         user.said = []
     lines = user.said

@@ -85,7 +85,7 @@ def check(state: State, event: Event) -> Refusal | None:
     if kind is Arrived:
         return NameTaken(event.name) if compared(event.name) in state.names else None
     rule = RULES.get(kind)
-    if rule is None:  # it is nobody's act
+    if rule is None:  # nobody's act: a room was restored or vanished, or a line was not sent
         return None
     user = state.users.get(event.user)
     return rule(state, user, event) if user is not None else NotHere()
@@ -113,7 +113,7 @@ def _may_join(state: State, user: User, event: Joined) -> Refusal | None:
 
 
 def _may_change(state: State, user: User, event: Edited | Deleted) -> Refusal | None:
-    """Only their author changes lines, while it is in the room, and not for long."""
+    """Only its author can change a line, only while they are in its room, and only for CHANGE_MINUTES."""
     said = next((said for said in user.said if said.id == event.line), None)
     if said is None or said.room != event.room:
         return CannotChange()
@@ -207,4 +207,4 @@ RULES: dict[type[Event], Callable[[State, User, Any], Refusal | None]] = {
     CameBack: _may_come_back,
     Departed: _may_always,
 }
-"""What people do. The rest happens to them, or to rooms."""
+"""By kind of event. The kinds that are missing are nobody's act, or (Arrived) have no user yet: see `check`."""

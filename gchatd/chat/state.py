@@ -1,4 +1,4 @@
-"""Users and rooms, as the events so far have made them. Knows no sessions: they live in one process, these in all.
+"""Users and rooms, as the events so far have made them. Knows no sessions: those are in one process, users in all.
 
 `folding.fold` alone changes a state. Whoever folds the same events comes to the same state; `snapshot` writes it down,
 `restore` goes on from there.
@@ -21,14 +21,14 @@ LOBBY = "lobby"
 """The room where everybody starts."""
 
 NOBODY: dict[str | int, str] = {}
-"""What most people's `User.ignoring` is: an empty dict that all share, never written to."""
+"""The `User.ignoring` of most people: one empty dict for all of them, never written to."""
 
 NOTHING: list[Said] = []
-"""What the `User.said` of those is who said nothing yet: an empty list that all share, never written to."""
+"""The `User.said` of people who have said nothing yet: one empty list for all of them, never written to."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What states must agree on, to fold alike: the settings `rooms.most`, `rooms.announce_up_to`, `history.replay`."""
+    """What states must agree on to fold alike: the settings `rooms.most`, `rooms.announce_up_to`, `history.replay`."""
 
     most_rooms: int = 10_000
     announce_up_to: int = 50
@@ -54,7 +54,7 @@ class User:
         self.ignoring = NOBODY
         """Whom they ignore, by compared name or by user id, and the name as they typed it."""
         self.said = NOTHING
-        """The last lines that they said, oldest first, as they read now: those they can change."""
+        """Their last lines, oldest first, as they read now: those they can still change."""
 
     def __str__(self) -> str:
         return self.name.shown
@@ -80,7 +80,7 @@ class Room:
         """Whether anything was ever said in it. Such a room stays when it is empty, and so does a private one."""
         self.recent: deque[Said] = deque(maxlen=replay)
         self.version = 0
-        """The place of the event that last changed `recent`: a room that looks different has another version."""
+        """The place of the event that last changed `recent`: bytes that were rendered at the same version are right."""
 
     @property
     def private(self) -> bool:
@@ -116,7 +116,7 @@ class State:
         return len(self.rooms) < self.bounds.most_rooms or self.empty_room() is not None
 
     def empty_room(self) -> Room | None:
-        """Return the first room that nobody is in, except the lobby."""
+        """Return the first room that nobody is in, if there is one; never the lobby."""
         return next((room for room in self.rooms.values() if not room.members and room.name != LOBBY), None)
 
     def snapshot(self) -> Snapshot:

@@ -6,9 +6,10 @@ gather for the next turn: the busier, the cheaper per line. To follow one line:
 
     Hub.broadcast          (hub.py) puts it into the journal, which orders and commits it
     run                    takes a batch from the journal, and cuts it into turns
-    deliver                folds it into the state (chat/folding.py), notes who hears it and how (turn.py), then goes
-                           from room to room, and from format to format
-    _deliver_share         cuts a share of their own for the few who need something different (share.py)
+    deliver                has the whole turn folded first, then goes from room to room, and from format to format
+    _fold                  folds the event into the state (chat/folding.py); notes who hears it (turn.py); moves sessions into
+                           the rooms that their users have entered, and out of others (_follow)
+    _deliver_share         cuts a share of their own for the few who need something different (turn.py, share.py)
     _send_to_listeners     walks over all others, and lets the rest of the server run now and then
     _send_to_some          gives the kernel the bytes, 128 listeners at a time
     Outbox.keep            (outbox.py) keeps what the kernel did not take
@@ -102,7 +103,7 @@ class Fanout:
                 self._pace.breathe()
 
     def take_turn(self, events: list[Event]) -> None:
-        """Deliver a turn's events, and let those know who wait for that. Switches now and then."""
+        """Deliver a turn's events, then let sessions go on that wait for them to take effect. Switches now and then."""
         try:
             self.deliver(events)
         except BaseException:  # a bug of ours, but the others' lines still go out
@@ -110,8 +111,8 @@ class Fanout:
         self._note_delivered(events)
 
     def deliver(self, events: list[Event]) -> None:
-        """Apply a turn's events in order, then send everybody what they hear of them. Switches now and then."""
-        turn = self._apply(events)
+        """Fold a turn's events in order, then send everybody what they hear of them. Switches now and then."""
+        turn = self._fold_all(events)
         alone = turn.find_special(self._pace.breathe)
         several = self._in_several(turn.parts) if len(turn.parts) > 1 else {}
         elsewhere = {session for group in several.values() for session in group}
@@ -133,7 +134,7 @@ class Fanout:
         for session in alone:
             self._send_share(turn, session, turn.share(session.format, ()), ())
 
-    def _apply(self, events: list[Event]) -> Turn:
+    def _fold_all(self, events: list[Event]) -> Turn:
         """Fold events in order and collect them in a turn. Switches now and then."""
         turn = Turn(self._hub.state, self._sessions, self._render)
         for count, event in enumerate(events):
@@ -141,6 +142,25 @@ class Fanout:
                 self._pace.breathe()
             self._fold(event, turn)
         return turn
+
+    def _fold(self, event: Event, turn: Turn) -> None:
+        """Fold an event and add what came of it to a turn. If that fails, nobody hears of it."""
+        try:
+            outcome = fold(self._hub.state, event)
+            if outcome is not None:
+                origin = self._sessions.origin(event)
+                turn.add(outcome, origin)
+                if isinstance(event, Said):
+                    return
+                if outcome.refusal is None:
+                    self._follow(outcome, origin, turn)
+                elif origin is not None:
+                    origin.happened(outcome)
+                if origin is not None:  # the node from which this came tells the journal, no other
+                    for name in outcome.vanished:
+                        self._hub.broadcast(Vanished(room=name))
+        except BaseException:  # a bug of ours; the other events are still heard
+            logger.exception("cannot apply %s from user %d", type(event).__name__, event.user)
 
     def _follow(self, outcome: Outcome, origin: Listener | None, turn: Turn) -> None:
         """Let sessions here follow their users: into the chat and out of it, into rooms and out of them."""
@@ -171,7 +191,7 @@ class Fanout:
         turn.greet(session, room, data)
 
     def _note_told(self, event: Told, told: Iterable[User]) -> None:
-        """Let the sessions of somebody who was told something know by whom, unless they ignore that person."""
+        """Tell the sessions of somebody who was told something by whom, unless they ignore that person."""
         for user in told:
             if not (compared(event.name) in user.ignoring or event.user in user.ignoring):
                 for session in self._sessions.of(user.id):
@@ -212,11 +232,11 @@ class Fanout:
 
         Switches now and then.
         """
-        personal = listeners.indexes(set().union(*(turn.parts[room].special(share.format) for room in rooms)))
-        for index in personal:
+        special = listeners.indexes(set().union(*(turn.parts[room].special(share.format) for room in rooms)))
+        for index in special:
             self._send_share(turn, listeners.sessions[index], share, rooms)
         if share.data:
-            self._send_to_listeners(listeners, share.framed, personal)
+            self._send_to_listeners(listeners, share.framed, special)
 
     def _send_share(self, turn: Turn, session: Listener, share: Share, rooms: Sequence[Room]) -> None:
         """Send one session its own share. Switches now and then."""
@@ -253,25 +273,6 @@ class Fanout:
             for index, taken in enumerate(sent, start):
                 if taken != size:
                     listeners.sessions[index].outbox.keep(data, taken)
-
-    def _fold(self, event: Event, turn: Turn) -> None:
-        """Fold an event and add what came of it to a turn. If that fails, nobody hears of it."""
-        try:
-            outcome = fold(self._hub.state, event)
-            if outcome is not None:
-                origin = self._sessions.origin(event)
-                turn.add(outcome, origin)
-                if isinstance(event, Said):
-                    return
-                if outcome.refusal is None:
-                    self._follow(outcome, origin, turn)
-                elif origin is not None:
-                    origin.happened(outcome)
-                if origin is not None:  # the node from which this came tells the journal, no other
-                    for name in outcome.vanished:
-                        self._hub.broadcast(Vanished(room=name))
-        except BaseException:  # a bug of ours; the other events are still heard
-            logger.exception("cannot apply %s from user %d", type(event).__name__, event.user)
 
     def _render(self, how: Callable[[Event], bytes], event: Event) -> bytes:
         """Render one event. If that fails, nobody gets it, and the session that caused it is closed."""

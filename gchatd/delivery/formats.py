@@ -22,8 +22,8 @@ class Format(Protocol):
 
     @property
     def echo(self) -> bool:
-        """Whether people see their own lines like everybody else's; then `render_own` of a `Said` without a label is
-        what `render` gives.
+        """Whether people see their own lines as others do; then `render_own` and `render` of an unlabelled `Said` are
+        the same.
         """
 
     @property
@@ -36,7 +36,7 @@ class Format(Protocol):
         """Return an event as its listeners see it, or nothing if they do not."""
 
     def frame(self, data: bytes, alert: bool = False) -> bytes:
-        """Return whole lines as they are sent; with `alert` there is something new among them."""
+        """Return rendered lines as they are sent; with `alert`, something new is among them."""
 
     def farewell(self) -> bytes:
         """Return the last thing that the server says, when it shuts down, as it is sent."""
@@ -44,24 +44,24 @@ class Format(Protocol):
     # One person's.
 
     def render_own(self, event: Event) -> bytes:
-        """Return an event as the session sees it that caused it, or nothing if it does not."""
+        """Return an event as the session that caused it sees it, or nothing if that does not."""
 
     def render_mention(self, event: Event, name: str) -> bytes:
-        """Return an event as somebody sees it whom it names, or is for: by this name, as names are compared."""
+        """Return an event as the person with this (compared) name sees it: it mentions them, or is for them alone."""
 
     def refuse(self, refusal: Refusal, label: str = "") -> bytes:
-        """Return why something could not be done, for whoever asked for it, in a request with this label."""
+        """Return a refusal, for whoever asked in a request with this label."""
 
     def welcome(self, welcome: Welcome) -> bytes:
         """Return what somebody is told who has come into a room."""
 
     # The past.
 
-    def recall(self, event: Event, now: int) -> bytes:
-        """Return something that was said as those see it who look back now (milliseconds), with its time."""
+    def render_past(self, event: Event, now: int) -> bytes:
+        """Return something that was said, with its time, for people who look back now (milliseconds)."""
 
     def replay(self, room: str, lines: Sequence[bytes]) -> bytes:
-        """Return what was said lately in a room, as lines that `recall` gave."""
+        """Return what was said lately in a room: a headline, and these lines, which `render_past` made."""
 
     # Formats that share work.
 
@@ -73,11 +73,11 @@ class Format(Protocol):
         """How many columns the widest of some lines takes."""
 
     def fits(self, width: int) -> bool:
-        """Whether a line of so many columns looks as it does in the `wide` format, being no wider than the window."""
+        """Whether a line of this width fits the window, so that it looks as it does in the `wide` format."""
 
     @property
     def unstamped(self) -> Format:
-        """The format that renders the same without the `stamp`; there are few of these, so people share the work.
+        """The format that renders the same but for the `stamp`. There are few of these, so people share the work.
 
         `format.render(event)` is nothing, or `format.stamp(event.at) + format.unstamped.render(event)`.
         """
@@ -89,9 +89,9 @@ class Format(Protocol):
 
 
 class Windowless:
-    """What is the same in all formats that know no windows, no time before a line, and no names that stand out.
+    """The base of formats without windows, times before lines and marked names: a web client's, a test's.
 
-    Inherit from it and render events, answers and refusals.
+    Inherit from it, and render events, answers and refusals.
     """
 
     __slots__ = ()

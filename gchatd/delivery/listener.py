@@ -1,4 +1,4 @@
-"""What delivery knows of a session: whom it speaks for, what it reads, and the way to it."""
+"""What delivery knows of a session, which it calls a listener: its user, the format it reads, and its outbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Listener(Protocol):
     """A session, as delivery sees it. None of its methods switches."""
 
     id: int
-    """Its own in this process; never used again."""
+    """Its own among the sessions of this run; never used again."""
 
     user: User | None
     """Whom it speaks for, once they have arrived."""
@@ -30,7 +30,7 @@ class Listener(Protocol):
     """When its user last asked for something (monotonic)."""
 
     unheard: int
-    """How many of the events that it broadcast have not been delivered yet."""
+    """How many events that it broadcast have not taken effect yet. Fan-out counts them down."""
 
     told_by: tuple[int, str] | None
     """Who told this user something last, and what they were called then."""
@@ -39,7 +39,7 @@ class Listener(Protocol):
         """Return the format in which it reads what happens in a room."""
 
     def happened(self, outcome: Outcome) -> None:
-        """Take note of what came of something that it did, before anybody hears of it. Not called for what it said."""
+        """Note what came of something that it did, before anybody hears of it. Not called for what it said."""
 
     def wait_no_more(self) -> None:
-        """Go on: what it did has taken effect, or never will."""
+        """Stop waiting: what it did has taken effect, or never will."""

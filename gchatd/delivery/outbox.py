@@ -48,7 +48,7 @@ class SlowReaders:
             del self._changed[:CHANGES_KEPT]
 
     def changed_since(self, changes: int) -> Sequence[int] | None:
-        """Give the sessions whose outboxes changed since there were so many changes; None if that is too long ago."""
+        """Return the sessions whose outboxes have changed since `changes` was this; None if that is too long ago."""
         count = self.changes - changes
         return self._changed[len(self._changed) - count :] if count <= len(self._changed) else None
 
@@ -74,11 +74,11 @@ class Outbox:
     to the end and says goodbye.
     """
 
-    __slots__ = ("_backlog", "_rules", "around", "failed", "send", "session", "transport")
+    __slots__ = ("_backlog", "_slow_readers", "around", "failed", "send", "session", "transport")
 
-    def __init__(self, transport: Transport, rules: SlowReaders) -> None:
+    def __init__(self, transport: Transport, slow_readers: SlowReaders) -> None:
         self.transport = transport
-        self._rules = rules
+        self._slow_readers = slow_readers
         self._backlog: _Backlog | None = None  # None while nothing waits: an idle client then costs 32 bytes less
         self.around: Callable[[bytes], bytes] | None = None  # see `display_with`
         self.send: Callable[[bytes], int] = transport.send
@@ -91,7 +91,7 @@ class Outbox:
         return self._backlog.size if self._backlog is not None else 0
 
     def display_with(self, around: Callable[[bytes], bytes] | None) -> None:
-        """Pass what is displayed from now on through a function, which puts it above the line being typed; None: don't.
+        """Pass whatever is displayed through a function, which puts it above the line being typed. None: no longer.
 
         With a function the outbox is part of a reference cycle: set None before you drop it. Does nothing for a client
         that was given up.
@@ -105,7 +105,7 @@ class Outbox:
         self.put(data if self.around is None else self.around(data))
 
     def put(self, data: bytes) -> None:
-        """Send data to this client after all that was put before. Never blocks, never copies.
+        """Send data to this client after everything that was put before. Never blocks, never copies.
 
         Past `limits.sendq` bytes the client is closed: see "slow readers" in config.ini.
         """
@@ -121,19 +121,19 @@ class Outbox:
             self.keep(data, sent)
 
     def keep(self, data: bytes, sent: int) -> None:
-        """Send the rest of data, of which so many bytes have gone, as soon as the client takes it. Never blocks."""
+        """Send the rest of data, of which `sent` bytes have gone, as soon as the client takes it. Never blocks."""
         if self._backlog is None:
             self._backlog = _Backlog(data, sent, self.transport.unsent())
-            self._rules.behind.add(self)
+            self._slow_readers.behind.add(self)
             self._switch_to(self._way())
             gevent.spawn_raw(self._write)  # ours; ends when nothing waits or this outbox has failed
         else:
             self._backlog.add(data)
-        if self.size > self._rules.sendq:
-            self._rules.close(self, f"{self.size} bytes wait (limits.sendq)")
+        if self.size > self._slow_readers.sendq:
+            self._slow_readers.close(self, f"{self.size} bytes wait (limits.sendq)")
 
     def state(self) -> bytes:
-        """Give what was put and has not been sent: what another process has to send, if it takes over this connection.
+        """Return what was put and has not been sent: what a process that takes over this connection has to send.
 
         Right only until the next switch, because the writer goes on. Copies.
         """
@@ -144,7 +144,7 @@ class Outbox:
         self.put(state)
 
     def is_stalled(self, since: float) -> bool:
-        """Tell whether the client has taken nothing since then (monotonic seconds), though something waits for it.
+        """Return whether the client has taken nothing since then (monotonic seconds), though something waits for it.
 
         The kernel asks for more only when a third of its buffer is free, which takes a reader of 2 KB/s 20 seconds: so
         look at what it holds, too, and compare with the last look.
@@ -217,13 +217,13 @@ class Outbox:
 
     def _nothing_waits(self) -> None:
         backlog, self._backlog = self._backlog, None
-        self._rules.behind.discard(self)
+        self._slow_readers.behind.discard(self)
         if backlog is not None and backlog.gone is not None:
             backlog.gone.set()
 
     def _switch_to(self, send: Callable[[bytes], int]) -> None:
         self.send = send
-        self._rules.note_change(self.session)
+        self._slow_readers.note_change(self.session)
 
 
 class _Backlog:
@@ -252,7 +252,7 @@ class _Backlog:
         return b"".join(self.pieces)[self.sent :]
 
     def took(self, sent: int) -> None:
-        """Note that so many bytes of the first piece have gone."""
+        """Note that `sent` bytes of the first piece have gone."""
         self.progress_at = time.monotonic()
         self.size -= sent
         self.sent += sent

@@ -1,4 +1,7 @@
-"""The sessions of this process: by id, by user, and by the rooms that they listen to."""
+"""The sessions of this process: by id, by user, and by the rooms that they listen to. Knows no sockets and no bytes.
+
+Delivery sees each as a `Listener`; the `Listeners` of audience.py are a group of them that read the same format.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ class Sessions:
         audience.add(session, room.name)
 
     def leave(self, session: Listener, room: Room) -> None:
-        """Let a session listen to a room no more; does nothing if it did not."""
+        """Stop a session from listening to a room; does nothing if it does not listen."""
         audience = self.audiences.get(room)
         if audience is not None:
             audience.remove(session, room.name)
@@ -76,12 +79,12 @@ class Sessions:
                 del self.audiences[room]
 
     def restyled(self, session: Listener) -> None:
-        """Note that a session reads its rooms in other formats than before. May be called at any time."""
+        """Note that a session has changed the formats in which it reads its rooms. May be called at any time."""
         for room in session.user.rooms if session.user is not None else ():
             if room in self.audiences:
                 self.audiences[room].restyled(session)
 
     def wait_no_more(self) -> None:
-        """Let every session go on that waits for something to take effect: the server is shutting down."""
+        """End all waiting for something to take effect: the server is shutting down."""
         for session in self.by_id.values():
             session.wait_no_more()

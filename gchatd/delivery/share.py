@@ -44,7 +44,7 @@ class Share:
 
     @property
     def framed(self) -> bytes:
-        """The bytes that most people are sent; always the same object."""
+        """What most people are sent; always the same object."""
         if self._framed is None:
             self._framed = self.format.frame(self.data, alert=True)
         return self._framed

@@ -33,17 +33,17 @@ class Transport(Protocol):
 
     @property
     def send(self) -> Callable[[bytes | memoryview], int]:
-        """Send what the client takes just now, and give how many bytes that was: maybe fewer than it would take.
+        """Send what the client takes just now, and return how many bytes that was: maybe fewer than it would take.
 
-        A property, so that fan-out can call what it gives without a Python function in between. Raises BlockingIOError
-        if the client takes nothing just now: the same bytes are then the next to be sent, as TLS demands. Raises any
-        other OSError if the connection is lost. TLS's own "want read" and "want write" are OSErrors and no
+        A property, so that fan-out can call what it returns without a Python function in between. Raises
+        BlockingIOError if the client takes nothing just now: the same bytes are then the next to be sent, as TLS
+        demands. Raises any other OSError if the connection is lost. TLS's own "want read" and "want write" are OSErrors and no
         BlockingIOErrors: a transport translates them.
         """
         ...
 
     def recv(self, size: int) -> bytes:
-        """Give up to `size` bytes that the client sent; none if it will send no more.
+        """Return up to `size` bytes that the client sent; none if it will send no more.
 
         Raises BlockingIOError if there are none just now, any other OSError if the connection is lost.
         """

@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from .sessions import Sessions
 
     How = Callable[[Event], bytes]
+    """A method of a format: `render`, `render_own`, or `render_mention` for some name."""
+
     Render = Callable[[How, Event], bytes]
 
 
 MOST_NAMED = 20
-"""People whom a line can name so that each sees it in a way of their own; one that names more is a list of names, and
-looks the same to all. Each way takes time, and everybody waits: a line with 500 names kept them waiting for seconds.
+"""The most people that a line can name for each of them to see it marked. One that names more is a list of names, and
+looks the same to all. Each is rendered anew, and everybody waits: a line with 500 names kept them waiting for seconds.
 """
-
 
 NOBODY_HEARS = (Restored, Vanished)
 """Not even who caused them: a room that was found in the history, with its key, may be one they must not enter."""
@@ -48,11 +49,11 @@ class Part:
 
     def __init__(self) -> None:
         self.events: list[int] = []
-        self.since: dict[int, int] = {}  # by the id of a session that came in meanwhile: the first event that it hears
+        self.since: dict[int, int] = {}  # by the id of a session that came in during the turn: the first event it hears
         # Ids of sessions:
         self.talked: set[int] = set()  # said something
-        self.named: set[int] = set()  # whose user is named
-        self.others: set[int] = set()  # anything else
+        self.named: set[int] = set()  # a line mentions their user
+        self.others: set[int] = set()  # need bytes of their own for any other reason
 
     def special(self, format: Format) -> set[int]:
         """Return the sessions that need bytes of their own, if they read this format."""
@@ -63,7 +64,7 @@ class Part:
 class Turn:
     """The events of a turn, and what each session needs of them.
 
-    `render` gives what one of a format's methods makes of an event, and nothing where that fails.
+    `render` calls a method of a format with an event, and returns nothing if that fails.
     """
 
     def __init__(self, state: State, sessions: Sessions, render: Render) -> None:
@@ -77,7 +78,7 @@ class Turn:
         # What is rendered once for several formats: by rooms, and (for those who are in several) by event.
         self._unstamped: dict[tuple[Format, tuple[Room, ...]], Sequence[bytes]] = {}
         self._rendered: dict[Format, dict[int, bytes]] = defaultdict(dict)
-        self._personal: set[int] = set()  # ids of sessions that also hear something that their rooms do not
+        self._hears_more: set[int] = set()  # ids of sessions that also hear something that their rooms do not
         # By the id of a session, indexes of events:
         self._own: dict[int, list[int]] = defaultdict(list)  # what it caused
         self._besides: dict[int, list[int]] = defaultdict(list)  # what it alone hears
@@ -116,7 +117,7 @@ class Turn:
 
     def _add_for(self, session: Listener, index: int) -> None:
         self._besides[session.id].append(index)
-        self._personal.add(session.id)
+        self._hears_more.add(session.id)
 
     def _add_for_others(self, others: Iterable[User], event: Event, index: int) -> None:
         a_notice = isinstance(event, (Departed, Renamed))
@@ -126,7 +127,7 @@ class Turn:
                     self._add_for(session, index)
 
     def greet(self, session: Listener, room: Room, data: bytes) -> None:
-        """Note that a session has just come into a room and is sent `data` (often nothing)."""
+        """Note that a session has just come into a room and is greeted with `data` (often nothing)."""
         part = self.parts.get(room)
         if not data and (part is None or not part.events):
             return
@@ -134,7 +135,7 @@ class Turn:
         part.since[session.id] = len(self._events)
         part.others.add(session.id)
         self._greetings[session.id].append((len(self._events) - 0.5, data))  # between two events
-        self._personal.add(session.id)
+        self._hears_more.add(session.id)
 
     def find_named(self, part: Part) -> None:
         """Note whose names the events in a room mention, except their authors'."""
@@ -165,14 +166,14 @@ class Turn:
                         self._mark(session)
                     self._hidden[session.id].append(indexes)
         alone = []
-        for id in self._personal:
+        for id in self._hears_more:
             one = self._sessions.by_id.get(id)
             if one is not None and not self._mark(one):
                 alone.append(one)
         return alone
 
     def _mark(self, session: Listener) -> bool:
-        """Note that a session needs bytes of its own wherever it is; tell whether anything happened there."""
+        """Note that a session needs bytes of its own in all its rooms. Returns whether anything happened there."""
         rooms = session.user.rooms if session.user is not None else ()
         parts = [self.parts[room] for room in rooms if room in self.parts]
         for part in parts:
@@ -180,7 +181,7 @@ class Turn:
         return bool(parts)
 
     def share(self, format: Format, rooms: Sequence[Room], formats: tuple[Format, ...] = ()) -> Share:
-        """Return what those hear who read a format and are in these rooms; of several, each in one of `formats`.
+        """Return what people hear who read a format and are in these rooms; each of several in one of `formats`.
 
         Those whose windows are wide enough for all of it get the same share, whatever the width.
         """
@@ -202,11 +203,11 @@ class Turn:
         merged = sorted((index, n) for n, room in enumerate(rooms) for index in self.parts[room].events)
         by_event = [formats[n] for _, n in merged]
         segments = []
-        for (index, _), how in zip(merged, by_event, strict=True):
-            rendered = self._rendered[how.unstamped]
+        for (index, _), heard_in in zip(merged, by_event, strict=True):
+            rendered = self._rendered[heard_in.unstamped]
             if index not in rendered:
-                rendered[index] = self._render(how.unstamped.render, self._events[index])
-            segments.append(rendered[index] and how.stamp(self._events[index].at) + rendered[index])
+                rendered[index] = self._render(heard_in.unstamped.render, self._events[index])
+            segments.append(rendered[index] and heard_in.stamp(self._events[index].at) + rendered[index])
         return Share(format, [index for index, _ in merged], segments, by_event)
 
     def _segments(self, format: Format, rooms: tuple[Room, ...], indexes: Sequence[int]) -> Sequence[bytes]:
@@ -231,9 +232,9 @@ class Turn:
         id, first = session.id, 0
         instead: dict[int, bytes] = {}
         if self._named and share.format.mentions:
-            self._put_instead(instead, share, self._named.get(id, ()), _mention_way(session))
+            self._put_instead(instead, share, self._named.get(id, ()), _mention_for(session))
         if id in self._own:
-            self._put_instead(instead, share, self._own[id], _own_way)
+            self._put_instead(instead, share, self._own[id], _own)
         if self._hidden:
             self._put_instead(instead, share, itertools.chain(*self._hidden.get(id, ())), None)
         for room in rooms:
@@ -244,7 +245,7 @@ class Turn:
                     first = before
                 else:
                     self._put_instead(instead, share, part.events[:before], None)
-        if id not in self._personal:
+        if id not in self._hears_more:
             if len(instead) == len(share.events):  # all of it is their own words, as often
                 return b"".join(instead[index] for index in range(first, len(instead)))
             return share.cut(first, instead, [])
@@ -252,14 +253,14 @@ class Turn:
         return share.cut(first, instead, [*heard, *self._greetings.get(id, ())])
 
     def _put_instead(
-        self, instead: dict[int, bytes], share: Share, events: Iterable[int], how: Callable[[Format], How] | None
+        self, instead: dict[int, bytes], share: Share, events: Iterable[int], method: Callable[[Format], How] | None
     ) -> None:
-        """Render those of some events that are in the share differently: by `how`, or not at all if that is None."""
+        """Render those of some events that are in the share by another method of their format; None: not at all."""
         for event in events:
             index = share.index(event)
             if index is not None:
-                way = how(share.format_of(index)) if how is not None else None
-                instead[index] = self._render(way, self._events[event]) if way is not None else b""
+                how = method(share.format_of(index)) if method is not None else None
+                instead[index] = self._render(how, self._events[event]) if how is not None else b""
 
     def part(self, room: Room) -> Part:
         """Return the part of a room; create it if nothing happened there before."""
@@ -279,11 +280,11 @@ class Turn:
         if self._sessions.origin(event) is session:
             return self._render(format.render_own, event)
         if isinstance(event, (Told, Invited)):
-            return self._render(_mention_way(session)(format), event)
+            return self._render(_mention_for(session)(format), event)
         return self._render(session.format_in(event.room).render, event)
 
     def _leave(self, user: User, index: int, room: Room) -> None:
-        """Have those who leave a room hear on their own what happened there earlier in this turn."""
+        """Note that somebody leaves a room, but still hears what happened there earlier in this turn."""
         part = self.parts.get(room)
         if part is None:
             return
@@ -302,10 +303,10 @@ class Turn:
                     self._authors[key].append(index)
 
 
-def _own_way(format: Format) -> How:
+def _own(format: Format) -> How:
     return format.render_own
 
 
-def _mention_way(session: Listener) -> Callable[[Format], How]:
+def _mention_for(session: Listener) -> Callable[[Format], How]:
     name = session.user.name.compared if session.user is not None else ""
     return lambda one: lambda event: one.render_mention(event, name)

@@ -1,4 +1,7 @@
-"""What you are sent when you come into a room: where you are, who is there, what was said lately."""
+"""What you are sent when you come into a room: where you are, who is there, what was said lately.
+
+Knows rooms and formats; sends nothing.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,13 @@ _DAYS_BEGIN_AT = 900_000  # milliseconds: somewhere a day begins at each quarter
 
 
 class Welcomes:
-    """Makes what people are sent. People who come into the same room and read the same format share the bytes."""
+    """Makes welcomes. People who come into the same room and read the same format share what was said lately."""
 
     def __init__(self) -> None:
         self._replays: OrderedDict[tuple[str, int, Format, int], bytes] = OrderedDict()
 
     def welcome(self, session: Listener, room: Room, greets: bool) -> bytes:
-        """Return what to send a session that has just come into a room; `greets`: also where that is."""
+        """Return what to send a session that has just come into a room; with `greets`, also where it is."""
         if not (greets or room.recent or room.topic or room.key) or session.user is None:
             return b""
         head = session.format.welcome(_welcome(session.user, room, greets))
@@ -72,7 +75,7 @@ def _render(events: Sequence[Said], room: Room, format: Format, now: int) -> byt
     lines: list[bytes] = []
     size = 0
     for event in reversed(events):
-        lines.append(format.recall(event, now))
+        lines.append(format.render_past(event, now))
         size += len(lines[-1])
         if size > REPLAY_BYTES:
             break

@@ -32,7 +32,7 @@ def plainly(number: float) -> str:
     return f"{number:f}".rstrip("0").rstrip(".")
 
 
-def columns(head: str, words: list[str], most: int) -> Iterable[str]:
+def flowed(head: str, words: list[str], most: int) -> Iterable[str]:
     """Lay out a headline and words in lines of at most so many columns."""
     line = head
     for at, one in enumerate(words):

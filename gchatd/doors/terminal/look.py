@@ -157,7 +157,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         marked = WORD.sub(lambda word: f"{mark}{word[0]}{_RESET}" if word[0].lower() == name else word[0], text)
         return line.removesuffix(text) + marked
 
-    def recall(self, event: Event, now: int) -> bytes:
+    def render_past(self, event: Event, now: int) -> bytes:
         line = self._line(event)
         if isinstance(event, Said) and event.edited:
             line += " (edited)"
@@ -183,7 +183,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return ERASE + notice + END if self.rich else notice
 
     def refuse(self, refusal: Refusal, label: str = "") -> bytes:  # noqa: ARG002  people see no labels
-        return self.notice(clean(words.words(refusal)))
+        return self.notice(clean(words.sentence(refusal)))
 
     def welcome(self, welcome: Welcome) -> bytes:
         return b"".join(map(self.notice, words.welcome(welcome)))

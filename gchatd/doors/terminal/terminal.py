@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .connection import TelnetConnection
     from .look import Look
 
-_PAGE = 8192  # bytes of answers that are gathered before they are sent and waited for
+_MOST_GATHERED = 8192  # bytes of answers that are gathered before they are sent and waited for
 
 
 class TerminalState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,7 +111,7 @@ class Terminal:
         del self.session  # which has this: leave no cycle behind
 
     def wait_for_reader(self) -> None:
-        if len(self._replies) > _PAGE:
+        if len(self._replies) > _MOST_GATHERED:
             self.send_answers()
             self.outbox.flush()
 
@@ -154,7 +154,7 @@ class Terminal:
         now = times.now()
         lines = deque([self.look.notice(head)])
         for event in events:
-            lines.append(self.look.recall(event, now))
+            lines.append(self.look.render_past(event, now))
             self.session.let_others_run()
         lines.extend(map(self.look.notice, notes))
         if self.telnet.height:

@@ -10,14 +10,14 @@ from ...errors import Refusal, Refused
 from ...journal import refusals as p
 from ...text import times
 from ...text.names import SYMBOLS, NameNotAllowed
-from ...text.phrases import columns, listed, padded, shortened, widest
+from ...text.phrases import flowed, listed, padded, shortened, widest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ...chat.answers import Answer
 
-MOST_LINES = 500
+LONGEST_LIST = 500
 """The most lines of a list that are given."""
 
 _PEOPLE = 15  # columns of a mark, of how many people are in a room, and of the space between
@@ -37,10 +37,10 @@ def sorry(text: str) -> Refused:
 # Refusals.
 
 
-def words(refusal: Refusal) -> str:
+def sentence(refusal: Refusal) -> str:
     """Return the sentence for a refusal. It may quote what was typed, so it is to be cleaned."""
-    sentence = SENTENCES[type(refusal)]
-    return sentence.format(one=refusal) if isinstance(sentence, str) else sentence(refusal)
+    template = SENTENCES[type(refusal)]
+    return template.format(one=refusal) if isinstance(template, str) else template(refusal)
 
 
 def _name_not_allowed(refusal: NameNotAllowed) -> str:
@@ -141,7 +141,7 @@ def lines(answer: Answer, width: int, moment: Callable[[int, int], str], current
     match answer:
         case a.Members(room, people):
             names = [f"{person.name} (away)" if person.away else person.name for person in people]
-            return _capped(columns(f"{len(names)} in {room}:", names, width), len(names))
+            return _capped(flowed(f"{len(names)} in {room}:", names, width), len(names))
         case a.Rooms(rooms):
             return _rooms(rooms, width, current)
         case a.Topic(room, topic):
@@ -149,7 +149,7 @@ def lines(answer: Answer, width: int, moment: Callable[[int, int], str], current
         case a.Whois():
             return _whois(answer, width, moment)
         case a.Ignoring(names=names):
-            return columns("You are ignoring:", [*names], width) if names else ["You are not ignoring anyone."]
+            return flowed("You are ignoring:", [*names], width) if names else ["You are not ignoring anyone."]
         case a.IsAway(name, reason):
             return [_is_away(name, reason)]
         case a.Uptime(seconds, people):
@@ -181,7 +181,7 @@ def _whois(answer: a.Whois, width: int, moment: Callable[[int, int], str]) -> It
     if answer.away is not None:
         yield _is_away(name, answer.away)
     if answer.shared:
-        yield from columns("You are both in:", [*answer.shared], width)
+        yield from flowed("You are both in:", [*answer.shared], width)
     elif not answer.you:
         yield f"You have no room in common with {name}."
 
@@ -189,7 +189,7 @@ def _whois(answer: a.Whois, width: int, moment: Callable[[int, int], str]) -> It
 def _rooms(rooms: tuple[a.RoomInfo, ...], width: int, current: str) -> Iterator[str]:
     """List the rooms, the current one first."""
     ordered = sorted(rooms, key=lambda room: room.name != current)
-    name_width = min(widest(room.name for room in ordered[:MOST_LINES]), width - _PEOPLE)  # so that all show people
+    name_width = min(widest(room.name for room in ordered[:LONGEST_LIST]), width - _PEOPLE)  # so that all show people
     yield (
         f"{len(rooms):,} rooms (> your current room, * others you are in):"
         if len(rooms) != 1
@@ -206,9 +206,9 @@ def _row(room: a.RoomInfo, name_width: int, width: int, current: str) -> str:
 
 
 def _capped(lines: Iterable[str], count: int) -> Iterator[str]:
-    """Yield at most MOST_LINES of these lines, then, if there are more, one that says how many there are in all."""
+    """Yield at most LONGEST_LIST of these lines, then, if there are more, one that says how many there are in all."""
     for index, line in enumerate(lines):
-        if index == MOST_LINES:
+        if index == LONGEST_LIST:
             yield f"... and more ({count:,} in all)."
             return
         yield line

@@ -42,7 +42,7 @@ def reply(terminal: Terminal, words: str) -> Answer | None:
         terminal.last_said.refuses()
         raise sorry("You have no private message to reply to. To send one: /msg NAME WORDS")
     terminal.last_said.tells(told_by[1])
-    return actions.answer(terminal.session, told_by, words)
+    return actions.tell_back(terminal.session, told_by, words)
 
 
 def edit(terminal: Terminal, words: str) -> None:
