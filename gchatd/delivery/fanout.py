@@ -7,8 +7,8 @@ gather for the next turn: the busier, the cheaper per line. To follow one line:
     Hub.broadcast          (hub.py) puts it into the journal, which orders and commits it
     run                    takes a batch from the journal, and cuts it into turns
     deliver                has the whole turn folded first, then goes from room to room, and from format to format
-    _fold                  folds the event into the state (chat/folding.py); notes who hears it (turn.py); moves sessions into
-                           the rooms that their users have entered, and out of others (_follow)
+    _fold                  folds the event into the state (chat/folding.py), notes who hears it (turn.py), and has
+                           sessions follow their users into rooms and out of them (_follow)
     _deliver_share         cuts a share of their own for the few who need something different (turn.py, share.py)
     _send_to_listeners     walks over all others, and lets the rest of the server run now and then
     _send_to_some          gives the kernel the bytes, 128 listeners at a time

@@ -37,8 +37,8 @@ class Transport(Protocol):
 
         A property, so that fan-out can call what it returns without a Python function in between. Raises
         BlockingIOError if the client takes nothing just now: the same bytes are then the next to be sent, as TLS
-        demands. Raises any other OSError if the connection is lost. TLS's own "want read" and "want write" are OSErrors and no
-        BlockingIOErrors: a transport translates them.
+        demands. Raises any other OSError if the connection is lost. TLS's own "want read" and "want write" are
+        OSErrors and no BlockingIOErrors: a transport translates them.
         """
         ...
 

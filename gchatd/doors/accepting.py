@@ -17,11 +17,11 @@ PAUSE_SECONDS = 0.1
 """How long to wait before accepting again after a failure."""
 
 REMARK_SECONDS = 60.0
-"""How often the log mentions it."""
+"""How often the log mentions that, at most."""
 
 
 class PatientServer(StreamServer):
-    """A `StreamServer` that goes on accepting by itself when it can again; gevent's would log a traceback each time."""
+    """A `StreamServer` that waits a moment if it cannot accept; gevent's would log a traceback each time."""
 
     _remarked_at = float("-inf")
 

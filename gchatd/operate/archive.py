@@ -32,7 +32,7 @@ def _jsonl(event: Said) -> str:
 
 
 def _named(reader: Reader, room: str) -> str:
-    """Give a room as history writes it; as it was typed, if nothing was said there."""
+    """Return a room's name as history writes it; as it was typed, if nothing was said there."""
     try:
         return reader.named(compared(room)) or room
     except UnicodeError:  # no room can be called that
@@ -45,7 +45,7 @@ FORMATS: dict[str, Callable[[Said], str]] = {"text": _text, "jsonl": _jsonl}
 
 def print_history(directory: Path, room: str | None, since: str | None, format: str) -> None:
     """Print what was said to standard output, oldest first. Raises StoreError if there is nothing to print."""
-    show = FORMATS[format]
+    as_text = FORMATS[format]
     try:
         at = times.parse_since(since) if since is not None else None
     except NotATimeError as error:
@@ -56,7 +56,7 @@ def print_history(directory: Path, room: str | None, since: str | None, format: 
         named = None if room is None else _named(reader, room)
         for event in reader.everything(named, reader.first_id_since(at) if at is not None else 0):
             anything = True
-            print(show(event))
+            print(as_text(event))
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads this has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -30,7 +30,7 @@ def run(slow_readers: SlowReaders, terminals: Terminals) -> None:
         try:
             slow_readers.close_stalled()
             terminals.keep_alive()
-        except BaseException:  # ours to mend; deadlines still hold for the others
+        except BaseException:  # a bug of ours; the sweeper goes on
             logger.exception("cannot look after slow readers and terminals")
         gc.collect(1)
         gc.freeze()

@@ -23,7 +23,7 @@ def width(char: str) -> int:
 
 
 def previous(text: str, at: int) -> int:
-    """Where the character before this place begins, with all that is joined to it."""
+    """Where the character before the index `at` begins, with all that is joined to it."""
     first = max(0, at - MOST_JOINED)
     at = max(0, at - 1)
     while at > first and (width(text[at]) == 0 or text[at - 1] == "\u200d"):
@@ -32,7 +32,7 @@ def previous(text: str, at: int) -> int:
 
 
 def following(text: str, at: int) -> int:
-    """Where the character at this place ends, with all that is joined to it."""
+    """Where the character at the index `at` ends, with all that is joined to it."""
     last = min(len(text), at + MOST_JOINED)
     at = min(len(text), at + 1)
     while at < last and (width(text[at]) == 0 or text[at - 1] == "\u200d"):
@@ -41,12 +41,12 @@ def following(text: str, at: int) -> int:
 
 
 def columns_of(columns: int) -> int:
-    """Give the width of a window that says that it has so many columns (0: it does not say)."""
+    """Return the width to lay lines out for, in a window that says it has so many columns (0: it does not say)."""
     return min(max(columns or 80, 8), 1000)
 
 
 def shortened(text: str, most: int) -> str:
-    """Give the beginning of a text, at most so many columns of it; `…` stands for what is left out."""
+    """Return the beginning of a text, at most so many columns of it; `…` stands for what is left out."""
     if len(text) <= most and text.isascii():
         return text
     column = 0
@@ -80,7 +80,7 @@ def wrap(line: str, columns: int) -> str:
 
 
 def cells(text: str) -> int:
-    """Give how many columns a text takes, which may have colours in it."""
+    """Return how many columns a text takes. It may have colours in it."""
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
     return len(text) if text.isascii() and text.isprintable() else sum(map(width, text))
@@ -93,7 +93,7 @@ def rows_of(text: str, columns: int) -> int:
 
 
 class Layout(NamedTuple):
-    """A line in rows, and where in them the cursor is. `cut`: its first rows are left out, the window being too low."""
+    """A line in rows, and where the cursor is in them. `cut`: its first rows are left out for want of height."""
 
     rows: list[str]
     row: int

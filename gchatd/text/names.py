@@ -77,7 +77,7 @@ def parse_room(name: str) -> Name:
 
 @functools.lru_cache(1024)
 def compared(name: str) -> str:
-    """Give the compared form of a name that is known to be valid."""
+    """Return the compared form of a name that is known to be valid."""
     return name.lower() if name.isascii() else _compared.enforce(name)
 
 

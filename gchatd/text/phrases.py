@@ -1,4 +1,4 @@
-"""Pieces of what the server says: sentences, lists and tables. Knows text only."""
+"""Pieces of sentences, lists and tables. Knows text only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def plainly(number: float) -> str:
 
 
 def flowed(head: str, words: list[str], most: int) -> Iterable[str]:
-    """Lay out a headline and words in lines of at most so many columns."""
+    """Put a headline and words, with commas, into lines of at most `most` columns."""
     line = head
     for at, one in enumerate(words):
         word = one if at == len(words) - 1 else f"{one},"
@@ -59,17 +59,17 @@ def wrapped(line: str, most: int) -> list[str]:
 
 
 def widest(texts: Iterable[str]) -> int:
-    """Give how many columns the widest of some texts takes."""
+    """Return how many columns the widest of some texts takes."""
     return max(map(cells, texts), default=0)
 
 
 def padded(text: str, columns: int) -> str:
-    """Give a text that takes so many columns at least."""
+    """Return a text with spaces after it, so that it takes at least so many columns."""
     return text + " " * (columns - cells(text))
 
 
 def shortened(text: str, most: int) -> str:
-    """Give a text, or its beginning and three dots if it takes more than so many columns."""
+    """Return a text, or its beginning and three dots if it takes more than so many columns."""
     if cells(text) <= most:
         return text
     taken = itertools.accumulate(map(width, text))

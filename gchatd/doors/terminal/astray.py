@@ -1,4 +1,4 @@
-"""Keeps what was meant for a room that you could not enter out of others. Knows a name and the time, nothing else.
+"""Keeps lines that were meant for a room that you could not enter out of other rooms. Knows a name and the time only.
 
 If you paste `/join den` and three lines, the lines are meant for den. If you may not enter it, the lines are on their
 way already, and must not be said in the room where you happen to be.
@@ -16,7 +16,7 @@ ASTRAY_SECONDS = 5.0
 
 
 class Astray:
-    """A room that a session could not enter just now."""
+    """A room that somebody could not enter just now."""
 
     __slots__ = ("_until", "room")
 

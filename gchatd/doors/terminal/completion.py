@@ -37,7 +37,7 @@ def complete(session: Session, before: str) -> Completions:
 
 
 def _words_wanted(before: str) -> Words | None:
-    """The words that the command wants at the end of the line; None if there is no command, or it wants none."""
+    """Return what lists the words that fit at the end of a command line; None if it is none, or anything fits."""
     if not before.startswith("/") or before.startswith("//"):
         return None
     name, *arguments = before[1:].split(" ")

@@ -1,7 +1,7 @@
 """A connection to a terminal, as lines: telnet, nc, and anything else that sends lines.
 
-Speaks the telnet wire over an accepted socket. A client that turns out to be a terminal gets a line editor, and the
-look that goes with it; everybody else gets plain lines.
+Speaks telnet (wire/) over a transport. A client that turns out to be a terminal gets a line editor, and the look that
+goes with it; everybody else gets plain lines. Knows no sessions and no rooms.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ REST_SECONDS: Final = 0.005
 PLAIN: Final = Look()
 _TELNETS_END = re.compile(rb"[^\r\n]*\r[\n\0]")  # a line that ends as those of telnet do, and those of nc do not
 _CHUNK = 4096  # bytes taken from one client before others are served
-_MOST_CANDIDATES = 60  # names that are shown where Tab is pressed twice
+_MOST_CANDIDATES = 60  # names that Tab lists
 
 
 class Terminals:
-    """What all connections share, and which of them are rich: see `keep_alive`."""
+    """What all terminals' connections share: the limits, and which of them have a line editor (see `keep_alive`)."""
 
     def __init__(self, slow_readers: SlowReaders, limits: Limits, probes: bool = True) -> None:
         """With `probes`, clients that may be terminals are asked whether they are."""
@@ -86,17 +86,17 @@ class TelnetConnection:
 
     def __init__(self, shared: Terminals, transport: Transport, address: tuple[str, int]) -> None:
         self.look = PLAIN
-        """How things are to look to this client, from the next time that it is read."""
+        """How things are to look to this client. The terminal goes over to it after the next `read`."""
         self.outbox = Outbox(transport, shared.slow_readers)
         self._shared = shared
         self._address = address
         self._wire = TelnetWire(shared.limits.line)
         self._stage: Literal["new", "served", "refused"] = "new"  # "new" until the first line
-        self._held = b""  # to be sent with the next answer
-        self._styled = False  # whether it has got the look that suits it
+        self._held = b""  # bytes to send with the next answer
+        self._styled = False  # whether `_style` has chosen a look
 
     def state(self) -> dict[str, Any]:
-        """Write down how things are, as values that JSON can hold."""
+        """Write this connection down, as values that JSON can hold."""
         state = ConnectionState(self.look, self._stage, self._held, self._styled, self._wire)
         values: dict[str, Any] = msgspec.to_builtins(state)
         return values
@@ -105,7 +105,7 @@ class TelnetConnection:
     def restore(
         cls, shared: Terminals, transport: Transport, address: tuple[str, int], state: dict[str, Any]
     ) -> TelnetConnection:
-        """Return a connection that goes on where the one stopped that wrote down this state."""
+        """Return a connection that goes on from this state, which another one wrote down."""
         connection, was = cls(shared, transport, address), msgspec.convert(state, ConnectionState)
         connection.look = same_look(was.look)
         connection._stage, connection._held, connection._styled = was.stage, was.held, was.styled
@@ -185,7 +185,7 @@ class TelnetConnection:
         return [line for one in typed if (line := self._line(one)) is not None]
 
     def take_held(self) -> bytes:
-        """Return what is to be sent along with the next answer."""
+        """Return the bytes to send along with the next answer, once."""
         held, self._held = self._held, b""
         return held
 
@@ -207,7 +207,7 @@ class TelnetConnection:
         return self._wire.editor is not None
 
     def be_plain(self) -> None:
-        """Let the client echo what its user types, and send lines."""
+        """Ask the client to echo what its user types, and to send lines."""
         if self._wire.negotiation is not None:
             self.outbox.put(self._wire.negotiation.withdraw())
             self.outbox.put(self._adopt()[1])
@@ -226,7 +226,7 @@ class TelnetConnection:
             self._hang_up()
 
     def _serve(self, data: bytes) -> None:
-        """Go on with one that sent a line, which is in `data`; if it ends as a terminal's do, ask whether it is one."""
+        """Accept a client that has sent a line, in `data`; if that ends as telnet's do, ask if it is a terminal."""
         self._stage = "served"
         if self._shared.probes and _TELNETS_END.match(data):
             self._held = self._wire.probe()
@@ -257,7 +257,7 @@ class TelnetConnection:
             return False
 
     def _adopt(self) -> tuple[Sequence[Typed], bytes]:
-        """Act on what has been negotiated. Returns what `TelnetWire.feed` does."""
+        """Act on what has been negotiated. Returns what was typed and a reply, as `TelnetWire.feed` does."""
         wire, negotiation = self._wire, self._wire.negotiation
         assert negotiation is not None
         size = negotiation.columns, negotiation.height
@@ -299,7 +299,7 @@ class TelnetConnection:
             self.outbox.display_with(around)
 
     def _line(self, typed: Typed) -> str | None:
-        """Return a line that was typed; answer everything else here."""
+        """Return a line that was typed; answer anything else that the editor gives, and return None."""
         match typed:
             case Quit():
                 return "/quit"

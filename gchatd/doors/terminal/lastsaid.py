@@ -1,4 +1,4 @@
-"""Whether the last message that somebody sent on one connection can be changed. Knows a person's last lines only."""
+"""Whether the last message that somebody typed at a terminal can be changed. Knows a person's last lines only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOT_SENT = "Your last message was not sent, so there is nothing to change."
 
 
 class LastSaid:
-    """What became of a session's last message.
+    """What became of the last message typed at a terminal.
 
     If it was private, or was not sent, nothing can be changed: an edit that was meant for it would tell everybody what
     it should say.
@@ -35,7 +35,7 @@ class LastSaid:
         self.fixed, self.text = "", text
 
     def refuses(self) -> None:
-        """Note that something was typed that may have been meant for others, and will not be sent."""
+        """Note that something will not be sent that may have been meant for others."""
         self.fixed = _NOT_SENT
 
     def tells(self, to: str) -> None:

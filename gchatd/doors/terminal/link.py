@@ -1,4 +1,4 @@
-"""The link of a session whose client is a terminal: lines in, sentences out. See `link.Link`."""
+"""The link of a session whose client is a terminal: lines in, sentences out. See `gchatd.link.Link`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class TerminalLink(Terminal):
-    """A terminal, and what is typed there."""
+    """A terminal, as a session sees it: what is typed there, and what is to be answered."""
 
     __slots__ = ()
 
@@ -86,7 +86,7 @@ class TerminalLink(Terminal):
             commands.check_is_no_command(self, text)
             self._come_in(line)
         elif text.strip():
-            self.last_said.refuses()  # unless it is said below
+            self.last_said.refuses()  # unless `say` below gets that far
             commands.check_is_no_command(self, text)
             self.say(text.removeprefix("/") if text.startswith("//") else text)
         if not (session.claimed or session.ended):
@@ -109,7 +109,7 @@ class TerminalLink(Terminal):
 
     def happened(self, outcome: Outcome) -> None:
         user = outcome.user
-        if isinstance(outcome.refusal, AlreadyInRoom):  # typed when their coming in had not happened yet
+        if isinstance(outcome.refusal, AlreadyInRoom):  # such as the lobby, into which they were on their way
             self.talk_in(self.session.chat.room(outcome.refusal.room))
         elif outcome.entered is not None and user is not None:
             self.room = outcome.entered

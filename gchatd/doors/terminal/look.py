@@ -52,13 +52,13 @@ _BOLD = "\x1b[1m"
 _REVERSE = "\x1b[7m"
 _INDENT = "\r\n    "  # before the second line of a message, and all that follow
 _LONGEST_WAS = 30  # columns of what an edited line was
-_UNCONFIRMED = (Arrived, Joined, Departed, Told)  # what nobody is told who did it
+_UNCONFIRMED = (Arrived, Joined, Departed, Told)  # whoever does these is not told that it worked
 _STAMPS = {"off": 0, "hh:mm": 6, "full": 20}  # columns of a time
 _WIDTHS = range(10, 201, 10)  # see `wrapped_at`
 
 
 def wrapped_at(columns: int) -> int:
-    """Give the width at which lines are wrapped for a window of so many columns; 0 for one that does not say.
+    """Return the width at which lines are wrapped for a window of so many columns; 0 if those are not known.
 
     There are 20 such widths, so that it costs next to nothing how many windows there are: each look is rendered once.
     """
@@ -66,7 +66,7 @@ def wrapped_at(columns: int) -> int:
 
 
 class Look(msgspec.Struct, frozen=True, gc=False):
-    """A wire format: see `formats.Format`. The one without arguments is plain lines, for whoever sends plain lines."""
+    """A wire format: see `delivery.formats.Format`. Without arguments: plain lines, for clients that send such."""
 
     rich: bool = False
     """There is a line being typed, below what is shown (wire/lineedit.py); one's own words are shown like others'."""
@@ -260,7 +260,7 @@ def _colour(name: str) -> str:
 
 @functools.lru_cache(4096)
 def same_look(look: Look) -> Look:
-    """Give one object for all looks that are equal: most people's are."""
+    """Return the same object for all equal looks: most people's are equal."""
     return look
 
 
@@ -287,7 +287,7 @@ def _stamp(moment: int, fully: bool) -> bytes:
 
 
 def _notice(event: Event, notices: bool) -> str:
-    """What the server says about an event; `notices`: also if somebody comes, leaves or is renamed."""
+    """What the server says about an event; with `notices`, also if somebody comes, leaves or is renamed."""
     match event:
         case NotSent(why=why):
             return f"Not sent: {why}."

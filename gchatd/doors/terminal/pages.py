@@ -27,7 +27,7 @@ def columns_for(width: int) -> int:
 
 
 def take_page(lines: deque[bytes], height: int, width: int) -> bytes:
-    """Remove the next page from `lines` and return it: at least one line."""
+    """Remove the next page from `lines` and return it: at least one line, and as many as fit the window."""
     page, left = b"", rows_for(height)
     while lines:
         rows = rows_of(lines[0].decode(), width)

@@ -1,6 +1,6 @@
 """A person at a terminal: their current room, long lists a page at a time, and what they are told.
 
-Commands work on this. What is typed comes in by link.py; the bytes are connection.py's.
+Commands work on this. What is done with a typed line is in link.py; the wire is behind connection.py.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MOST_GATHERED = 8192  # bytes of answers that are gathered before they are sent
 
 
 class TerminalState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a terminal remembers, written down."""
+    """A terminal, written down: its connection, and what it remembers."""
 
     connection: dict[str, Any]
     room: str = ""
@@ -47,7 +47,7 @@ class TerminalState(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Terminal:
-    """What one person sees and types. Its methods do not switch, unless they say so."""
+    """What one person sees. Its methods do not switch, unless they say so."""
 
     __slots__ = (
         "_last_said",
@@ -73,9 +73,9 @@ class Terminal:
         self.room: Room | None = None
         """The current room: what is typed goes there, and its lines do not start with its name."""
         self.doubted = ""
-        """The word typed just now that may have been meant as a command, such as `exit`."""
+        """The last line, if it was a word such as `exit`, which was probably meant as a command."""
         self.astray: Astray | None = None
-        """The room that was meant by what is typed now, and could not be entered."""
+        """The room for which the lines typed just now were meant, if it could not be entered."""
         self._last_said: LastSaid | None = None  # made when needed
         self._rest: deque[bytes] | None = None  # the pages of a long list that were not sent yet
         self._replies = b""  # answers, gathered until the session waits for input again
@@ -83,7 +83,7 @@ class Terminal:
     def __str__(self) -> str:
         return str(self.telnet)
 
-    # What the session uses: see `link.Link`; the rest of that is in link.py.
+    # What the session uses: see `gchatd.link.Link`. The rest of that is in TerminalLink.
 
     @property
     def format(self) -> Look:
@@ -141,7 +141,7 @@ class Terminal:
 
     @property
     def page(self) -> int:
-        """How many rows of a list there are on a page."""
+        """How many rows a page of a list has."""
         return rows_for(self.telnet.height)
 
     @property
@@ -191,9 +191,9 @@ class Terminal:
         return self.room
 
     def meant_room(self, done: str = "done") -> Room:
-        """Return the current room, for something that its people will notice.
+        """Return the current room, for something that its people will notice. Switches as `in_room` does.
 
-        Raises Refused if there is none, or if another room was meant: see `go_astray`.
+        Raises Refused if there is none, or if another room was meant: see `go_astray`. `done` is what it then is not.
         """
         if self.astray is not None:
             meant = self.astray.room
@@ -202,7 +202,7 @@ class Terminal:
         return self.in_room()
 
     def join(self, name: Name, key: str) -> None:
-        """Join a room and talk there, once that has taken effect. Switches. Raises Refused if that is not allowed."""
+        """Join a room and talk there. Switches until that has taken effect. Raises Refused if it is not allowed."""
         actions.join(self.session, name, key)
         if self.room is not None and compared(self.room.name) == name.compared:
             self.astray = None
@@ -211,18 +211,18 @@ class Terminal:
             self.go_astray(room.name if room is not None else name.shown)
 
     def go_astray(self, room: str) -> None:
-        """Note that this session could not enter a room, so what was meant for it is not said elsewhere (astray.py)."""
+        """Note that a room could not be entered, so that what was meant for it is said nowhere else (astray.py)."""
         self.astray = Astray(room)
 
     def go(self, room: Room) -> None:
-        """Talk in another of one's rooms, after all that was done before has taken effect. Switches."""
+        """Talk in another of its user's rooms, once what they did before has taken effect. Switches."""
         self.session.wait_for_effect()
         self.astray = None
         self.talk_in(room)
         self.reply(f"You are now talking in {room.name}.")
 
     def leave(self, room: Room) -> None:
-        """Leave a room, and say where one talks then. Switches until that has taken effect."""
+        """Leave a room, and tell the client where it talks now. Switches until that has taken effect."""
         actions.leave(self.session, room)
         self.astray = None
         if self.room is None:
@@ -231,7 +231,7 @@ class Terminal:
             self.reply(f"You are now talking in {self.room.name}.")
 
     def talk_in(self, room: Room | None) -> None:
-        """Make another room the current one. From now on its lines do not start with its name."""
+        """Make this room the current one. From now on its lines do not start with its name."""
         if room is not self.room:
             self.room = room
             self.session.restyle(self.look)
@@ -255,7 +255,7 @@ class Terminal:
         self.take_look()
 
     def clear_screen(self) -> None:
-        """Clear the client's screen. Raises Refused if the client cannot do that for us."""
+        """Clear the client's screen. Raises Refused if there is no line editing."""
         self.send_answers()
         if not self.telnet.clear():
             raise sorry("Only a terminal with line editing can be cleared. To turn that on: /rich")
@@ -270,7 +270,7 @@ class Terminal:
         self.reply("Input username.")
 
     def take_look(self) -> None:
-        """Take the look of the link, if that has changed."""
+        """Go over to the connection's look, if that has changed."""
         if self.telnet.look is not self.look:
             self.send_answers()
             self.look = self.telnet.look

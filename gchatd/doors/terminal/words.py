@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...chat.answers import Answer
 
 LONGEST_LIST = 500
-"""The most lines of a list that are given."""
+"""The most lines of a list that somebody is sent."""
 
 _PEOPLE = 15  # columns of a mark, of how many people are in a room, and of the space between
 
@@ -30,7 +30,7 @@ class Sorry(Refusal, frozen=True):
 
 
 def sorry(text: str) -> Refused:
-    """Make what a command raises to say that it cannot be done."""
+    """Return what a command raises, with this sentence, if it cannot be done."""
     return Refused(Sorry(text))
 
 
@@ -38,7 +38,7 @@ def sorry(text: str) -> Refused:
 
 
 def sentence(refusal: Refusal) -> str:
-    """Return the sentence for a refusal. It may quote what was typed, so it is to be cleaned."""
+    """Return the sentence for a refusal. It may quote what was typed, so clean it before you send it."""
     template = SENTENCES[type(refusal)]
     return template.format(one=refusal) if isinstance(template, str) else template(refusal)
 
@@ -127,16 +127,16 @@ SENTENCES: dict[type[Refusal], str | Callable[[Any], str]] = {
     p.TooManyWords: "Search for at most {one.most} words.",
     p.TooManySearches: "Many people are searching just now. Try again in a moment.",
 }
-"""A sentence, with the fields of the refusal in braces; or what makes one."""
+"""By the kind of refusal: a sentence, with the refusal's fields in braces; or a function that makes it."""
 
 
 # Answers.
 
 
 def lines(answer: Answer, width: int, moment: Callable[[int, int], str], current: str) -> Iterable[str]:
-    """Return an answer in lines of so many columns, for somebody whose current room has this name.
+    """Return an answer in lines of `width` columns, for somebody whose current room is called `current`.
 
-    `moment` words a moment as somebody reads it now (both in milliseconds since 1970).
+    `moment(at, now)` puts a moment into words for somebody who reads it now (milliseconds since 1970).
     """
     match answer:
         case a.Members(room, people):
@@ -163,7 +163,7 @@ def lines(answer: Answer, width: int, moment: Callable[[int, int], str], current
 
 
 def may_be_long(answer: Answer) -> bool:
-    """Tell whether an answer is a list, which is given a page at a time."""
+    """Return whether an answer is a list, which is sent a page at a time."""
     return isinstance(answer, (a.Members, a.Rooms, a.Ignoring, a.Motd)) or (
         isinstance(answer, a.Whois) and bool(answer.shared)
     )

@@ -1,7 +1,7 @@
 """What a command is, and how the Tab key completes its words.
 
 A handler takes the terminal and the words after the command. It returns an answer, replies by itself, or raises Refused
-with the reason. When it is called, everything that its author did before has happened, unless a disk is stuck.
+with the reason. When it is called, what its author did before has taken effect, unless a disk is stuck.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..terminal import Terminal
 
     Words = Callable[[State, User, str], Iterable[str]]
-    """Returns the words that start with what a user typed (compared form)."""
+    """Returns the words that a user may mean who has begun to type one (in its compared form)."""
 
     Choice = TypeVar("Choice", bound=str)
 
@@ -114,7 +114,7 @@ def find_user(terminal: Terminal, name: str) -> User:
 
 
 def find_own_room(terminal: Terminal, name: str) -> Room:
-    """Find a room that the one who asks is in. Switches until what they did before has happened.
+    """Find a room that the one who asks is in. Switches until what they did before has taken effect.
 
     Raises Refused if they are in none of that name.
     """
@@ -126,7 +126,7 @@ def find_own_room(terminal: Terminal, name: str) -> Room:
 
 
 def own_room_names(terminal: Terminal) -> str:
-    """List the rooms that the one who asks is in."""
+    """Return the names of the rooms that the one who asks is in, as a list in words."""
     return ", ".join(room.name for room in terminal.session.me.rooms) or "no rooms"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..terminal import Terminal
 
 PAGE = 20
-"""Lines to show if nobody says how many, and they fit the window."""
+"""How many lines are sent if nobody says how many, and the window has room for them."""
 
 
 def history(terminal: Terminal, words: str) -> None:
@@ -56,7 +56,7 @@ def _moment(terminal: Terminal, typed: str) -> int:
 
 
 def _in_full(terminal: Terminal, at: int) -> str:
-    """Give a moment with its date, in the time zone of the one who asks."""
+    """Return a moment with its date, in the time zone of the one who asks."""
     moment = times.in_full(at + terminal.look.offset * 60_000)
     return moment[:-3] if moment.endswith(":00") else moment
 

@@ -64,7 +64,7 @@ def run(terminal: Terminal, text: str, typed: str) -> Answer | None:
 
 
 def check_is_no_command(terminal: Terminal, text: str) -> None:
-    """Raise Refused for a line that was probably meant as a command. Right away, the same word again is not one."""
+    """Raise Refused for a line that was probably meant as a command; but not if it is typed again right away."""
     word = text.strip()
     meant = _MEANT.get(word.casefold())
     if meant is not None and terminal.doubted != word:
@@ -148,7 +148,7 @@ FIRST = ["names", "msg", "join", "nick", "quit"]
 
 _LEAVE, _HELP = "leave, type /quit", "see what you can do, type /help"
 _MEANT = {**dict.fromkeys(["exit", "quit", "logout"], _LEAVE), **dict.fromkeys(["help", "?"], _HELP)}
-"""What people type alone on a line who want a command: they are asked about it. (A `bye` is meant for the others.)"""
+"""Words that are probably meant as a command if they are alone on a line. (A `bye` is meant for the others.)"""
 
 TOPICS: dict[str, tuple[Command, ...]] = {
     "Talking": (
