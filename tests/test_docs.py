@@ -63,6 +63,14 @@ def test_make_help_tells_every_target():
     assert set(re.findall(r"echo 'make (\w+) ", MAKEFILE)) | {"help"} == set(TARGETS)
 
 
+def test_the_tour_leads_to_every_file():
+    """Or to a neighbour: one for all commands, one for all of the crowd."""
+    tour = (ROOT / "CONTRIBUTING.md").read_text()
+    files = {str(path.relative_to(ROOT)) for path in ROOT.glob("gchatd/**/*.py") if path.name != "__init__.py"}
+    files -= {file for file in files if file.startswith(("gchatd/crowd/", "gchatd/doors/terminal/commands/"))}
+    assert not files - set(re.findall(r"\]\(([^)]+)\)", tour))
+
+
 def test_what_config_ini_says_to_read_first_is_there():
     for heading, page in re.findall(r'"([\w ]+)" in\n?#? ?([\w./]+\.md)', CONFIG):
         assert f"## {heading}\n" in (ROOT / page).read_text()

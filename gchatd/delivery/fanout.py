@@ -115,7 +115,7 @@ class Fanout:
         turn = self._fold_all(events)
         alone = turn.find_special(self._pace.breathe)
         several = self._in_several(turn.parts) if len(turn.parts) > 1 else {}
-        elsewhere = {session for group in several.values() for session in group}
+        are_in_several = {session for group in several.values() for session in group}
         for room, part in turn.parts.items():
             audience = self._sessions.audiences.get(room)
             if audience is None:
@@ -124,8 +124,8 @@ class Fanout:
             if any(format.mentions for format in groups):
                 turn.find_named(part)
             for format, listeners in list(groups.items()):
-                if elsewhere:
-                    listeners = Listeners(session for session in listeners.sessions if session not in elsewhere)
+                if are_in_several:
+                    listeners = Listeners(session for session in listeners.sessions if session not in are_in_several)
                 if not listeners.sessions:
                     continue  # nothing is rendered for nobody
                 self._deliver_share(turn, turn.share(format, (room,)), (room,), listeners)

@@ -25,9 +25,11 @@ def join(terminal: Terminal, words: str) -> None:
     if name.startswith("#"):
         raise sorry(f"Room names have no # here. Try /join {name.lstrip('#')}")
     session, parsed, key = terminal.session, parse_room(name), rest[0] if rest else ""
-    if key and not _KEY.fullmatch(key) and ((called := session.recall(parsed)) is None or not called.private):
-        joined = "-".join(words.split())
-        raise sorry(f"A room name cannot contain spaces. Try /join {joined} (only a room's key goes after its name).")
+    if key and not _KEY.fullmatch(key):  # probably the second word of a name
+        known = session.recall(parsed)
+        if known is None or not known.private:
+            better = f"Try /join {'-'.join(words.split())} (only a room's key goes after its name)."
+            raise sorry(f"A room name cannot contain spaces. {better}")
     room = session.chat.rooms.get(parsed.compared)
     if room is not None and room in session.me.rooms:
         terminal.go(room)
