@@ -75,8 +75,8 @@ def summary_png(facts: Facts, theme: str) -> bytes:
     with mpl.rc_context(_style(THEMES[theme])):
         figure = Figure(figsize=(2 * SIZE[0], 2 * SIZE[1]))
         for number, name in enumerate(SUMMARY):
-            place = figure.add_gridspec(2, 2)[number]
-            _draw(name, figure.add_subfigure(place), facts, THEMES[theme])
+            cell = figure.add_gridspec(2, 2)[number]
+            _draw(name, figure.add_subfigure(cell), facts, THEMES[theme])
         return _save(figure, "png", dpi=PNG_DPI)
 
 

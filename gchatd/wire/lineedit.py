@@ -361,13 +361,13 @@ class LineEditor(Written):
     def _paint(self) -> bytes:
         """Return prompt and line, to be sent when the cursor is at the start of an empty row."""
         text, at = self._line.text, self._line.at
-        place = lay_out(text, at, self._prompt_width, self.columns, self.height)
-        self._painted, self._painted_at, self._row, self._column = text, at, place.row, place.column
-        shown = (b"" if place.cut else self._prompt) + b"\r\n".join(map(_visible, place.rows))
+        layout = lay_out(text, at, self._prompt_width, self.columns, self.height)
+        self._painted, self._painted_at, self._row, self._column = text, at, layout.row, layout.column
+        shown = (b"" if layout.cut else self._prompt) + b"\r\n".join(map(_visible, layout.rows))
         if at < len(text):
-            back = len(place.rows) - 1 - place.row
+            back = len(layout.rows) - 1 - layout.row
             shown += (b"\x1b[%dA" % back if back else b"") + b"\r"
-            shown += b"\x1b[%dC" % place.column if place.column else b""
+            shown += b"\x1b[%dC" % layout.column if layout.column else b""
         self._painting = shown
         return shown
 
