@@ -9,30 +9,29 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import gevent.event
 import msgspec
 
 from .chat import rules
-from .chat.answers import NoHistory, NotHere
+from .chat.answers import AlreadyHere, NoHistory, NotHere, SameName
 from .chat.events import Arrived, Departed, Origin, Renamed
 from .chat.state import LOBBY
 from .errors import Refused
+from .link import Request  # noqa: TC001  msgspec reads the types of a struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .chat.answers import Answer
     from .chat.events import Event
     from .chat.folding import Outcome
-    from .chat.state import State, User
+    from .chat.state import Room, State, User
     from .delivery.formats import Format
-    from .delivery.outbox import Outbox
     from .delivery.sessions import Sessions
-    from .errors import Refusal
     from .hub import Hub
     from .journal import History
+    from .link import Link
     from .text.names import Name
 
 logger = logging.getLogger(__name__)
@@ -42,74 +41,6 @@ SETTLE_SECONDS = 0.1
 
 FLUSH_SECONDS = 5.0
 """How long a client that has left may take to read what is still its own."""
-
-
-class Request(msgspec.Struct, frozen=True, gc=False):
-    """What a client asked for in one go, as its door reads it. What comes of it carries the label."""
-
-    text: str
-    label: str = ""
-
-
-class Link(Protocol):
-    """A connection, as its door sees it. Its methods do not switch, unless they say so."""
-
-    @property
-    def outbox(self) -> Outbox:
-        """The way to this client."""
-
-    @property
-    def format(self) -> Format:
-        """What this client reads."""
-
-    def format_in(self, room: str) -> Format:
-        """What this client reads of a room: mostly the same."""
-
-    def open(self, session: Session) -> None:
-        """Belong to this session from now on."""
-
-    def greet(self) -> None:
-        """Tell a new client what to do first."""
-
-    def wait(self) -> None:
-        """Wait until there is something to read. Switches; never for longer than the client lives."""
-
-    def read(self) -> Sequence[Request] | None:
-        """Return what the client has asked for meanwhile (None: it is gone). Never waits."""
-
-    def perform(self, request: Request) -> Answer | None:
-        """Do what a request asks for, by calling actions. Raises Refused. May switch."""
-
-    def answer(self, answer: Answer, label: str) -> None:
-        """Tell the client the answer to a request with this label."""
-
-    def refuse(self, refusal: Refusal, label: str) -> None:
-        """Tell the client why a request with this label cannot be done."""
-
-    def send_answers(self) -> None:
-        """Send what the client has been told, if that was only gathered so far."""
-
-    def wait_for_reader(self) -> None:
-        """Wait for a client that asks for more than it reads. Switches then."""
-
-    def happened(self, outcome: Outcome) -> None:
-        """Take note of what came of something that this client did. See `delivery.listener.Listener`."""
-
-    def close(self) -> None:
-        """Leave the client as it was found. May switch, for a moment."""
-
-    @property
-    def refused(self) -> str:
-        """Why the client was turned away, for the log. Empty for most."""
-
-    def state(self) -> dict[str, Any]:
-        """Write down what the door knows of the client, as values that JSON can hold."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on where the link stopped that wrote down this state. The session knows its user already."""
-
-    def __str__(self) -> str:
-        """Where the client is, for the log: `telnet 127.0.0.3:51422`."""
 
 
 class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -124,6 +55,11 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     unsent: bytes = b""
     told_by: tuple[int, str] | None = None
+    here: float = 0.0
+    """How long its user has been here, in seconds."""
+
+    idle: float = 0.0
+    """How long ago its user last asked for something, in seconds."""
 
 
 class Session:
@@ -131,6 +67,7 @@ class Session:
 
     __slots__ = (
         "_ended",
+        "_greeted",
         "_heard",
         "_link",
         "_requests",
@@ -170,6 +107,7 @@ class Session:
         self._requests: list[Request] | tuple[()] = ()  # not handled yet, the next one last
         self.unheard = 0
         """How many of its own events have not taken effect yet."""
+        self._greeted = False  # whether the client was told what to do first
         self._stuck = False  # whether `settle` has timed out since they all had
         self._heard: gevent.event.Event | None = None  # set when the last of them has, if anybody waits for that
         self._ended = ""  # why this session is over, for the log
@@ -179,23 +117,25 @@ class Session:
 
     def state(self) -> SessionState:
         """Write this session down, but for its connection. Right only until the next switch."""
-        requests = tuple(reversed(self._requests))
+        requests, now = tuple(reversed(self._requests)), time.monotonic()
         link = self._link.state()  # may send something
-        return SessionState(self.claimed, link, requests, self.outbox.state(), self.told_by)
+        unsent, here, idle = self.outbox.state(), now - self.came_at, now - self.active_at
+        return SessionState(self.claimed, link, requests, unsent, self.told_by, here, idle)
 
     @classmethod
     def restore(cls, hub: Hub, sessions: Sessions, link: Link, state: SessionState) -> Session:
         """Return a session that goes on where the one stopped that was written down. Its user is in the hub's state."""
-        session = cls(hub, sessions, link)
+        session, now = cls(hub, sessions, link), time.monotonic()
+        session._greeted = True
+        session.came_at, session.active_at = now - state.here, now - state.idle
         user = hub.state.users.get(state.user)
         if user is not None:
             session.claimed = user.id
-            session.came_at = session.active_at = time.monotonic()
             sessions.arrive(session, user)
         link.restore(state.link)
         for room in user.rooms if user is not None else ():
             sessions.enter(session, room)
-        session._requests = [*reversed(state.requests)]
+        session._requests = [*reversed(state.requests)] if state.requests else ()
         session.told_by = state.told_by
         session.outbox.restore(state.unsent)
         return session
@@ -207,7 +147,8 @@ class Session:
     def run(self) -> None:
         """Serve this client. Blocks its greenlet until the client is gone; raises nothing."""
         try:
-            if not self.claimed:
+            if not self._greeted:
+                self._greeted = True
                 self._link.greet()
             while self._serve():  # the first request may have come along with the connection
                 self._link.send_answers()
@@ -291,26 +232,40 @@ class Session:
         active_at = [one.active_at for one in self._sessions.of(user.id)]
         return time.monotonic() - max(active_at) if active_at else None
 
+    def recall(self, name: Name) -> Room | None:
+        me = self.me
+        restored = self.hub.recall(name)
+        if restored is not None:
+            self.broadcast(self._signed(restored, me.id, me.name.shown))
+            self.wait_for_effect()
+        return self.hub.rooms.get(name.compared)
+
     def does(self, event: Event) -> None:
         me = self.user or self.me
         event = self._signed(event, me.id, me.name.shown)
-        refusal = rules.check(self.hub.state, event)
-        if refusal is not None:
-            raise Refused(refusal)
+        self._check(event)
         self.hub.wait_to_talk()
         self.broadcast(event)
 
     def claims(self, name: Name) -> None:
         me = self.me
         if name == me.name:
-            return
-        renamed = self._signed(Renamed(to=name.shown), me.id, me.name.shown)
-        if (refusal := rules.check(self.hub.state, renamed)) is not None:
-            raise Refused(refusal)
+            raise Refused(SameName(name.shown))
         self.hub.wait_to_talk()
         self.hub.claim(name, me.id)
-        self.broadcast(renamed)
+        self.broadcast(self._signed(Renamed(to=name.shown), me.id, me.name.shown))
         self.wait_for_effect()  # so that what follows is said under the new name
+
+    def _check(self, event: Event) -> None:
+        """Raise Refused if an event may not happen. One that may not happen yet is looked at again, once what this
+        session did before has taken effect.
+        """
+        refusal = rules.check(self.hub.state, event)
+        if refusal is not None and self.unheard:
+            self.settle()
+            refusal = rules.check(self.hub.state, event)
+        if refusal is not None:
+            raise Refused(refusal)
 
     def _signed(self, event: Event, user: int, name: str) -> Event:
         origin = Origin(self.hub.node, self.id, self.label)
@@ -327,19 +282,16 @@ class Session:
     # Coming in.
 
     def arrive(self, name: Name) -> None:
-        """Come into the chat, and into the lobby, under a name. May switch. Raises Refused if the name is taken."""
+        """Come into the chat, and into the lobby, under a name, once. May switch. Raises Refused, as for a name that is
+        taken.
+        """
+        if self.claimed:
+            raise Refused(AlreadyHere())
         self.hub.claim(name)
         self.claimed = self.hub.new_user()
         self.came_at = time.monotonic()
         self.unheard += 1
         self.hub.broadcast(self._signed(Arrived(room=LOBBY), self.claimed, name.shown))
-
-    def recall(self, name: Name) -> None:
-        """Bring a room back from history, if need be. Switches. Raises Refused if history cannot be read."""
-        restored = self.hub.recall(name)
-        if restored is not None:
-            self.broadcast(msgspec.structs.replace(restored, origin=Origin(self.hub.node, self.id)))
-            self.wait_for_effect()
 
     @property
     def ended(self) -> bool:

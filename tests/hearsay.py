@@ -262,7 +262,6 @@ class Model:
 
     def restored(self, event, me):
         room = self.rooms.get(event.room.lower())
-        self._own(event)
         if room is None:
             room = self._add(Hall(event.room, key=event.key))
         elif room.name != "lobby" or room.spoken:

@@ -38,6 +38,7 @@ def accepting():
     served = gevent.event.Event()
     server = PatientServer(("127.0.0.1", 0), lambda *args: served.set())
     server.start()
+    gevent.get_hub().loop.update_now()  # other tests may have kept the loop for longer than it is to wait
     yield server, served
     server.stop()
 

@@ -17,7 +17,7 @@ from gchatd.doors.terminal.commands.details import DETAILS
 from gchatd.doors.terminal.completion import complete
 from gchatd.doors.terminal.pages import PAGE_LINES
 from gchatd.doors.terminal.words import MOST_LINES
-from gchatd.session import Request
+from gchatd.link import Request
 from gchatd.text import times
 from gchatd.text.cells import rows_of
 from gchatd.text.cleaning import clean
@@ -86,6 +86,13 @@ def test_a_list_is_laid_out_for_a_narrow_window(stage):
     ann.terminal.telnet.width, ann.terminal.telnet.height = 40, 10
     for line in ("/names", "/rooms", "/help", "/help join", "/help all", "/help keys"):
         assert max(map(len, asks(ann, line))) < 40, line
+
+
+def test_a_short_answer_leaves_the_rest_of_a_long_list_for_more(stage):
+    ann = crowd(stage, 1000)
+    asks(ann, "/names")
+    assert asks(ann, "/topic") == ["server: lobby has no topic."]
+    assert "somebody" in asks(ann, "/more")[0]
 
 
 def test_a_room_with_a_long_name_hides_nobody_of_the_others_in_a_narrow_window(stage):

@@ -174,7 +174,7 @@ def test_every_colour_can_be_read_on_black_and_on_white(colour):
 )
 def test_a_moment_is_read_in_the_ways_people_write_it(text, shown):
     now = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
-    assert times.show_fully(times.parse(text, now)) == shown
+    assert times.in_full(times.parse(text, now)) == shown
 
 
 @pytest.mark.parametrize("text", ["", "noon", "25:00", "2026-13-01", "99999999-01-01", "1e9", "\0"])

@@ -93,8 +93,7 @@ def test_those_who_pause_go_on_in_the_order_in_which_they_came(work):
     assert went_on == [*range(50)]
 
 
-def test_who_comes_while_there_is_time_does_not_overtake_those_who_wait(work, monkeypatch):
-    monkeypatch.setattr(module, "BREATH_SECONDS", 0.02)  # what has arrived is read before they go on
+def test_who_comes_while_there_is_time_does_not_overtake_those_who_wait(work):
     pace, (ours, theirs) = Pace(), gevent.socket.socketpair()
     went_on: list[int] = []
 

@@ -24,6 +24,7 @@ from gchatd.chat.events import (
 )
 from gchatd.chat.state import LOBBY
 from gchatd.doors.terminal.look import Look
+from gchatd.text.names import parse_room
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_what_follows_a_room_that_became_private_meanwhile_is_said_nowhere(stage
     ann.causes(Joined, room="den")
     turn_and_forget(stage, ann, bob)
     ann.causes(MadePrivate, room="den", key="k")
-    moving = gevent.spawn(bob.terminal.join, "den", "")
+    moving = gevent.spawn(bob.terminal.join, parse_room("den"), "")
     gevent.idle()
     stage.turn()
     moving.get(timeout=PATIENCE)
@@ -338,6 +339,7 @@ def test_the_prompt_names_the_room_where_one_is_heard_unless_that_is_the_lobby_a
         (Left, "dev"),
         (Left, "docs"),
         (Left, LOBBY),
+        (Joined, "dev"),
     ):
         if event is None:
             ann.terminal.talk_in(stage.hub.rooms[room])
@@ -345,4 +347,4 @@ def test_the_prompt_names_the_room_where_one_is_heard_unless_that_is_the_lobby_a
             ann.causes(event, room=room)
             stage.turn()
         seen.append(ann.terminal.telnet.prompt)
-    assert seen == ["", "dev", "docs", "lobby", "lobby", "", ""]
+    assert seen == ["", "dev", "docs", "lobby", "lobby", "", "", "dev"]

@@ -2,6 +2,9 @@
 
 An action takes typed arguments, never a typed line. It broadcasts an event, which takes effect when it has been folded,
 or gives an answer; or it raises Refused, with the reason as a value. Knows no sessions: whoever asks is an `Asker`.
+
+Whoever asks for several things in a row need not wait in between: an answer takes into account what they did before,
+and so does what is allowed. For that, actions may switch.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from ..errors import Refused
 from ..text import times
 from ..text.names import LONGEST_ROOM, compared
 from .answers import (
+    CannotChange,
     Ignoring,
     IsAway,
     Members,
     Motd,
     NobodyCalled,
     NoSuchRoom,
+    NothingSaid,
     NotInRoom,
     Past,
     Person,
@@ -53,6 +58,9 @@ if TYPE_CHECKING:
     from ..text.names import Name
     from .events import Event
     from .state import Room, State, User
+
+MOST_LINES = 500
+"""The most lines of the past that are given at once."""
 
 _KEY_BYTES = 6  # of the random key of a private room
 _WAS = 60  # characters of the old text that people are told with an edit
@@ -109,6 +117,18 @@ class Asker(Protocol):
     def idle_seconds(self, user: User) -> float | None:
         """How long ago a user last typed something; None if they are connected elsewhere."""
 
+    def recall(self, name: Name) -> Room | None:
+        """Return the room of this name, brought back from history if need be. Switches then.
+
+        Raises Refused if history cannot be read.
+        """
+
+    def settle(self) -> None:
+        """Give what was done through this session so far a moment to take effect. Switches, unless it has."""
+
+    def wait_for_effect(self) -> object:
+        """Wait until what was done through this session so far has taken effect. Switches, unless it has."""
+
     def does(self, event: Event) -> None:
         """Broadcast an event in the name of this user. May switch, while too much is undelivered.
 
@@ -147,6 +167,14 @@ def find_own_room(asker: Asker, name: str) -> Room:
     raise Refused(NotInRoom(name))
 
 
+def find_line(asker: Asker, id: int) -> Said:
+    """Find a line by the one who asks, by its id, among the last that they can change. Raises Refused."""
+    for said in asker.me.said:
+        if said.id == id:
+            return said
+    raise Refused(CannotChange())
+
+
 def _as_compared(name: str) -> str:
     """Return the compared form of what was given as a name. Raises Refused if it is far too long."""
     if len(name) > _FAR_TOO_LONG:
@@ -157,16 +185,18 @@ def _as_compared(name: str) -> str:
         return ""
 
 
-# Talking.
+# Talking. Texts are clean (text/cleaning.py), and only what is said here can have several lines.
 
 
 def say(asker: Asker, room: Room, text: str, action: bool = False) -> None:
     """Say something in a room; with `action`, do it."""
+    _check_says(text)
     asker.does(Said(room=room.name, text=text, action=action))
 
 
 def tell(asker: Asker, to: User, text: str) -> IsAway | None:
     """Say something to one person alone."""
+    _check_says(text)
     asker.does(Told(target=to.id, to=str(to), text=text))
     return IsAway(str(to), to.away) if to.away is not None else None
 
@@ -181,6 +211,7 @@ def answer(asker: Asker, to: tuple[int, str], text: str) -> IsAway | None:
 
 def edit(asker: Asker, line: Said, text: str) -> None:
     """Change a line of one's own."""
+    _check_says(text)
     asker.does(Edited(room=line.room, line=line.id, text=text, was=line.text[:_WAS], at=times.now()))
 
 
@@ -189,18 +220,26 @@ def delete(asker: Asker, line: Said) -> None:
     asker.does(Deleted(room=line.room, line=line.id, at=times.now()))
 
 
+def _check_says(text: str) -> None:
+    """Raise Refused if there is nothing to be read in a text."""
+    if not text or text.isspace():
+        raise Refused(NothingSaid())
+
+
 # Rooms.
 
 
-def join(asker: Asker, name: str, key: str = "") -> None:
-    """Join a room, or create it. The name is valid; the room, if there is one, has been brought back from history."""
-    room = asker.chat.room(name)
-    asker.does(Joined(room=room.name if room is not None else name, key=key))
+def join(asker: Asker, name: Name, key: str = "") -> None:
+    """Join a room, or create it. Switches until that has taken effect, so that what is said next can be said there."""
+    asker.recall(name)
+    asker.does(Joined(room=name.shown, key=key))
+    asker.wait_for_effect()
 
 
 def leave(asker: Asker, room: Room) -> None:
-    """Leave a room."""
+    """Leave a room. Switches until that has taken effect."""
     asker.does(Left(room=room.name))
+    asker.wait_for_effect()
 
 
 def set_topic(asker: Asker, room: Room, topic: str) -> None:
@@ -220,6 +259,7 @@ def invite(asker: Asker, user: User, room: Room) -> None:
 
 def members(asker: Asker, room: Room) -> Members:
     """List who is in a room."""
+    asker.settle()
     people = (Person(str(user), user.away is not None) for user in room.members.values())
     return Members(room.name, tuple(sorted(people, key=lambda person: person.name.casefold())))
 
@@ -227,6 +267,7 @@ def members(asker: Asker, room: Room) -> Members:
 def rooms(asker: Asker) -> Rooms:
     """List the rooms: those that the one who asks is in, then the biggest."""
     me = asker.me
+    asker.settle()
     seen = [room for room in asker.chat.rooms.values() if room.admits(me)]
     seen.sort(key=lambda room: (me.id not in room.members, -len(room.members), room.name))
     return Rooms(
@@ -236,6 +277,7 @@ def rooms(asker: Asker) -> Rooms:
 
 def topic(asker: Asker, room: Room) -> Topic:
     """Say what a room is about."""
+    asker.settle()
     return Topic(room.name, room.topic)
 
 
@@ -249,6 +291,7 @@ def rename(asker: Asker, name: Name) -> None:
 
 def whois(asker: Asker, user: User) -> Whois:
     """Say who somebody is."""
+    asker.settle()
     me, now = asker.me, times.now()
     here, idle = asker.here_seconds(user), asker.idle_seconds(user)
     shared = tuple(room.name for room in user.rooms if room in me.rooms) if user is not me else ()
@@ -285,6 +328,7 @@ def stop_ignoring(asker: Asker, name: Name) -> None:
 
 def ignoring(asker: Asker) -> Ignoring:
     """List whom the one who asks ignores."""
+    asker.settle()
     return Ignoring(tuple(sorted(set(asker.me.ignoring.values()), key=str.casefold)))
 
 
@@ -292,8 +336,11 @@ def ignoring(asker: Asker) -> Ignoring:
 
 
 def history(asker: Asker, room: Room, count: int, before_line: int = 0, before: int | None = None) -> Past:
-    """Give the last lines of a room; or those before the line with an id, or before a moment (milliseconds)."""
-    library = asker.library
+    """Give the last lines of a room; or those before the line with an id, or before a moment (milliseconds).
+
+    `count` is how many; nobody gets more than MOST_LINES.
+    """
+    library, count = asker.library, _within_limits(count)
     if before_line:
         page = library.before_line(room.name, count, before_line)
     elif before is not None:
@@ -304,8 +351,12 @@ def history(asker: Asker, room: Room, count: int, before_line: int = 0, before: 
 
 
 def search(asker: Asker, room: Room, words: str, count: int) -> Past:
-    """Find lines of a room that have all of these words, newest first."""
-    return _past(asker, room, asker.library.search(room.name, words, count))
+    """Find lines of a room that have all of these words, newest first; at most `count`, and at most MOST_LINES."""
+    return _past(asker, room, asker.library.search(room.name, words, _within_limits(count)))
+
+
+def _within_limits(count: int) -> int:
+    return max(1, min(count, MOST_LINES))
 
 
 def _past(asker: Asker, room: Room, page: Page) -> Past:

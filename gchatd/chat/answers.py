@@ -152,6 +152,10 @@ class NotHere(Refusal, frozen=True):
     """The one who asks has not come in, or has left."""
 
 
+class AlreadyHere(Refusal, frozen=True):
+    """The one who wants to come in has come in before, through the same session."""
+
+
 class UserLeft(Refusal, frozen=True):
     """The person whom this was for has left the chat."""
 
@@ -177,7 +181,17 @@ class NameTaken(Refusal, frozen=True):
     name: str
 
 
+class SameName(Refusal, frozen=True):
+    """The one who wants this name has it already."""
+
+    name: str
+
+
 # Talking.
+
+
+class NothingSaid(Refusal, frozen=True):
+    """There is nothing to be read in the text."""
 
 
 class CannotChange(Refusal, frozen=True):

@@ -26,6 +26,7 @@ from .answers import (
     NotInRoom,
     RoomHasNoKey,
     RoomIsPrivate,
+    SameName,
     SameText,
     SameTopic,
     ThatIsYou,
@@ -172,6 +173,8 @@ def _may_ignore(state: State, user: User, event: Ignored) -> Refusal | None:
 
 
 def _may_rename(state: State, user: User, event: Renamed) -> Refusal | None:
+    if event.to == user.name.shown:
+        return SameName(event.to)
     return NameTaken(event.to) if state.names.get(compared(event.to), user) is not user else None
 
 

@@ -10,7 +10,7 @@ gather for the next turn: the busier, the cheaper per line. To follow one line:
                            from room to room, and from format to format
     _deliver_share         cuts a share of their own for the few who need something different (share.py)
     _send_to_listeners     walks over all others, and lets the rest of the server run now and then
-    _send_to_some          gives the kernel the bytes, 64 listeners at a time
+    _send_to_some          gives the kernel the bytes, 128 listeners at a time
     Outbox.keep            (outbox.py) keeps what the kernel did not take
 """
 
@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from itertools import islice, repeat
+from operator import call
 from typing import TYPE_CHECKING
 
 from ..chat.events import Arrived, Departed, Edited, Said, Told, Vanished
@@ -53,7 +55,7 @@ TURN_BYTES = 65536
 
 _EVENT_BYTES = 32  # what an event takes beside its text: a name, the line's end
 _BETWEEN_EVENTS = 16  # folded before it asks: one takes 0.6 ms where 1,900 people ignored somebody who leaves
-_BETWEEN_PAUSES = 64  # listeners sent to before fan-out asks whether others have to run
+_BETWEEN_PAUSES = 128  # listeners sent to before fan-out asks whether others have to run
 
 
 def _by_format(sessions: Iterable[Listener]) -> dict[Format, Listeners]:
@@ -123,6 +125,8 @@ class Fanout:
             for format, listeners in list(groups.items()):
                 if elsewhere:
                     listeners = Listeners(session for session in listeners.sessions if session not in elsewhere)
+                if not listeners.sessions:
+                    continue  # nothing is rendered for nobody
                 self._deliver_share(turn, turn.share(format, (room,)), (room,), listeners)
         for (format, rooms, formats), sessions in several.items():
             self._deliver_share(turn, turn.share(format, rooms, formats), rooms, Listeners(sessions))
@@ -232,18 +236,23 @@ class Fanout:
             self._send_to_some(listeners, ways[start : start + _BETWEEN_PAUSES], data, start)
 
     def _send_to_some(self, listeners: Listeners, ways: list[Send], data: bytes, start: int) -> None:
-        """Send to a few listeners, the first of whom stands at the index `start`. Never switches."""
-        size = len(data)
-        for index, send in enumerate(ways, start):
+        """Send to a few listeners, the first of whom stands at the index `start`. Never switches.
+
+        The loop over them runs in C: 2 to 4 % of a turn. If a send raises, it goes on behind that one.
+        """
+        size, sent = len(data), list[int]()
+        while len(sent) < len(ways):
             try:
-                sent = send(data)
+                sent.extend(map(call, islice(ways, len(sent), None), repeat(data)))  # keeps what there was before
             except BlockingIOError:
-                sent = 0
+                sent.append(0)
             except OSError as error:
-                listeners.sessions[index].outbox.lose(error)
-                continue
-            if sent != size:
-                listeners.sessions[index].outbox.keep(data, sent)
+                listeners.sessions[start + len(sent)].outbox.lose(error)
+                sent.append(size)
+        if sent.count(size) != len(sent):
+            for index, taken in enumerate(sent, start):
+                if taken != size:
+                    listeners.sessions[index].outbox.keep(data, taken)
 
     def _fold(self, event: Event, turn: Turn) -> None:
         """Fold an event and add what came of it to a turn. If that fails, nobody hears of it."""

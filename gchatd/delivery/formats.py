@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
     from ..chat.answers import Welcome
     from ..chat.events import Event
@@ -85,3 +86,36 @@ class Format(Protocol):
         """Return the time that stands before a line (milliseconds since 1970): the same bytes within a second."""
 
     def __hash__(self) -> int: ...
+
+
+class Windowless:
+    """What is the same in all formats that know no windows, no time before a line, and no names that stand out.
+
+    Inherit from it and render events, answers and refusals.
+    """
+
+    __slots__ = ()
+
+    notices = True
+    echo = True
+    mentions = False
+
+    @property
+    def wide(self) -> Self:
+        return self
+
+    def width(self, data: bytes) -> int:  # noqa: ARG002  it makes no difference
+        return 0
+
+    def fits(self, width: int) -> bool:  # noqa: ARG002
+        return True
+
+    @property
+    def unstamped(self) -> Self:
+        return self
+
+    def stamp(self, at: int) -> bytes:  # noqa: ARG002
+        return b""
+
+    def frame(self, data: bytes, alert: bool = False) -> bytes:  # noqa: ARG002
+        return data

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from ..chat.events import Departed, Edited, Invited, MadePrivate, Renamed, Said, Told
+from ..chat.events import Departed, Edited, Invited, MadePrivate, Renamed, Restored, Said, Told, Vanished
 from ..text.names import WORD, compared
 from .share import Share
 
@@ -37,6 +37,10 @@ MOST_NAMED = 20
 """People whom a line can name so that each sees it in a way of their own; one that names more is a list of names, and
 looks the same to all. Each way takes time, and everybody waits: a line with 500 names kept them waiting for seconds.
 """
+
+
+NOBODY_HEARS = (Restored, Vanished)
+"""Not even who caused them: a room that was found in the history, with its key, may be one they must not enter."""
 
 
 class Part:
@@ -91,7 +95,7 @@ class Turn:
             self._refusals[index] = outcome.refusal
         if room is not None:
             self.part(room).events.append(index)
-        if origin is not None and outcome.entered is None:  # else it is greeted
+        if origin is not None and outcome.entered is None and not isinstance(event, NOBODY_HEARS):  # else it is greeted
             self._add_for_origin(origin, room if room not in outcome.left else None, event, index)
         if outcome.user is not None:
             for left in outcome.left:
@@ -241,6 +245,8 @@ class Turn:
                 else:
                     self._put_instead(instead, share, part.events[:before], None)
         if id not in self._personal:
+            if len(instead) == len(share.events):  # all of it is their own words, as often
+                return b"".join(instead[index] for index in range(first, len(instead)))
             return share.cut(first, instead, [])
         heard = ((index, self._as_heard_by(session, index)) for index in self._besides.get(id, ()))
         return share.cut(first, instead, [*heard, *self._greetings.get(id, ())])

@@ -45,7 +45,9 @@ class Welcomes:
     def _replay(self, room: Room, format: Format, ignoring: Container[object]) -> bytes:
         """Return what was said lately in a room, in a format, without the people in `ignoring`."""
         now = times.now()
-        lines = [event for event in room.recent if compared(event.name) not in ignoring] if ignoring else room.recent
+        lines: Sequence[Said] = room.recent
+        if ignoring:
+            lines = [one for one in lines if compared(one.name) not in ignoring and one.user not in ignoring]
         if not lines:
             return b""
         if len(lines) < len(room.recent):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from socket import SOCK_STREAM
+from typing import Any
 
 import gevent
 from gevent.server import StreamServer
-
-if TYPE_CHECKING:
-    from gevent.socket import socket
+from gevent.socket import socket
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +28,15 @@ class PatientServer(StreamServer):
     def do_read(self) -> tuple[socket, Any] | None:  # type: ignore[override]  # gevent's may give None, too
         """Accept a connection, if one can be accepted. Never switches."""
         try:
-            accepted: tuple[socket, Any] | None = super().do_read()
+            descriptor, address = self.socket._accept()  # type: ignore[attr-defined]
+        except BlockingIOError:
+            return None
         except OSError as error:
             if self.is_fatal_error(error):  # the listener is closed
                 raise
             self._wait_after(error)
             return None
-        return accepted
+        return socket(self.family, SOCK_STREAM, 0, descriptor), address
 
     def _wait_after(self, error: OSError) -> None:
         """Leave new connections in the kernel's backlog for a while."""

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 class MemoryJournal:
     """See the contract in `gchatd.journal`. An event is committed the moment it is appended."""
 
-    incarnation = 1
-    """The same in every run: there is no data directory that an earlier one could have used."""
+    def __init__(self, after: int = 0, incarnation: int = 1) -> None:
+        """Begin an empty journal, whose events have places, and ids, above `after`.
 
-    def __init__(self, after: int = 0) -> None:
-        """Begin an empty journal, whose events have places from `after` + 1 on."""
+        There is no data directory that tells the number of an earlier run: who takes over its snapshot says it.
+        """
+        self.incarnation = incarnation
         self._committed: list[Event] = []
-        self._last_id = 0
+        self._last_id = after  # no id is above its event's place
         self._last_place = after
         self._closed = False
         self._news = gevent.event.Event()

@@ -42,7 +42,7 @@ SEARCH_SECONDS = 0.8
 MOST_TERMS = 20
 """Words that can be searched for at once: each costs up to 0.05 s in which a search cannot be interrupted."""
 
-INDEX_SECONDS = 0.04
+INDEX_SECONDS = 0.12
 """How long a search waits until what was just said is indexed: a little longer than the journal takes for it."""
 
 PIECE = 1000

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def _text(event: Said) -> str:
     text = event.text.replace("\n", "\n    ")
     words = f"* {event.name} {text}" if event.action else f"{event.name} : {text}"
-    return f"{times.show_fully(event.at)} [{event.room}] {words}{' (edited)' if event.edited else ''}"
+    return f"{times.in_full(event.at)} [{event.room}] {words}{' (edited)' if event.edited else ''}"
 
 
 def _jsonl(event: Said) -> str:

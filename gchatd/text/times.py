@@ -77,12 +77,12 @@ def day(at: int) -> int:
     return at // DAY
 
 
-def show(at: int, today: int) -> str:
+def brief(at: int, today: int) -> str:
     """Give a moment as hours and minutes, with the date first unless it was on the day with the number `today`."""
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M" if day(at) == today else "%Y-%m-%d %H:%M")
 
 
-def show_fully(at: int) -> str:
+def in_full(at: int) -> str:
     """Give a moment as date and time, to the second."""
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 

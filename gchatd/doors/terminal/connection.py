@@ -40,7 +40,7 @@ REST_SECONDS: Final = 0.005
 
 PLAIN: Final = Look()
 _TELNETS_END = re.compile(rb"[^\r\n]*\r[\n\0]")  # a line that ends as those of telnet do, and those of nc do not
-_CHUNK = 4096  # bytes taken from one client before the others have their turn
+_CHUNK = 4096  # bytes taken from one client before others are served
 _MOST_CANDIDATES = 60  # names that are shown where Tab is pressed twice
 
 
@@ -175,8 +175,8 @@ class TelnetConnection:
                 return None
             self._serve(data)
         if wire.negotiation is not None:
-            more, shown = self._adopt()
-            typed, reply = [*typed, *more], reply + shown
+            more, screen = self._adopt()
+            typed, reply = [*typed, *more], reply + screen
         if reply:
             self.outbox.put(reply)
         if wire.editor is None:

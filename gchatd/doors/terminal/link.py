@@ -1,4 +1,4 @@
-"""The link of a session whose client is a terminal: lines in, sentences out. See `session.Link`."""
+"""The link of a session whose client is a terminal: lines in, sentences out. See `link.Link`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...chat.answers import AlreadyInRoom
-from ...session import Request
+from ...link import Request
 from ...text.cleaning import clean
 from ...text.names import parse_name
 from ...wire.typed import TOO_LONG
@@ -44,14 +44,9 @@ class TerminalLink(Terminal):
         self.send_answers()
         room = self.room.name if self.room is not None else ""
         astray = self.astray.room if self.astray is not None else ""
-        state = TerminalState(
-            self.telnet.state(),
-            room,
-            self.doubted,
-            astray,
-            (self.last_said.fixed, self.last_said.text),
-            tuple(self._rest or ()),
-        )
+        last_said = self.last_said.fixed, self.last_said.text
+        rest = tuple(self._rest or ())
+        state = TerminalState(self.telnet.state(), room, self.doubted, astray, last_said, rest)
         values: dict[str, Any] = msgspec.to_builtins(state)
         return values
 
@@ -100,7 +95,12 @@ class TerminalLink(Terminal):
 
     def answer(self, answer: Answer, label: str) -> None:  # noqa: ARG002  people do not label what they type
         current = self.room.name if self.room is not None else ""
-        self.reply_in_pages(words.lines(answer, self.columns, self.look.moment, current))
+        lines = words.lines(answer, self.columns, self.look.moment, current)
+        if words.may_be_long(answer):
+            self.reply_in_pages(lines)
+        else:  # leaves the rest of a long list where it is
+            for line in lines:
+                self.reply(line)
 
     def refuse(self, refusal: Refusal, label: str) -> None:
         self._replies += self.look.refuse(refusal, label)
@@ -113,9 +113,9 @@ class TerminalLink(Terminal):
             self.talk_in(self.session.chat.room(outcome.refusal.room))
         elif outcome.entered is not None and user is not None:
             self.room = outcome.entered
-            if len(user.rooms) > 1:
+            if len(user.rooms) > 1:  # the room that was current before reads differently now
                 self.session.restyle(self.look)
-                self.name_room()
+            self.name_room()
         elif outcome.left and user is not None:
             if self.room in outcome.left:
                 self.talk_in(user.rooms[-1] if user.rooms else None)

@@ -52,6 +52,7 @@ _BOLD = "\x1b[1m"
 _REVERSE = "\x1b[7m"
 _INDENT = "\r\n    "  # before the second line of a message, and all that follow
 _LONGEST_WAS = 30  # columns of what an edited line was
+_UNCONFIRMED = (Arrived, Joined, Departed, Told)  # what nobody is told who did it
 _STAMPS = {"off": 0, "hh:mm": 6, "full": 20}  # columns of a time
 _WIDTHS = range(10, 201, 10)  # see `wrapped_at`
 
@@ -131,6 +132,8 @@ class Look(msgspec.Struct, frozen=True, gc=False):
     def render_own(self, event: Event) -> bytes:
         if isinstance(event, Said):
             return self.render(event) if self.rich else b""
+        if isinstance(event, _UNCONFIRMED):
+            return b""
         words = _confirmation(event)
         return self.render(event) if words is None else self.notice(words) if words else b""
 
@@ -207,7 +210,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 
     def _moment(self, at: int, now: int) -> str:
         offset = self.offset * 60_000
-        return times.show(at + offset, times.day(now + offset))
+        return times.brief(at + offset, times.day(now + offset))
 
     def _line(self, event: Event) -> str:
         line = self._words(event)
@@ -280,7 +283,7 @@ def _unstamped(
 
 @functools.lru_cache(512)  # somebody lives in each of some 40 offsets
 def _stamp(moment: int, fully: bool) -> bytes:
-    return f"{times.show_fully(moment) if fully else times.show(moment, times.day(moment))} ".encode()
+    return f"{times.in_full(moment) if fully else times.brief(moment, times.day(moment))} ".encode()
 
 
 def _notice(event: Event, notices: bool) -> str:
@@ -324,6 +327,4 @@ def _confirmation(event: Event) -> str | None:
             return "You are back."
         case Renamed(to=to):
             return f"Your username is {to}."
-        case Arrived() | Joined() | Departed() | Told():
-            return ""
     return None

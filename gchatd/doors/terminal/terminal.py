@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ...chat.state import Room
     from ...delivery.outbox import Outbox
     from ...session import Session
+    from ...text.names import Name
     from .connection import TelnetConnection
     from .look import Look
 
@@ -82,7 +83,7 @@ class Terminal:
     def __str__(self) -> str:
         return str(self.telnet)
 
-    # What the session uses: see `session.Link`; the rest of that is in link.py.
+    # What the session uses: see `link.Link`; the rest of that is in link.py.
 
     @property
     def format(self) -> Look:
@@ -135,6 +136,8 @@ class Terminal:
         self._replies += take_page(self._rest, self.telnet.height, self.telnet.width)
         if self._rest:
             self.reply(f"{len(self._rest)} more line{'s' if len(self._rest) > 1 else ''}: /more")
+        else:
+            self._rest = None
 
     @property
     def page(self) -> int:
@@ -198,14 +201,14 @@ class Terminal:
             raise sorry(f"Not {done}: you are {where} {meant}.")
         return self.in_room()
 
-    def join(self, name: str, key: str) -> None:
+    def join(self, name: Name, key: str) -> None:
         """Join a room and talk there, once that has taken effect. Switches. Raises Refused if that is not allowed."""
         actions.join(self.session, name, key)
-        self.session.wait_for_effect()
-        if self.room is not None and compared(self.room.name) == compared(name):
+        if self.room is not None and compared(self.room.name) == name.compared:
             self.astray = None
         else:
-            self.go_astray(name)
+            room = self.session.chat.rooms.get(name.compared)
+            self.go_astray(room.name if room is not None else name.shown)
 
     def go_astray(self, room: str) -> None:
         """Note that this session could not enter a room, so what was meant for it is not said elsewhere (astray.py)."""
@@ -221,7 +224,6 @@ class Terminal:
     def leave(self, room: Room) -> None:
         """Leave a room, and say where one talks then. Switches until that has taken effect."""
         actions.leave(self.session, room)
-        self.session.wait_for_effect()
         self.astray = None
         if self.room is None:
             self.reply("You are not in a room now. To join one: /join lobby")

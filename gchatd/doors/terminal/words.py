@@ -90,10 +90,13 @@ SENTENCES: dict[type[Refusal], str | Callable[[Any], str]] = {
     a.NoSuchRoom: "There is no room called {one.room}. For a list: /rooms",
     a.TooLongForName: "That is too long to be a name.",
     a.NotHere: "You are not in the chat.",
+    a.AlreadyHere: "You are in the chat already.",
     a.UserLeft: "{one.name} has left.",
     a.NotDelivered: "Not sent: {one.name} has left.",
     a.ThatIsYou: "That is you.",
     a.NameTaken: "That username is taken: {one.name}.",
+    a.SameName: "Your username is {one.name}.",
+    a.NothingSaid: "There is nothing to send.",
     a.CannotChange: "You have no message that you can change.",
     a.TooLateToChange: "Your last message is more than {one.minutes} minutes old: too late to change it.",
     a.SameText: "It already reads like that.",
@@ -157,6 +160,13 @@ def lines(answer: Answer, width: int, moment: Callable[[int, int], str], current
         case a.Motd(text):
             return text or ["There is no message of the day."]
     raise TypeError(f"no words for {type(answer).__name__}")
+
+
+def may_be_long(answer: Answer) -> bool:
+    """Tell whether an answer is a list, which is given a page at a time."""
+    return isinstance(answer, (a.Members, a.Rooms, a.Ignoring, a.Motd)) or (
+        isinstance(answer, a.Whois) and bool(answer.shared)
+    )
 
 
 def _is_away(name: str, reason: str) -> str:

@@ -9,7 +9,7 @@ from ....chat import actions
 from ....errors import NotATimeError
 from ....text import times
 from ....text.phrases import counted
-from ..words import MOST_LINES, sorry
+from ..words import sorry
 from .command import Misused
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def history(terminal: Terminal, words: str) -> None:
     room = terminal.in_room()
     if match[1] and not int(match[1]):
         raise Misused("Ask for at least one line")
-    count = min(int(match[1]), MOST_LINES) if match[1] else min(PAGE, terminal.page - 2)
+    count = min(int(match[1]), actions.MOST_LINES) if match[1] else min(PAGE, terminal.page - 2)
     when = zone = ""
     before_line = int(match[2]) if match[2] else 0
     at = _moment(terminal, match[3]) if match[3] else None
@@ -57,7 +57,7 @@ def _moment(terminal: Terminal, typed: str) -> int:
 
 def _in_full(terminal: Terminal, at: int) -> str:
     """Give a moment with its date, in the time zone of the one who asks."""
-    moment = times.show_fully(at + terminal.look.offset * 60_000)
+    moment = times.in_full(at + terminal.look.offset * 60_000)
     return moment[:-3] if moment.endswith(":00") else moment
 
 

@@ -17,10 +17,7 @@ def nick(terminal: Terminal, words: str) -> None:
     """/nick NAME: Change your username to NAME."""
     if not words:
         raise Misused("Say which username you want")
-    name = parse_name(words)
-    if name == terminal.session.me.name:
-        terminal.reply(f"Your username is {name.shown}.")
-    actions.rename(terminal.session, name)
+    actions.rename(terminal.session, parse_name(words))
 
 
 def whois(terminal: Terminal, words: str) -> Answer:

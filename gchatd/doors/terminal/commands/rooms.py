@@ -25,15 +25,14 @@ def join(terminal: Terminal, words: str) -> None:
     if name.startswith("#"):
         raise sorry(f"Room names have no # here. Try /join {name.lstrip('#')}")
     session, parsed, key = terminal.session, parse_room(name), rest[0] if rest else ""
-    session.recall(parsed)
-    room = session.chat.rooms.get(parsed.compared)
-    if key and not _KEY.fullmatch(key) and (room is None or not room.private):
+    if key and not _KEY.fullmatch(key) and ((called := session.recall(parsed)) is None or not called.private):
         joined = "-".join(words.split())
         raise sorry(f"A room name cannot contain spaces. Try /join {joined} (only a room's key goes after its name).")
+    room = session.chat.rooms.get(parsed.compared)
     if room is not None and room in session.me.rooms:
         terminal.go(room)
     else:
-        terminal.join(parsed.shown, key)
+        terminal.join(parsed, key)
 
 
 def leave(terminal: Terminal, words: str) -> None:
@@ -76,4 +75,5 @@ def invite(terminal: Terminal, words: str) -> None:
     """/invite NAME: Let NAME into the current room, and tell them."""
     if not words:
         raise Misused("Say who to invite")
-    actions.invite(terminal.session, find_user(terminal, words), terminal.meant_room())
+    room = terminal.meant_room()
+    actions.invite(terminal.session, find_user(terminal, words), room)

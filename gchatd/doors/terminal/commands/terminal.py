@@ -38,11 +38,11 @@ def theme(terminal: Terminal, words: str) -> None:
 
 def time(terminal: Terminal, words: str) -> None:
     """/time [off|hh:mm|full] [+HH:MM]"""
-    shown, _, zone = words.partition(" ")
-    if shown.startswith(("+", "-")):
+    kind, _, zone = words.partition(" ")
+    if kind.startswith(("+", "-")):
         terminal.restyle(offset=_offset(words))
-    elif shown:
-        time = choice(shown, "off", "hh:mm", "full")
+    elif kind:
+        time = choice(kind, "off", "hh:mm", "full")
         offset = _offset(zone.strip()) if zone.strip() else terminal.look.offset
         terminal.restyle(time=time, offset=offset)
     format = terminal.look
