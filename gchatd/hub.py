@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import gevent
 import gevent.event
+import msgspec
 
 from .chat.answers import DiskBehind, NameTaken, ShuttingDown
-from .chat.events import Arrived, Departed, MadePrivate, Renamed, Restored, Said, TopicSet
+from .chat.events import Arrived, Departed, MadePrivate, Origin, Renamed, Restored, Said, TopicSet
 from .chat.state import State
 from .errors import Refused
 from .text.names import compared
@@ -87,6 +88,8 @@ class Hub:
     def broadcast(self, event: Event) -> None:
         """Send an event to everybody it concerns. Returns at once; they hear it once the journal has committed it."""
         self._undelivered += 1
+        if event.origin is None:  # it is of no session, but of this node
+            event = msgspec.structs.replace(event, origin=Origin(self.node, 0))
         if isinstance(event, _NAMING):
             self._note_names(event)
         self._journal.append(event)
@@ -166,10 +169,11 @@ class Hub:
             gevent.sleep(SETTLE_SECONDS / 20)
 
     def delivered(self, events: Sequence[Event]) -> None:
-        """Note that events have been delivered."""
-        self._undelivered -= len(events)
+        """Note that events have been delivered, those of other nodes among them."""
+        own = [event for event in events if event.origin is not None and event.origin.node == self.node]
+        self._undelivered -= len(own)
         if self._naming:
-            self._naming -= sum(isinstance(event, _NAMING) for event in events)
+            self._naming -= sum(isinstance(event, _NAMING) for event in own)
             if not self._naming:
                 self._owners.clear()
                 self._names.clear()

@@ -313,6 +313,8 @@ class Session:
             logger.info("%s came", self)
             if outcome.refusal is not None:  # not while names are claimed first
                 self.outbox.fail("its name was taken meanwhile")
+        elif isinstance(outcome.event, Departed) and outcome.refusal is not None:
+            self._sessions.remove(self)  # its user never came in
         elif isinstance(outcome.event, Renamed) and outcome.refusal is None:
             logger.info("[%s %s] is %s now", self._link, outcome.event.name, self.user)
         if not self._ended:

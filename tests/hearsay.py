@@ -84,6 +84,8 @@ class Model:
         kind = type(event).__name__.lower()
         me = self.people.get(event.user)
         try:
+            if kind == "departed":
+                self._hung_up.add(_address(event))
             if me is None and kind not in ("arrived", "restored", "vanished", "notsent"):
                 raise Refused("NotHere")
             getattr(self, kind)(event, me)
@@ -146,7 +148,6 @@ class Model:
         for person in self.people.values():
             person.ignoring.pop(me.id, None)
         del self.people[me.id]
-        self._hung_up.add(me.address)
 
     def renamed(self, event, me):
         if event.to == me.name:

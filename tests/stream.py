@@ -209,8 +209,6 @@ class Node:
         self.sessions = Sessions(self.hub.node)
         self.people: dict[tuple[int, int], Somebody] = {}
         """Everybody who ever came here, by node and session."""
-        self.behind = 0
-        """How many of the stream's events this node has not heard yet: set by `hears`."""
         self._fanout = Fanout(self.hub, self.sessions, journal, SlowReaders(sendq=0, stalled_seconds=0))
         self.stream = stream
         self._heard = 0
@@ -237,7 +235,6 @@ class Node:
                 batch.append(events[random.randrange(max(0, self._heard - 20), self._heard)])
         if batch:
             self._fanout.take_turn(batch)
-        self.behind = len(events) - self._heard
         return new
 
 
