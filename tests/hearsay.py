@@ -154,7 +154,7 @@ class Model:
             raise Refused("NameTaken")
         for other in self.people.values():
             if me.name.lower() in other.ignoring:
-                other.ignoring.setdefault(me.id, me.name.lower())
+                other.ignoring.setdefault(me.id, me.name)
         me.ignoring.pop(event.to.lower(), None)
         me.name = event.to
         self._own(event)
@@ -262,10 +262,7 @@ class Model:
 
     def restored(self, event, me):
         room = self.rooms.get(event.room.lower())
-        self._own(event)
         if room is None:
-            if not self._can_add():
-                return
             room = self._add(Hall(event.room, key=event.key))
         elif room.name != "lobby" or room.spoken:
             return
@@ -302,8 +299,9 @@ class Model:
         return len(self.rooms) < self.bounds.most_rooms or any(self._empty())
 
     def _add(self, room: Hall) -> Hall:
-        if len(self.rooms) >= self.bounds.most_rooms:
-            gone = self.rooms.pop(next(self._empty()))
+        empty = next(self._empty(), None)
+        if empty is not None and len(self.rooms) >= self.bounds.most_rooms:
+            gone = self.rooms.pop(empty)
             self.gone += [] if gone.spoken else [gone.name]
         self.rooms[room.name.lower()] = room
         return room
@@ -340,14 +338,14 @@ class Model:
                 raise Refused("ThatIsYou")
             if name in me.ignoring:
                 raise Refused("AlreadyIgnoring")
-            me.ignoring[name] = name
+            me.ignoring[name] = event.whom
             if person:
-                me.ignoring[person.id] = name
+                me.ignoring[person.id] = event.whom
         else:
-            typed = me.ignoring.get(person.id, name) if person else name
+            typed = me.ignoring.get(person.id, name).lower() if person else name
             if name not in me.ignoring and not (person and person.id in me.ignoring):
                 raise Refused("NotIgnoring")
-            me.ignoring = {key: whom for key, whom in me.ignoring.items() if whom not in (name, typed)}
+            me.ignoring = {key: whom for key, whom in me.ignoring.items() if whom.lower() not in (name, typed)}
         self._own(event)
 
 

@@ -248,7 +248,7 @@ def everything(thing: Any, deep: bool = True) -> Any:
             return {name: everything(value) for name, value in vars(thing).items()}
         case User() | Room() if deep:
             slots = {name: everything(getattr(thing, name), deep=False) for name in type(thing).__slots__}
-            return slots | ({"invitations": set(slots["invitations"])} if isinstance(thing, User) else {})
+            return slots | ({"invitations": sorted(slots["invitations"])} if isinstance(thing, User) else {})
         case User():
             return thing.id
         case Room():

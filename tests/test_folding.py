@@ -33,12 +33,18 @@ def check_heard(node: Node, told: dict[tuple[int, int], tuple[list[str], set[str
         assert [line for line in somebody.heard() if line not in perhaps] == expected, (address, somebody.user)
 
 
-def check_people(node: Node, model: Model) -> None:
-    """Check that everybody is where the model says."""
+def check_state(node: Node, model: Model) -> None:
+    """Check that people and rooms are as the model says."""
+    assert list(node.state.rooms) == list(model.rooms)
+    for name, room in node.state.rooms.items():
+        hall = model.rooms[name]
+        assert (room.name, room.topic, room.key, room.founder) == (hall.name, hall.topic, hall.key, hall.founder)
+        assert (list(room.members), room.invited, room.spoken) == (hall.people, hall.invited, hall.spoken)
     assert node.state.users.keys() == model.people.keys()
     for user in node.state.users.values():
         person = model.people[user.id]
         assert [room.name.lower() for room in user.rooms] == person.rooms
+        assert (user.ignoring, user.away is not None) == (person.ignoring, person.away)
         for session in node.sessions.of(user.id):
             assert session.told_by == person.told_by
 
@@ -57,7 +63,7 @@ def test_hubs_that_hear_one_stream_agree_and_their_people_hear_what_a_simple_mod
             if random_.random() < 0.2 or step == ACTS - 1:
                 new = node.hears(random_.choice([1, 2, 5, 20]) if step < ACTS - 1 else len(stream.events))
                 check_heard(node, model.batch(new))
-                check_people(node, model)
+                check_state(node, model)
                 if new:
                     assert written(node.state) == stream.written[new[-1].place]
     while any(node.behind for node in nodes):  # what vanished last

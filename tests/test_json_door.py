@@ -14,7 +14,8 @@ from people import PATIENCE
 from stored import delete_history
 
 from gchatd.journal import History, MemoryJournal, SqliteJournal, sqlite
-from gchatd.link import Request, Session, SessionState
+from gchatd.link import Request
+from gchatd.session import Session, SessionState
 from gchatd.settings import History as HistorySettings
 from gchatd.settings import Limits
 from gchatd.text import times

@@ -9,7 +9,8 @@ import pytest
 from jsondoor import JsonLink
 from room import Screen, Stage
 
-from gchatd.link import Request, Session
+from gchatd.link import Request
+from gchatd.session import Session
 from gchatd.settings import Limits
 
 

@@ -221,6 +221,7 @@ def test_who_is_ignored_stays_so_under_a_new_name_and_the_old_name_too():
     chat.does(ann, Ignored(whom="BOB"))
     chat.does(bob, Renamed(to="Rob"))
     assert chat.state.ignorers == {"bob": {ann}, bob: {ann}}
+    assert chat.user(ann).ignoring == {"bob": "BOB", bob: "BOB"}  # as it was typed
     chat.does(ann, Ignored(whom="Rob", on=False))
     assert chat.state.ignorers == {}
     assert not chat.user(ann).ignoring
@@ -370,17 +371,25 @@ def test_the_lobby_gets_its_past_once_and_no_key():
     assert (lobby.topic, len(lobby.recent)) == ("t", 4)
 
 
-def test_a_room_comes_back_only_if_there_can_be_another_one():
+def test_a_topic_that_the_lobby_has_meanwhile_is_not_replaced_by_that_of_its_past():
+    chat = Chat()
+    chat.does(chat.enters("Ann"), TopicSet(room=LOBBY, topic="new"))
+    chat.does(0, restored(LOBBY, topic="old"))
+    assert chat.room(LOBBY).topic == "new"
+
+
+def test_a_room_comes_back_in_place_of_an_empty_one_and_also_if_there_is_none_so_that_nobody_makes_it_public():
     chat = Chat(most_rooms=2)
     ann = chat.enters("Ann")
-    chat.does(ann, Joined(room="dev"))
-    chat.does(0, restored("den"))
-    assert list(chat.state.rooms) == [LOBBY, "dev"]
-    chat.does(ann, Left(room="dev"))
-    chat.does(0, restored("den"))
+    chat.does(0, restored("docs"))
+    chat.does(0, restored("den", key="k"))
     assert list(chat.state.rooms) == [LOBBY, "den"]
-    assert chat.does(0, restored("docs")).vanished == ()  # history has it
-    assert list(chat.state.rooms) == [LOBBY, "docs"]
+    chat.does(ann, Joined(room="den", key="k"))
+    assert chat.does(0, restored("cave", key="l")).vanished == ()
+    assert list(chat.state.rooms) == [LOBBY, "den", "cave"]
+    assert chat.refuses(ann, Joined(room="cave")) is not None
+    assert chat.does(ann, Joined(room="new")).vanished == ()  # history has the cave
+    assert list(chat.state.rooms) == [LOBBY, "den", "new"]
 
 
 def test_a_room_has_another_version_whenever_its_last_lines_read_otherwise():

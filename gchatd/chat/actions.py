@@ -231,8 +231,8 @@ def _check_says(text: str) -> None:
 
 def join(asker: Asker, name: Name, key: str = "") -> None:
     """Join a room, or create it. Switches until that has taken effect, so that what is said next can be said there."""
-    room = asker.recall(name)
-    asker.does(Joined(room=room.name if room is not None else name.shown, key=key))
+    asker.recall(name)
+    asker.does(Joined(room=name.shown, key=key))
     asker.wait_for_effect()
 
 

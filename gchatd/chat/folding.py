@@ -201,15 +201,13 @@ def _made_private(state: State, event: MadePrivate) -> Outcome:
 
 
 def _restored(state: State, event: Restored) -> Outcome:
-    """Add a room from history, unless it has come into being meanwhile, or there are too many.
+    """Add a room from history, unless it has come into being meanwhile. The lobby is always there.
 
-    The lobby is always there.
+    Also if there are too many rooms: whoever joins it next must not create it anew, without its key.
     """
     room = state.room(event.room)
     vanished: tuple[str, ...] = ()
     if room is None:
-        if not state.has_room_for_more:
-            return Outcome(event)
         room, vanished = _create(state, event.room)
         room.key = event.key
     elif room.name != LOBBY or room.spoken:

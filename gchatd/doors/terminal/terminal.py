@@ -207,7 +207,8 @@ class Terminal:
         if self.room is not None and compared(self.room.name) == name.compared:
             self.astray = None
         else:
-            self.go_astray(name.shown)
+            room = self.session.chat.rooms.get(name.compared)
+            self.go_astray(room.name if room is not None else name.shown)
 
     def go_astray(self, room: str) -> None:
         """Note that this session could not enter a room, so what was meant for it is not said elsewhere (astray.py)."""
