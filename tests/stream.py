@@ -242,10 +242,15 @@ class Node:
 
 
 def everything(thing: Any, deep: bool = True) -> Any:
-    """Return all that a state holds, whatever its snapshot has of it: users and rooms by id and by name."""
+    """Return all that a state holds, whatever its snapshot has of it: users and rooms by id and by name.
+
+    The order counts, except that of names, ignorers and invitations, in which nobody walks.
+    """
     match thing:
         case State():
-            return {name: everything(value) for name, value in vars(thing).items()}
+            held = {name: everything(value) for name, value in vars(thing).items()}
+            names = {name: user.id for name, user in thing.names.items()}
+            return held | {"names": names, "ignorers": dict(held["ignorers"])}
         case User() | Room() if deep:
             slots = {name: everything(getattr(thing, name), deep=False) for name in type(thing).__slots__}
             return slots | ({"invitations": sorted(slots["invitations"])} if isinstance(thing, User) else {})
@@ -254,7 +259,7 @@ def everything(thing: Any, deep: bool = True) -> Any:
         case Room():
             return thing.name
         case dict():
-            return {key: everything(value, deep) for key, value in thing.items()}
+            return [(key, everything(value, deep)) for key, value in thing.items()]
         case list() | tuple() | deque():
             return [everything(value, deep) for value in thing]
     return thing

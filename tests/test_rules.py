@@ -94,6 +94,7 @@ REFUSED = [
     (BOB, Ignored(whom="Ann", on=False), a.NotIgnoring("Ann")),
     (ANN, Ignored(whom="nobody", on=False), a.NotIgnoring("nobody")),
     (ANN, Renamed(to="BOB"), a.NameTaken("BOB")),
+    (ANN, Renamed(to="Ann"), a.SameName("Ann")),
     (ANN, WentAway(words="x" * 201), a.TooLong("reason", 200, 201)),
     (ANN, CameBack(), a.NotAway()),
     # Lines.
