@@ -289,7 +289,7 @@ class Session:
             raise Refused(AlreadyHere())
         self.hub.claim(name)
         self.claimed = self.hub.new_user()
-        self.came_at = time.monotonic()
+        self.came_at = self.active_at = time.monotonic()
         self.unheard += 1
         self.hub.broadcast(self._signed(Arrived(room=LOBBY), self.claimed, name.shown))
 
