@@ -171,7 +171,7 @@ class Stream:
         """Put an event after all others, whichever node it comes from. One in 50 that is history gets lost."""
         self._place += self.random.choice([1, 1, 2])
         self.now += self.random.choice([0, 1, 1, 1000, 20_000])
-        if event.kept and event.origin is not None and self.random.random() < 0.02:
+        if event.kept and event.user and self.random.random() < 0.02:  # what a person did
             event = NotSent(room=event.room, user=event.user, name=event.name, origin=event.origin, why="full")
         self._id += event.kept
         id = self._id if event.kept else 0
