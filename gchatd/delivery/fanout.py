@@ -277,8 +277,8 @@ class Fanout:
                     self._follow(outcome, origin, turn)
                 elif origin is not None:
                     origin.happened(outcome)
-                if origin is not None:  # the node from which this came tells the journal, no other
-                    for name in outcome.vanished:
+                if outcome.vanished and event.origin is not None and event.origin.node == self._hub.node:
+                    for name in outcome.vanished:  # only the node from which this came tells the journal
                         self._hub.broadcast(Vanished(room=name))
         except BaseException:  # a bug of ours; the other events are still heard
             logger.exception("cannot apply %s from user %d", type(event).__name__, event.user)
