@@ -114,10 +114,11 @@ class Hub:
     def _note_names(self, event: Event) -> None:
         """Note whose names will be whose, once an event has been folded."""
         self._naming += 1
-        user = self.state.users.get(event.user)
-        before = self._names.pop(event.user, "") or (user.name.compared if user is not None else "")
-        if self._owners.get(before, event.user) == event.user:
-            self._owners[before] = 0
+        if not isinstance(event, Arrived):  # they had a name before
+            user = self.state.users.get(event.user)
+            before = self._names.pop(event.user, "") or (user.name.compared if user is not None else "")
+            if self._owners.get(before, event.user) == event.user:
+                self._owners[before] = 0
         if not isinstance(event, Departed):
             name = compared(event.to if isinstance(event, Renamed) else event.name)
             self._owners[name] = event.user
