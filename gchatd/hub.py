@@ -38,7 +38,7 @@ SETTLE_SECONDS = 0.01
 QUEUE_SECONDS = 10.0
 """How long somebody who talks waits for a slow disk (`history.queue` events uncommitted) before they are told."""
 
-_NAMING = (Arrived, Renamed, Departed)
+_NAMING = frozenset({Arrived, Renamed, Departed})
 _USER_BITS = 32  # of a user's id; those above are the number of this run of the server
 
 
@@ -90,7 +90,7 @@ class Hub:
         self._undelivered += 1
         if event.origin is None:  # it is of no session, but of this node
             event = msgspec.structs.replace(event, origin=Origin(self.node, 0))
-        if isinstance(event, _NAMING):
+        if type(event) in _NAMING:
             self._note_names(event)
         self._journal.append(event)
 
@@ -117,10 +117,11 @@ class Hub:
     def _note_names(self, event: Event) -> None:
         """Note whose names will be whose, once an event has been folded."""
         self._naming += 1
-        user = self.state.users.get(event.user)
-        before = self._names.pop(event.user, "") or (user.name.compared if user is not None else "")
-        if self._owners.get(before, event.user) == event.user:
-            self._owners[before] = 0
+        if not isinstance(event, Arrived):  # they had a name before
+            user = self.state.users.get(event.user)
+            before = self._names.pop(event.user, "") or (user.name.compared if user is not None else "")
+            if self._owners.get(before, event.user) == event.user:
+                self._owners[before] = 0
         if not isinstance(event, Departed):
             name = compared(event.to if isinstance(event, Renamed) else event.name)
             self._owners[name] = event.user
@@ -173,7 +174,7 @@ class Hub:
         own = [event for event in events if event.origin is not None and event.origin.node == self.node]
         self._undelivered -= len(own)
         if self._naming:
-            self._naming -= sum(isinstance(event, _NAMING) for event in own)
+            self._naming -= sum(type(event) in _NAMING for event in own)
             if not self._naming:
                 self._owners.clear()
                 self._names.clear()

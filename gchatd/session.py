@@ -291,7 +291,8 @@ class Session:
         self.claimed = self.hub.new_user()
         self.came_at = self.active_at = time.monotonic()
         self.unheard += 1
-        self.hub.broadcast(self._signed(Arrived(room=LOBBY), self.claimed, name.shown))
+        origin = Origin(self.hub.node, self.id, self.label)
+        self.hub.broadcast(Arrived(room=LOBBY, user=self.claimed, name=name.shown, origin=origin))
 
     @property
     def ended(self) -> bool:
