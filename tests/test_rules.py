@@ -140,7 +140,7 @@ def test_what_is_refused_is_refused_when_asked_and_when_folded_and_changes_nothi
     assert everything(chat.state) == before
     outcome = chat.does(user, event)
     assert outcome == Outcome(chat.events[-1], refusal, chat.state.users.get(user))
-    assert everything(chat.state) == {**before, "place": chat.state.place}
+    assert everything(chat.state) == {**before, "place": chat.events[-1].place}
 
 
 @pytest.mark.parametrize(("user", "event"), ALLOWED, ids=label)
