@@ -18,7 +18,7 @@ from stream import NOTICES, Node, Stream, everything, reread, written
 from gchatd.chat.events import Departed, Vanished
 from gchatd.chat.state import Bounds
 
-STREAMS = int(os.environ.get("GCHAT_TEST_STREAMS", "4"))
+STREAMS = int(os.environ.get("GCHAT_TEST_STREAMS", "8"))
 ACTS = 1000
 
 QUIET = tuple(f"heard {notice.__name__} " for notice in NOTICES)
