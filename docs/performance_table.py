@@ -15,6 +15,7 @@ NAMES = {
     "deliveries/s, W=1": "deliveries per second, W=1",
     "deliveries/s, W=16": "deliveries per second, W=16",
     "deliveries/s, W=200": "deliveries per second, W=200",
+    "p99 latency, W=1": "99 % of deliveries take at most, W=1",
     "p99 latency, W=200": "99 % of deliveries take at most, W=200",
     "connections accepted and named/s, 10,000": "connections accepted and named per second, up to 10,000",
     "resident memory per idle client": "resident memory per idle client",

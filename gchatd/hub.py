@@ -170,11 +170,10 @@ class Hub:
             gevent.sleep(COMMIT_SECONDS / 20)
 
     def delivered(self, events: Sequence[Event]) -> None:
-        """Note that events have been delivered, those of other nodes among them."""
-        own = [event for event in events if event.origin is not None and event.origin.node == self.node]
-        self._undelivered -= len(own)
+        """Note that events which this hub broadcast have been delivered."""
+        self._undelivered -= len(events)
         if self._naming:
-            self._naming -= sum(type(event) in _NAMING for event in own)
+            self._naming -= sum(type(event) in _NAMING for event in events)
             if not self._naming:
                 self._owners.clear()
                 self._names.clear()

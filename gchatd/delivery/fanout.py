@@ -208,13 +208,17 @@ class Fanout:
                     session.told_by = event.user, event.name
 
     def _note_delivered(self, events: Sequence[Event]) -> None:
-        for event in events:
-            origin = self._sessions.origin(event)
-            if origin is not None:
-                origin.unheard -= 1
-                if not origin.unheard:
-                    origin.wait_no_more()
-        self._hub.delivered(events)
+        """Let those know whose events these are, of this node."""
+        node, by_id = self._sessions.node, self._sessions.by_id
+        own = [event for event in events if event.origin is not None and event.origin.node == node]
+        for event in own:
+            assert event.origin is not None
+            session = by_id.get(event.origin.session)
+            if session is not None:
+                session.unheard -= 1
+                if not session.unheard:
+                    session.wait_no_more()
+        self._hub.delivered(own)
 
     def take_leave(self) -> None:
         """Tell everybody that the server is shutting down. Switches now and then."""
