@@ -208,7 +208,7 @@ class Fanout:
                     session.told_by = event.user, event.name
 
     def _note_delivered(self, events: Sequence[Event]) -> None:
-        """Let those know whose events these are, of this node."""
+        """Tell this node's hub, and the sessions that wait for what they did to take effect."""
         node, by_id = self._sessions.node, self._sessions.by_id
         own = [event for event in events if event.origin is not None and event.origin.node == node]
         for event in own:
