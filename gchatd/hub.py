@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import gevent
 import gevent.event
+import msgspec
 
 from .chat.answers import DiskBehind, NameTaken, ShuttingDown
-from .chat.events import Arrived, Departed, MadePrivate, Renamed, Restored, Said, TopicSet
+from .chat.events import Arrived, Departed, MadePrivate, Origin, Renamed, Restored, Said, TopicSet
 from .chat.state import State
 from .errors import Refused
 from .text.names import compared
@@ -37,7 +38,7 @@ SETTLE_SECONDS = 0.01
 QUEUE_SECONDS = 10.0
 """How long somebody who talks waits for a slow disk (`history.queue` events uncommitted) before they are told."""
 
-_NAMING = (Arrived, Renamed, Departed)
+_NAMING = frozenset({Arrived, Renamed, Departed})
 _USER_BITS = 32  # of a user's id; those above are the number of this run of the server
 
 
@@ -87,7 +88,9 @@ class Hub:
     def broadcast(self, event: Event) -> None:
         """Send an event to everybody it concerns. Returns at once; they hear it once the journal has committed it."""
         self._undelivered += 1
-        if isinstance(event, _NAMING):
+        if event.origin is None:  # it is of no session, but of this node
+            event = msgspec.structs.replace(event, origin=Origin(self.node, 0))
+        if type(event) in _NAMING:
             self._note_names(event)
         self._journal.append(event)
 
@@ -114,10 +117,11 @@ class Hub:
     def _note_names(self, event: Event) -> None:
         """Note whose names will be whose, once an event has been folded."""
         self._naming += 1
-        user = self.state.users.get(event.user)
-        before = self._names.pop(event.user, "") or (user.name.compared if user is not None else "")
-        if self._owners.get(before, event.user) == event.user:
-            self._owners[before] = 0
+        if not isinstance(event, Arrived):  # they had a name before
+            user = self.state.users.get(event.user)
+            before = self._names.pop(event.user, "") or (user.name.compared if user is not None else "")
+            if self._owners.get(before, event.user) == event.user:
+                self._owners[before] = 0
         if not isinstance(event, Departed):
             name = compared(event.to if isinstance(event, Renamed) else event.name)
             self._owners[name] = event.user
@@ -166,10 +170,11 @@ class Hub:
             gevent.sleep(SETTLE_SECONDS / 20)
 
     def delivered(self, events: Sequence[Event]) -> None:
-        """Note that events have been delivered."""
-        self._undelivered -= len(events)
+        """Note that events have been delivered, those of other nodes among them."""
+        own = [event for event in events if event.origin is not None and event.origin.node == self.node]
+        self._undelivered -= len(own)
         if self._naming:
-            self._naming -= sum(isinstance(event, _NAMING) for event in events)
+            self._naming -= sum(type(event) in _NAMING for event in own)
             if not self._naming:
                 self._owners.clear()
                 self._names.clear()

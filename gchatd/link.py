@@ -68,7 +68,7 @@ class Link(Protocol):
         """Take note of what came of something that this client did. See `delivery.listener.Listener`."""
 
     def close(self) -> None:
-        """Leave the client as it was found. May switch, for a moment."""
+        """Leave the client as it was found, and let go of the session: it leaves no cycle behind. May switch."""
 
     @property
     def refused(self) -> str:

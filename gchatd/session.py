@@ -289,9 +289,10 @@ class Session:
             raise Refused(AlreadyHere())
         self.hub.claim(name)
         self.claimed = self.hub.new_user()
-        self.came_at = time.monotonic()
+        self.came_at = self.active_at = time.monotonic()
         self.unheard += 1
-        self.hub.broadcast(self._signed(Arrived(room=LOBBY), self.claimed, name.shown))
+        origin = Origin(self.hub.node, self.id, self.label)
+        self.hub.broadcast(Arrived(room=LOBBY, user=self.claimed, name=name.shown, origin=origin))
 
     @property
     def ended(self) -> bool:
@@ -313,6 +314,8 @@ class Session:
             logger.info("%s came", self)
             if outcome.refusal is not None:  # not while names are claimed first
                 self.outbox.fail("its name was taken meanwhile")
+        elif isinstance(outcome.event, Departed) and outcome.refusal is not None:
+            self._sessions.remove(self)  # its user never came in
         elif isinstance(outcome.event, Renamed) and outcome.refusal is None:
             logger.info("[%s %s] is %s now", self._link, outcome.event.name, self.user)
         if not self._ended:

@@ -39,8 +39,9 @@ class Acts:
     def __init__(self, stream: Stream) -> None:
         self.random = stream.random
         self._stream = stream
+        talk = self.random.choice([1, 8, 30])  # rooms where nothing was said are other rooms
         self._kinds = {
-            self._arrives: 4, self._departs: 3, self._says: 30, self._edits: 8, self._deletes: 4, self._joins: 14,
+            self._arrives: 6, self._departs: 2, self._says: talk, self._edits: 8, self._deletes: 4, self._joins: 14,
             self._leaves: 7, self._sets_topic: 5, self._makes_private: 4, self._tells: 8, self._invites: 5,
             self._ignores: 5, self._renames: 4, self._goes: 2, self._comes_back: 2, self._restores: 3,
         }  # fmt: skip
@@ -53,7 +54,8 @@ class Acts:
             if len(here) < MOST_PEOPLE:
                 node.enters(self.random.choice(NAMES), notices=self.random.random() < 0.7)
             return
-        somebody = self.random.choice(here)
+        came = [one for one in here if one.user is not None]
+        somebody = self.random.choice(came if came and self.random.random() < 0.95 else here)
         event = kind(node, somebody)
         if event is not None:
             somebody.causes(event, label=self.random.choice(["", f"label{len(self._stream.events)}"]))
@@ -106,7 +108,11 @@ class Acts:
         return TopicSet(room=self._room(somebody), topic=self.random.choice(["", "x", "y", "z" * 301]))
 
     def _makes_private(self, node: Node, somebody: Somebody) -> Event:
-        return MadePrivate(room=self._room(somebody), key=self.random.choice(["k1", "k2"]))
+        founded = (
+            [room.name for room in somebody.user.rooms if room.founder == somebody.claimed] if somebody.user else []
+        )
+        room = self.random.choice(founded) if founded and self.random.random() < 0.7 else self._room(somebody)
+        return MadePrivate(room=room, key=self.random.choice(["k1", "k2"]))
 
     def _tells(self, node: Node, somebody: Somebody) -> Event:
         target, name = self._somebody(node)
@@ -117,7 +123,9 @@ class Acts:
         return Invited(room=self._room(somebody), target=target, to=name)
 
     def _ignores(self, node: Node, somebody: Somebody) -> Event:
-        return Ignored(whom=self.random.choice(NAMES), on=self.random.random() < 0.6)
+        ignored = [key for key in somebody.user.ignoring if isinstance(key, str)] if somebody.user is not None else []
+        name = self.random.choice(ignored if ignored and self.random.random() < 0.3 else NAMES)
+        return Ignored(whom=name, on=self.random.random() < 0.6)
 
     def _renames(self, node: Node, somebody: Somebody) -> Event:
         return Renamed(to=self.random.choice(NAMES))

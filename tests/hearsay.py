@@ -44,7 +44,7 @@ class Hall:
         self.people: list[int] = []
         self.invited: set[int] = set()
         self.spoken = False
-        self.lines: list[list] = []  # id, text, whether it was edited, the author's name
+        self.lines: list[list] = []  # id, text, whether it was edited, the author's name and id
 
 
 class Model:
@@ -84,6 +84,8 @@ class Model:
         kind = type(event).__name__.lower()
         me = self.people.get(event.user)
         try:
+            if kind == "departed":
+                self._hung_up.add(_address(event))
             if me is None and kind not in ("arrived", "restored", "vanished", "notsent"):
                 raise Refused("NotHere")
             getattr(self, kind)(event, me)
@@ -113,9 +115,8 @@ class Model:
         return {id: None for name in me.rooms for id in self._small(self.rooms[name])}
 
     def _greet(self, me: Person, room: Hall, who: bool) -> None:
-        said = [
-            f"recalled {id} {text} {edited}" for id, text, edited, by in room.lines if by.lower() not in me.ignoring
-        ]
+        lines = [entry for entry in room.lines if not me.ignoring.keys() & {entry[3].lower(), entry[4]}]
+        said = [f"recalled {id} {text} {edited}" for id, text, edited, *_ in lines]
         others = ",".join(sorted(self.people[id].name for id in room.people if id != me.id)) if who else ""
         if len(room.people) > 10:
             others = ""
@@ -147,9 +148,10 @@ class Model:
         for person in self.people.values():
             person.ignoring.pop(me.id, None)
         del self.people[me.id]
-        self._hung_up.add(me.address)
 
     def renamed(self, event, me):
+        if event.to == me.name:
+            raise Refused("SameName")
         if self._called(event.to) not in (None, me):
             raise Refused("NameTaken")
         for other in self.people.values():
@@ -182,7 +184,7 @@ class Model:
         if room is None:
             raise Refused("NotInRoom")
         room.spoken = True
-        room.lines.append([event.id, event.text, False, event.name])
+        room.lines.append([event.id, event.text, False, event.name, event.user])
         del room.lines[: -self.bounds.replay or None]
         me.lines = [*me.lines, (event.id, event.room, event.at, event.text)][-10:]
         self._everybody(event, room)
@@ -268,7 +270,7 @@ class Model:
             return
         room.spoken = True
         room.topic = room.topic or event.topic
-        room.lines = [[said.id, said.text, said.edited, said.name] for said in event.lines]
+        room.lines = [[said.id, said.text, said.edited, said.name, 0] for said in event.lines]
         del room.lines[: -self.bounds.replay or None]
 
     def vanished(self, event, me): ...

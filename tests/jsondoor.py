@@ -15,7 +15,6 @@ import msgspec
 
 from gchatd.chat import actions
 from gchatd.chat.actions import find_line, find_own_room, find_room, find_user
-from gchatd.chat.events import Joined
 from gchatd.delivery.formats import Windowless
 from gchatd.delivery.outbox import Outbox
 from gchatd.delivery.transport import PlainTransport
@@ -86,9 +85,8 @@ class JsonFormat(Windowless, msgspec.Struct, frozen=True, gc=False):
 
 
 def _for_others(event: Event) -> Event:
-    """Leave out where an event came from, and the key that somebody gave, which may be one to something else."""
-    less = {"key": ""} if isinstance(event, Joined) else {}
-    return msgspec.structs.replace(event, origin=None, place=0, **less)
+    """Leave out where an event came from."""
+    return msgspec.structs.replace(event, origin=None, place=0)
 
 
 JSON = JsonFormat()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import gevent
 from people import PATIENCE
 
-from gchatd.chat.events import Said
+from gchatd.chat.events import Origin, Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ DAY = 86_400_000
 
 
 def said(*texts: str, room: str = "lobby") -> list[Said]:
-    return [Said(room=room, name="Ann", text=text, origin=3) for text in texts]
+    return [Said(room=room, name="Ann", text=text, origin=Origin(1, 3)) for text in texts]
 
 
 def says(writer: Writer, *lines: str, at: int = NOW, room: str = "lobby") -> None:

@@ -171,7 +171,7 @@ class Stream:
         """Put an event after all others, whichever node it comes from. One in 50 that is history gets lost."""
         self._place += self.random.choice([1, 1, 2])
         self.now += self.random.choice([0, 1, 1, 1000, 20_000])
-        if event.kept and event.origin is not None and self.random.random() < 0.02:
+        if event.kept and event.user and self.random.random() < 0.02:  # what a person did
             event = NotSent(room=event.room, user=event.user, name=event.name, origin=event.origin, why="full")
         self._id += event.kept
         id = self._id if event.kept else 0
@@ -209,8 +209,6 @@ class Node:
         self.sessions = Sessions(self.hub.node)
         self.people: dict[tuple[int, int], Somebody] = {}
         """Everybody who ever came here, by node and session."""
-        self.behind = 0
-        """How many of the stream's events this node has not heard yet: set by `hears`."""
         self._fanout = Fanout(self.hub, self.sessions, journal, SlowReaders(sendq=0, stalled_seconds=0))
         self.stream = stream
         self._heard = 0
@@ -237,15 +235,19 @@ class Node:
                 batch.append(events[random.randrange(max(0, self._heard - 20), self._heard)])
         if batch:
             self._fanout.take_turn(batch)
-        self.behind = len(events) - self._heard
         return new
 
 
 def everything(thing: Any, deep: bool = True) -> Any:
-    """Return all that a state holds, whatever its snapshot has of it: users and rooms by id and by name."""
+    """Return all that a state holds, whatever its snapshot has of it: users and rooms by id and by name.
+
+    The order counts, except that of names, ignorers and invitations, in which nobody walks.
+    """
     match thing:
         case State():
-            return {name: everything(value) for name, value in vars(thing).items()}
+            held = {name: everything(value) for name, value in vars(thing).items()}
+            names = {name: user.id for name, user in thing.names.items()}
+            return held | {"names": names, "ignorers": dict(held["ignorers"])}
         case User() | Room() if deep:
             slots = {name: everything(getattr(thing, name), deep=False) for name in type(thing).__slots__}
             return slots | ({"invitations": sorted(slots["invitations"])} if isinstance(thing, User) else {})
@@ -254,7 +256,7 @@ def everything(thing: Any, deep: bool = True) -> Any:
         case Room():
             return thing.name
         case dict():
-            return {key: everything(value, deep) for key, value in thing.items()}
+            return [(key, everything(value, deep)) for key, value in thing.items()]
         case list() | tuple() | deque():
             return [everything(value, deep) for value in thing]
     return thing

@@ -15,10 +15,10 @@ from acts import Acts
 from hearsay import Model
 from stream import NOTICES, Node, Stream, everything, reread, written
 
-from gchatd.chat.events import Vanished
+from gchatd.chat.events import Departed, Vanished
 from gchatd.chat.state import Bounds
 
-STREAMS = int(os.environ.get("GCHAT_TEST_STREAMS", "4"))
+STREAMS = int(os.environ.get("GCHAT_TEST_STREAMS", "8"))
 ACTS = 1000
 
 QUIET = tuple(f"heard {notice.__name__} " for notice in NOTICES)
@@ -49,6 +49,24 @@ def check_state(node: Node, model: Model) -> None:
             assert session.told_by == person.told_by
 
 
+def catch_up(nodes: list[Node]) -> None:
+    """Let all nodes hear everything, and what comes of it."""
+    while sum(len(node.hears(10_000)) for node in nodes):
+        pass
+
+
+def check_leaving(nodes: list[Node]) -> None:
+    """Check that nobody waits for anything, and that nothing is left of people who leave."""
+    for node in nodes:
+        assert {session.unheard for session in node.sessions.by_id.values()} <= {0}
+        for somebody in [one for one in node.people.values() if one.id in node.sessions.by_id]:
+            somebody.causes(Departed())
+    catch_up(nodes)
+    for node in nodes:
+        assert node.sessions.by_id == node.sessions.audiences == node.state.users == node.state.ignorers == {}
+        assert (node.hub._undelivered, node.hub._naming, node.hub._owners) == (0, 0, {})
+
+
 @pytest.mark.parametrize("seed", range(STREAMS))
 def test_hubs_that_hear_one_stream_agree_and_their_people_hear_what_a_simple_model_says(seed, caplog):
     random_ = random.Random(seed)
@@ -66,11 +84,10 @@ def test_hubs_that_hear_one_stream_agree_and_their_people_hear_what_a_simple_mod
                 check_state(node, model)
                 if new:
                     assert written(node.state) == stream.written[new[-1].place]
-    while any(node.behind for node in nodes):  # what vanished last
-        for node in nodes:
-            node.hears(len(stream.events))
+    catch_up(nodes)
     for state in (stream.restored, reread(stream.state), *(node.state for node in nodes)):
         assert everything(state) == everything(stream.state)
     vanished = [event.room for event in stream.events if isinstance(event, Vanished)]
     assert sorted(vanished) == sorted(models[0].gone) == sorted(models[1].gone)
+    check_leaving(nodes)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

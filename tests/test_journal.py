@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from people import PATIENCE
 from stored import close, take, wait_until
 
-from gchatd.chat.events import Joined, NotSent, Said
+from gchatd.chat.events import Joined, NotSent, Origin, Said
 from gchatd.errors import StoreError
 from gchatd.journal import MemoryJournal, SqliteJournal, sqlite
 from gchatd.journal.reader import Reader
@@ -24,11 +24,11 @@ from gchatd.settings import History
 
 
 def said(text: str, origin: int = 5) -> Said:
-    return Said(room="lobby", name="Ann", text=text, origin=origin)
+    return Said(room="lobby", name="Ann", text=text, origin=Origin(1, origin))
 
 
 def joined(name: str) -> Joined:
-    return Joined(room="lobby", name=name, origin=7)
+    return Joined(room="lobby", name=name, origin=Origin(1, 7))
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_what_comes_out_is_what_went_in_in_that_order_with_ids_and_times(journal
     assert [event.id for event in events] == [1, 2, 3, 4, 5]
     assert [event.text for event in events] == ["0", "1", "2", "3", "4"]
     assert all(before <= event.at <= time.time_ns() // 1_000_000 for event in events)
-    assert all(event.origin == 5 for event in events)
+    assert all(event.origin == Origin(1, 5) for event in events)
     assert journal.uncommitted == 0
 
 
@@ -117,7 +117,9 @@ def test_whenever_events_are_appended_and_taken_their_order_is_the_same_and_plac
             if act.startswith("append"):
                 kept.append(act == "append kept")
                 origin = len(kept)
-                journal.append(said("x", origin) if kept[-1] else Joined(room="lobby", name="a", origin=origin))
+                journal.append(
+                    said("x", origin) if kept[-1] else Joined(room="lobby", name="a", origin=Origin(1, origin))
+                )
             elif act in ("loop", "rest"):
                 gevent.sleep(0.001 if act == "rest" else 0)
             elif act in ("take", "stop taking"):
@@ -130,7 +132,7 @@ def test_whenever_events_are_appended_and_taken_their_order_is_the_same_and_plac
         disk.thawed.set()
         gate.set()
         wait_until(lambda: len(taken) >= len(kept))
-        assert [event.origin for event in taken] == [*range(1, len(kept) + 1)]
+        assert [event.origin.session for event in taken] == [*range(1, len(kept) + 1)]
         assert [isinstance(event, (Said, NotSent)) for event in taken] == kept
         places = [last_place, *(event.place for event in taken)]
         last_place = max(places)
@@ -249,7 +251,7 @@ def test_what_cannot_be_kept_comes_back_to_its_author_alone_and_the_log_says_so_
             assert isinstance(refused, NotSent)
             assert other.place == refused.place + 1
             last_place = other.place
-            assert (refused.origin, refused.why) == (5, "the disk has failed (I/O error)")
+            assert (refused.origin, refused.why) == (Origin(1, 5), "the disk has failed (I/O error)")
             assert isinstance(other, Joined)
         assert last_place == 4
         disk.trouble = None

@@ -94,6 +94,7 @@ REFUSED = [
     (BOB, Ignored(whom="Ann", on=False), a.NotIgnoring("Ann")),
     (ANN, Ignored(whom="nobody", on=False), a.NotIgnoring("nobody")),
     (ANN, Renamed(to="BOB"), a.NameTaken("BOB")),
+    (ANN, Renamed(to="Ann"), a.SameName("Ann")),
     (ANN, WentAway(words="x" * 201), a.TooLong("reason", 200, 201)),
     (ANN, CameBack(), a.NotAway()),
     # Lines.
@@ -139,7 +140,7 @@ def test_what_is_refused_is_refused_when_asked_and_when_folded_and_changes_nothi
     assert everything(chat.state) == before
     outcome = chat.does(user, event)
     assert outcome == Outcome(chat.events[-1], refusal, chat.state.users.get(user))
-    assert everything(chat.state) == {**before, "place": chat.state.place}
+    assert everything(chat.state) == {**before, "place": chat.events[-1].place}
 
 
 @pytest.mark.parametrize(("user", "event"), ALLOWED, ids=label)

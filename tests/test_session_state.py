@@ -182,7 +182,8 @@ def plain(value: object, state: State) -> object:
         case Outbox():
             return value.state(), value.failed, value.around is not None
         case LastSaid():
-            return None if value.state == LastSaid().state else value.state
+            known = [[getattr(one, slot) for slot in slots(LastSaid)] for one in (value, LastSaid())]
+            return known[0] if known[0] != known[1] else None
         case Astray():
             return value.room
         case TelnetWire():
@@ -200,7 +201,7 @@ NOT_KEPT = {
     "Session._ended": "one that is over leaves, and is not handed on",
     "Session._words": "the same",
     "Session._heard": "what it did has taken effect before it is handed on",
-    "Session._unheard": "the same",
+    "Session.unheard": "the same",
     "Session._stuck": "the same",
     "Session._greeted": "whoever is handed on has been greeted",
     "Session._link": "compared by its own slots",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored import DAY, NOW, said, says, texts
 
-from gchatd.chat.events import Said
+from gchatd.chat.events import Origin, Said
 from gchatd.errors import Refusal, Refused, StoreError
 from gchatd.journal import reader
 from gchatd.journal.folder import FILE, Lock
@@ -22,7 +22,7 @@ from gchatd.journal.store import Writer
 
 
 def test_what_is_written_is_read_as_it_was(writer, look):
-    events = [Said(room="lobby", name="Ágnes", text='"quoted" \\ ünï ☃', action=True, place=9, origin=7)]
+    events = [Said(room="lobby", name="Ágnes", text='"quoted" \\ ünï ☃', action=True, place=9, origin=Origin(1, 7))]
     assert writer.append(events, NOW) == 1
     assert look.page("lobby", 10).lines == [
         Said(room="lobby", name="Ágnes", text='"quoted" \\ ünï ☃', action=True, id=1, at=NOW)

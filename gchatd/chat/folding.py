@@ -173,9 +173,9 @@ def _joined(state: State, event: Joined) -> Outcome:
     if room is None:
         room, vanished = _create(state, event.room)
         room.founder = user.id
-    elif event.room != room.name:  # it did not exist when they asked for it, and somebody else wrote it differently
-        event = msgspec.structs.replace(event, room=room.name)
     _enter(room, user)
+    if event.key or event.room != room.name:  # a key is nobody else's; and one room goes by one name
+        event = msgspec.structs.replace(event, key="", room=room.name)
     return Outcome(event, user=user, room=_if_small(state, room), entered=room, vanished=vanished)
 
 

@@ -103,11 +103,21 @@ class Fanout:
 
     def take_turn(self, events: list[Event]) -> None:
         """Deliver a turn's events, and let those know who wait for that. Switches now and then."""
+        events = self._new(events)
         try:
             self.deliver(events)
         except BaseException:  # a bug of ours, but the others' lines still go out
-            logger.exception("cannot deliver %d events from %d on", len(events), events[0].place)
+            logger.exception("cannot deliver %d events up to %d", len(events), events[-1].place if events else 0)
         self._note_delivered(events)
+
+    def _new(self, events: list[Event]) -> list[Event]:
+        """Return the events without those that came before."""
+        last, new = self._hub.state.place, []
+        for event in events:
+            if event.place > last:
+                last = event.place
+                new.append(event)
+        return new
 
     def deliver(self, events: list[Event]) -> None:
         """Apply a turn's events in order, then send everybody what they hear of them. Switches now and then."""
@@ -267,8 +277,8 @@ class Fanout:
                     self._follow(outcome, origin, turn)
                 elif origin is not None:
                     origin.happened(outcome)
-                if origin is not None:  # the node from which this came tells the journal, no other
-                    for name in outcome.vanished:
+                if outcome.vanished and event.origin is not None and event.origin.node == self._hub.node:
+                    for name in outcome.vanished:  # only the node from which this came tells the journal
                         self._hub.broadcast(Vanished(room=name))
         except BaseException:  # a bug of ours; the other events are still heard
             logger.exception("cannot apply %s from user %d", type(event).__name__, event.user)

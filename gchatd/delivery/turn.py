@@ -93,11 +93,17 @@ class Turn:
         self._events.append(event)
         if outcome.refusal is not None:
             self._refusals[index] = outcome.refusal
-        if room is not None:
-            self.part(room).events.append(index)
-        if origin is not None and outcome.entered is None and not isinstance(event, NOBODY_HEARS):  # else it is greeted
-            self._add_for_origin(origin, room if room not in outcome.left else None, event, index)
-        if outcome.user is not None:
+        part = self.part(room) if room is not None else None
+        if part is not None:
+            part.events.append(index)
+        if origin is not None:
+            if part is not None and isinstance(event, Said):
+                self._own[origin.id].append(index)
+                labelled = event.origin is not None and event.origin.label
+                (part.others if labelled else part.talked).add(origin.id)
+            elif outcome.entered is None and not isinstance(event, NOBODY_HEARS):  # else it is greeted
+                self._add_for_origin(origin, part if room not in outcome.left else None, index)
+        if outcome.left and outcome.user is not None:
             for left in outcome.left:
                 self._leave(outcome.user, index, left)
         if outcome.others:
@@ -105,14 +111,13 @@ class Turn:
         if self._state.ignorers:
             self._note_author(event, index)
 
-    def _add_for_origin(self, origin: Listener, room: Room | None, event: Event, index: int) -> None:
+    def _add_for_origin(self, origin: Listener, part: Part | None, index: int) -> None:
         """Note that a session caused an event, which it hears in a room, or alone."""
-        if room is None:
+        if part is None:
             self._add_for(origin, index)
-            return
-        self._own[origin.id].append(index)
-        plain = isinstance(event, Said) and event.origin is not None and not event.origin.label
-        (self.part(room).talked if plain else self.part(room).others).add(origin.id)
+        else:
+            self._own[origin.id].append(index)
+            part.others.add(origin.id)
 
     def _add_for(self, session: Listener, index: int) -> None:
         self._besides[session.id].append(index)

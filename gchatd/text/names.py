@@ -77,8 +77,9 @@ def parse_room(name: str) -> Name:
 
 @functools.lru_cache(1024)
 def compared(name: str) -> str:
-    """Give the compared form of a name that is known to be valid."""
-    return name.lower() if name.isascii() else _compared.enforce(name)
+    """Return the compared form of a name that is known to be valid: the name itself, if it is that already."""
+    folded: str = name.lower() if name.isascii() else _compared.enforce(name)
+    return name if folded == name else folded
 
 
 def _parse(name: str, of: Literal["user", "room"], most: int) -> Name:
