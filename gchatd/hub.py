@@ -9,6 +9,7 @@ goes to the people in them (delivery/fanout.py). Knows no sockets, no bytes and 
 from __future__ import annotations
 
 import time
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 import gevent
@@ -64,7 +65,9 @@ class Hub:
         self.history = history
         self.motd = motd
         self.started_at = time.monotonic()
-        self._naming = 0  # events on their way that give or take a name
+        # Events on their way that give or take a name: of each the user, and their compared names before and after.
+        self._naming: deque[tuple[int, str, str]] = deque()
+        self._mentioned: Counter[int | str] = Counter()  # in how many of these a user or a name occurs
         self._owners: dict[str, int] = {}  # by compared name, which user will have it after these; 0: nobody
         self._names: dict[int, str] = {}  # and by user, the compared name that they will have
         self._last_user = self.node << _USER_BITS
@@ -116,16 +119,29 @@ class Hub:
 
     def _note_names(self, event: Event) -> None:
         """Note who will have which name once this event has been folded."""
-        self._naming += 1
+        before = after = ""
         if not isinstance(event, Arrived):  # they had a name before
             user = self.state.users.get(event.user)
             before = self._names.pop(event.user, "") or (user.name.compared if user is not None else "")
             if self._owners.get(before, event.user) == event.user:
                 self._owners[before] = 0
         if not isinstance(event, Departed):
-            name = compared(event.to if isinstance(event, Renamed) else event.name)
-            self._owners[name] = event.user
-            self._names[event.user] = name
+            after = compared(event.to if isinstance(event, Renamed) else event.name)
+            self._owners[after] = event.user
+            self._names[event.user] = after
+        self._mentioned.update((event.user, before, after))
+        self._naming.append((event.user, before, after))
+
+    def _forget_names(self) -> None:
+        """Forget what only the first of the events on their way says: it has been folded, or could not be."""
+        for user_or_name in self._naming.popleft():
+            self._mentioned[user_or_name] -= 1
+            if not self._mentioned[user_or_name]:
+                del self._mentioned[user_or_name]
+                if isinstance(user_or_name, str):
+                    self._owners.pop(user_or_name, None)
+                else:
+                    self._names.pop(user_or_name, None)
 
     # Rooms that are not in memory.
 
@@ -173,10 +189,9 @@ class Hub:
         """Note that events which this hub broadcast have been delivered."""
         self._undelivered -= len(events)
         if self._naming:
-            self._naming -= sum(type(event) in _NAMING for event in events)
-            if not self._naming:
-                self._owners.clear()
-                self._names.clear()
+            for event in events:
+                if type(event) in _NAMING:
+                    self._forget_names()
         if self._undelivered - self._journal.uncommitted <= MOST_UNDELIVERED:
             self._caught_up.set()
 

@@ -213,6 +213,23 @@ def test_a_name_is_taken_and_freed_at_once(stage):
     assert {user.name.shown for user in stage.hub.users.values()} == {"ANN", "Anna"}
 
 
+def test_names_of_people_who_came_and_went_are_forgotten_while_others_come_and_go(stage):
+    stage.enters("first")
+    for number in range(20):  # somebody is always on the way
+        committed = stage.journal.take()
+        one = stage.enters(f"n{number}")
+        stage.fanout.take_turn(committed)
+        one.becomes(f"m{number}")
+        committed = stage.journal.take()
+        one.leaves()
+        stage.fanout.take_turn(committed)
+    assert stage.hub._owners == {"m19": 0}
+    with is_told("taken"):
+        stage.enters("first")
+    stage.turn()
+    assert (stage.hub._owners, stage.hub._names, stage.hub._mentioned) == ({}, {}, {})
+
+
 def test_who_takes_the_name_they_have_is_not_announced(stage):
     ann, bob = stage.enters("Ann"), stage.enters("Bob", notices=True)
     stage.turn()

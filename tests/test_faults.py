@@ -42,6 +42,17 @@ def test_an_exception_before_one_has_a_name_ends_its_client_only(server, enter):
     ann.sees("server: 1 in lobby: Ann")
 
 
+def test_who_asked_history_what_it_refuses_leaves_nothing_behind(server, enter):
+    before = server.alive()
+    ann = enter(server, "Ann")
+    for words in ("/search -", '/search ""', "/search !"):
+        ann.says(words)
+        assert ann.reads_line().startswith("server: There is no word")
+    ann.says("/quit")
+    ann.sees("server: Goodbye.")
+    eventually(lambda: server.alive()["sessions"] == before["sessions"])
+
+
 def test_200_clients_come_talk_and_leave_and_nothing_is_missed_doubled_or_left_over(server):
     rng = random.Random(7)
     watcher = Person(server, "watcher")

@@ -112,7 +112,10 @@ class _Asker:
                 logger.error("history cannot be read: %s", answer)
             raise Refused(HistoryUnreadable(str(answer)))
         if isinstance(answer, Refused):
-            raise answer
+            try:
+                raise answer
+            finally:  # an error knows this frame: leave no cycle behind, which would keep whoever asked for ever
+                del answer
         self._trouble = ""
         return answer
 
