@@ -131,7 +131,7 @@ def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
         rooms = history.rooms(bounds.most_rooms, bounds.replay, LOBBY)
     except StoreError as error:
         raise config.complain("server", "data", directory, str(error)) from None
-    journal.on_loss = history.let_go
+    journal.on_loss, history.on_search = history.let_go, journal.index_soon
     hub = Hub(journal, State(bounds), config.history.queue, history, motd)
     for name, events in reversed(rooms):  # the first are the first to make way
         hub.broadcast(restored(name, events))

@@ -1,9 +1,9 @@
 """gchat, with three things that tests need: faults to order, a disk that freezes, and a count of what is alive.
 
 Run like gchat.py. Nothing is committed while there is a file `frozen` in the data directory; whoever waits for a full
-queue is told after half a second, and terminals are kept awake twice a second. The garbage collector stays off, so
-whatever a session leaves behind is counted. SIGUSR1 prints a line of JSON. A line with `boom in reading KIND`,
-`/boom KIND` or `boom in rendering KIND` raises that.
+queue is told after half a second, terminals are kept awake twice a second, and lines are made searchable only when
+somebody searches. The garbage collector stays off, so whatever a session leaves behind is counted. SIGUSR1 prints a
+line of JSON. A line with `boom in reading KIND`, `/boom KIND` or `boom in rendering KIND` raises that.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from gchatd.doors.terminal import commands, connection
 from gchatd.doors.terminal.connection import Terminals
 from gchatd.doors.terminal.look import Look
 from gchatd.hub import Hub
+from gchatd.journal import reader, sqlite
 from gchatd.journal.store import Writer
 from gchatd.session import Session
 from gchatd.wire.telnet import TelnetWire
@@ -103,6 +104,7 @@ gchat.Hub = CountedHub
 gchat.Sessions = CountedSessions
 hub.QUEUE_SECONDS = 0.5
 connection.NOP_SECONDS = 0.5
+sqlite.INDEX_SECONDS, reader.INDEX_SECONDS = 3600, 5
 Terminals.keep_alive = keep_alive
 gc.collect = gc.freeze = lambda *args: 0
 gc.disable()

@@ -163,7 +163,8 @@ def test_search_finds_words_phrases_and_beginnings(server, enter):
     assert answer(ann, "/search nothing") == ["server: Nothing in lobby matches: nothing"]
 
 
-def test_a_search_finds_what_was_heard_a_moment_ago(server, enter):
+def test_a_search_finds_what_was_heard_a_moment_ago(start, enter):
+    server = start(program="tests/probe_server.py")  # which makes lines searchable only when somebody searches
     ann, bob = enter(server, "Ann"), enter(server, "Bob")
     for number in range(20):
         ann.says(f"word{number}")

@@ -42,6 +42,8 @@ class History:
 
     def __init__(self, directory: Path) -> None:
         """Read from the database of a data directory, which exists by the time of the first question."""
+        self.on_search: Callable[[], None] = lambda: None
+        """Called before a search: whoever makes lines searchable must not let it wait."""
         self._directory = directory
         self._pages = _Asker(directory)
         self._searches = _Asker(directory)
@@ -77,6 +79,7 @@ class History:
         """Find lines: see `Reader.search`. Raises Refused."""
         if self._searches.waiting >= MOST_SEARCHES:
             raise Refused(TooManySearches())
+        self.on_search()
         return self._searches.ask(lambda reader: reader.search(room, words, count))
 
     def let_go(self, seconds: float = 0) -> None:

@@ -43,7 +43,7 @@ MOST_TERMS = 20
 """Words that can be searched for at once: each costs up to 0.05 s in which a search cannot be interrupted."""
 
 INDEX_SECONDS = 0.12
-"""How long a search waits until what was just said is indexed: a little longer than the journal takes for it."""
+"""How long a search waits at most until what was just said is indexed: longer than the journal ever leaves it."""
 
 PIECE = 1000
 """Lines that are read at a time where all are read."""
@@ -204,7 +204,7 @@ class Reader:
         last = value(self._db, "select max(id) from events") or 0
         until = time.monotonic() + INDEX_SECONDS
         while (value(self._db, "select max(id) from words_docsize") or 0) < last and time.monotonic() < until:
-            time.sleep(INDEX_SECONDS / 20)
+            time.sleep(0.001)
 
 
 def copy(directory: Path, file: Path) -> int:
