@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .chat.state import Room, State, User
     from .delivery.formats import Format
     from .delivery.sessions import Sessions
+    from .errors import Refusal
     from .hub import Hub
     from .journal import History
     from .link import Link
@@ -247,7 +248,9 @@ class Session:
     def does(self, event: Event) -> None:
         me = self.user or self.me
         event = self._signed(event, me.id, me.name.shown)
-        self._check(event)
+        refusal = rules.check(self.hub.state, event)
+        if refusal is not None:
+            self._check_again(event, refusal)
         self.hub.wait_to_talk()
         self.broadcast(event)
 
@@ -260,17 +263,17 @@ class Session:
         self.broadcast(self._signed(Renamed(to=name.shown), me.id, me.name.shown))
         self.wait_for_effect()  # so that what follows is said under the new name
 
-    def _check(self, event: Event) -> None:
-        """Raise Refused if the rules do not allow an event.
+    def _check_again(self, event: Event, refusal: Refusal) -> None:
+        """Raise Refused if the rules still do not allow an event once what this session did before has taken effect.
 
-        Asks again once what this session did before has taken effect: that may have been what it needs. May switch.
+        That may have been what the event needs. Switches if there is something to wait for.
         """
-        refusal = rules.check(self.hub.state, event)
-        if refusal is not None and self.unheard:
+        again: Refusal | None = refusal
+        if self.unheard:
             self.settle()
-            refusal = rules.check(self.hub.state, event)
-        if refusal is not None:
-            raise Refused(refusal)
+            again = rules.check(self.hub.state, event)
+        if again is not None:
+            raise Refused(again)
 
     def _signed(self, event: Event, user: int, name: str) -> Event:
         origin = Origin(self.hub.node, self.id, self.label)

@@ -92,7 +92,7 @@ def check(state: State, event: Event) -> Refusal | None:
 
 
 def _is_in(state: State, user: User, event: Event) -> Refusal | None:
-    room = state.room(event.room)
+    room = state.rooms.get(compared(event.room))
     return None if room is not None and user.id in room.members else NotInRoom(event.room)
 
 

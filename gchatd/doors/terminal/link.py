@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...chat.answers import AlreadyInRoom
+from ...errors import Refused
 from ...link import Request
 from ...text.cleaning import clean
 from ...text.names import parse_name
@@ -86,8 +87,11 @@ class TerminalLink(Terminal):
             commands.check_is_no_command(self, text)
             self._come_in(line)
         elif text.strip():
-            self.last_said.refuses()  # unless `say` below gets that far
-            commands.check_is_no_command(self, text)
+            try:
+                commands.check_is_no_command(self, text)
+            except Refused:
+                self.last_said.refuses()
+                raise
             self.say(text.removeprefix("/") if text.startswith("//") else text)
         if not (session.claimed or session.ended):
             self.ask_for_name()
