@@ -16,17 +16,31 @@ import gevent
 import gevent.event
 import msgspec
 
-from .chat.answers import DiskBehind, NameTaken, ShuttingDown
-from .chat.events import Arrived, Departed, MadePrivate, Origin, Renamed, Restored, Said, TopicSet
-from .chat.state import State
+from .chat.answers import DiskBehind, NameTaken, OthersOutOfReach, ShuttingDown
+from .chat.events import (
+    Arrived,
+    Claimed,
+    Departed,
+    MadePrivate,
+    NotSent,
+    Origin,
+    Renamed,
+    Restored,
+    Said,
+    SnapshotAsked,
+    TopicSet,
+)
+from .chat.state import State, user_id
 from .errors import Refused
 from .text.names import compared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .chat.events import Event
+    from .chat.folding import Outcome
     from .chat.state import Room, User
+    from .errors import Refusal
     from .journal import History, Journal
     from .text.names import Name
 
@@ -40,7 +54,6 @@ QUEUE_SECONDS = 10.0
 """How long somebody who talks waits for a slow disk (`history.queue` events uncommitted) before they are told."""
 
 _NAMING = frozenset({Arrived, Renamed, Departed})
-_USER_BITS = 32  # of a user's id count the users of a run; those above are the run's `node`
 
 
 class Hub:
@@ -70,7 +83,12 @@ class Hub:
         self._mentioned: Counter[int | str] = Counter()  # in how many of these a user or a name occurs
         self._owners: dict[str, int] = {}  # by compared name, which user will have it after these; 0: nobody
         self._names: dict[int, str] = {}  # and by user, the compared name that they will have
-        self._last_user = self.node << _USER_BITS
+        self._came = 0  # how many people have come in here
+        self._claims: dict[
+            int, gevent.event.AsyncResult[Refusal | None]
+        ] = {}  # by user: what comes of the name that they claimed
+        self.on_snapshot_asked: Callable[[SnapshotAsked], None] = lambda _: None
+        """Called when the state is as it was asked for; nothing is folded until it returns. May switch."""
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
         self._journal = journal
@@ -101,11 +119,11 @@ class Hub:
 
     def new_user(self) -> int:
         """Return an id for somebody who comes in."""
-        self._last_user += 1
-        return self._last_user
+        self._came += 1
+        return user_id(self.node, self._came)
 
-    def claim(self, name: Name, user: int = 0) -> None:
-        """Make sure that somebody can have a name: a user, or (0) whoever comes in. May switch.
+    def claim(self, name: Name, user: int) -> None:
+        """Make sure that a user can have a name. Switches where other nodes have a say in it.
 
         Broadcast `Arrived` or `Renamed` at once after that. Raises Refused if the name is taken. One that is being
         given up is free.
@@ -116,6 +134,31 @@ class Hub:
             owner = other.id if other is not None else 0
         if owner not in (0, user):
             raise Refused(NameTaken(name.shown))
+        if self._journal.shared:
+            self._claim_from_others(name, user)
+
+    def _claim_from_others(self, name: Name, user: int) -> None:
+        """Claim a name: whoever is first in the stream has it. Switches. Raises Refused."""
+        if self.closed:
+            raise Refused(ShuttingDown())
+        result = self._claims[user] = gevent.event.AsyncResult()
+        self.broadcast(Claimed(user=user, name=name.shown))
+        refusal: Refusal | None = result.get()
+        if refusal is not None:
+            raise Refused(refusal)
+
+    def happened(self, outcome: Outcome) -> None:
+        """Note what concerns this node, and no session: what came of a claim, or that a node asks for the state.
+
+        May switch.
+        """
+        event = outcome.event
+        if isinstance(event, (Claimed, NotSent)):
+            result = self._claims.pop(event.user, None) if isinstance(event, Claimed) or event.of == "claimed" else None
+            if result is not None:
+                result.set(outcome.refusal if isinstance(event, Claimed) else OthersOutOfReach())
+        elif isinstance(event, SnapshotAsked) and self.state.giver(event.node, event.attempt) == self.node:
+            self.on_snapshot_asked(event)
 
     def _note_names(self, event: Event) -> None:
         """Note who will have which name once this event has been folded."""
@@ -182,7 +225,7 @@ class Hub:
     def wait_for_history(self) -> None:
         """Wait up to COMMIT_SECONDS until what was said so far is in the history, so that it can be found. Switches."""
         until = time.monotonic() + COMMIT_SECONDS
-        while self._journal.uncommitted and time.monotonic() < until:
+        while (self._journal.uncommitted or self._journal.unstored) and time.monotonic() < until:
             gevent.sleep(COMMIT_SECONDS / 20)
 
     def delivered(self, events: Sequence[Event]) -> None:
@@ -199,6 +242,8 @@ class Hub:
         """Refuse anything new. What was said before is still delivered."""
         self.closed = True
         self._caught_up.set()
+        while self._claims:
+            self._claims.popitem()[1].set(ShuttingDown())
         self._journal.close()
 
 

@@ -294,8 +294,9 @@ class Session:
         """
         if self.claimed:
             raise Refused(AlreadyHere())
-        self.hub.claim(name)
-        self.claimed = self.hub.new_user()
+        user = self.hub.new_user()
+        self.hub.claim(name, user)
+        self.claimed = user
         self.came_at = self.active_at = time.monotonic()
         self.unheard += 1
         origin = Origin(self.hub.node, self.id, self.label)

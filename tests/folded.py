@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gchatd.chat.events import Arrived, Event, Ignored, Invited, Joined, MadePrivate, Said, TopicSet, WentAway
+from gchatd.chat.events import (
+    Arrived,
+    Claimed,
+    Event,
+    Ignored,
+    Invited,
+    Joined,
+    MadePrivate,
+    NodeJoined,
+    NodeReady,
+    Said,
+    TopicSet,
+    WentAway,
+)
 from gchatd.chat.folding import Outcome, fold
 from gchatd.chat.state import LOBBY, Bounds, Room, State, User
 
@@ -86,4 +99,7 @@ def rich_chat() -> Chat:
     for text in ("one", "two", "three"):
         chat.says(ann, text, "den")
     chat.says(bob, "four", "dev")
+    chat.does(99, Claimed(name="Dora"))
+    chat.does(0, NodeJoined(node=7, name="attic", identity="abc"))
+    chat.does(0, NodeReady(node=7))
     return chat

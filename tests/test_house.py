@@ -19,6 +19,7 @@ FLOORS = [
     ["gchatd", "gchatd.errors"],
     ["gchatd.text"],
     ["gchatd.wire", "gchatd.chat", "gchatd.settings", "gchatd.log"],
+    ["gchatd.cluster"],
     ["gchatd.journal"],
     ["gchatd.hub"],
     ["gchatd.delivery"],

@@ -212,6 +212,10 @@ class DiskBehind(Refusal, frozen=True):
     """Too much waits to be written."""
 
 
+class OthersOutOfReach(Refusal, frozen=True):
+    """Whether a name is free cannot be found out: the other nodes cannot be asked."""
+
+
 class ShuttingDown(Refusal, frozen=True):
     """The server takes nothing new."""
 

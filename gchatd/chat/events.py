@@ -124,11 +124,15 @@ class MadePrivate(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Told(Event, frozen=True, kw_only=True, gc=False):
-    """`name` said `text` to `to` alone."""
+    """`name` said `text` to `to` alone.
+
+    In a stream that several nodes share, `text` is empty, and `sealed` names where the two nodes concerned find it.
+    """
 
     target: int
     to: str
     text: str
+    sealed: str = ""
 
 
 class Invited(Event, frozen=True, kw_only=True, gc=False):
@@ -182,6 +186,44 @@ class Vanished(Event, frozen=True, kw_only=True, gc=False):
 
 
 class NotSent(Event, frozen=True, kw_only=True, gc=False):
-    """What `name` said was not kept, so nobody heard it. For its origin alone: `why`, as the system names it."""
+    """What `name` said was not kept, so nobody heard it. For its origin alone: `why`, as the system names it.
+
+    `of` is the kind of event that it stands for, as JSON has it. It is in no stream that several nodes share, and then
+    has no place.
+    """
 
     why: str
+    of: str = ""
+
+
+# Between nodes that share a stream (gchatd/cluster). Nobody hears of these, but of whom they lose.
+
+
+class Claimed(Event, frozen=True, kw_only=True, gc=False):
+    """The name `name` is for `user` alone, who is about to take it."""
+
+
+class NodeJoined(Event, frozen=True, kw_only=True, gc=False):
+    """A node called `name` reads the stream. `identity` names its data directory, which outlives it."""
+
+    node: int
+    identity: str = ""
+
+
+class NodeReady(Event, frozen=True, kw_only=True, gc=False):
+    """A node knows the state and takes clients."""
+
+    node: int
+
+
+class NodeLost(Event, frozen=True, kw_only=True, gc=False):
+    """A node has ended, or was not heard of for too long: all its people depart."""
+
+    node: int
+
+
+class SnapshotAsked(Event, frozen=True, kw_only=True, gc=False):
+    """A node that has just joined asks for the state at this place; `attempt` counts how often it has asked before."""
+
+    node: int
+    attempt: int = 0

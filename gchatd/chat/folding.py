@@ -17,6 +17,7 @@ from . import rules
 from .events import (
     Arrived,
     CameBack,
+    Claimed,
     Deleted,
     Departed,
     Edited,
@@ -26,28 +27,27 @@ from .events import (
     Joined,
     Left,
     MadePrivate,
+    NodeJoined,
+    NodeLost,
+    NodeReady,
     NotSent,
     Renamed,
     Restored,
     Said,
+    SnapshotAsked,
     Told,
     TopicSet,
     Vanished,
     WentAway,
 )
-from .state import LOBBY, NOBODY, NOTHING, Room, User
+from .state import LOBBY, Node, Room, User, node_of
+from .steps import create, enter, forget, if_small, ignore, invite, leave, neighbours, remember, revise, stop_ignoring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, MutableSequence
+    from collections.abc import Callable
 
     from ..errors import Refusal
     from .state import State
-
-MOST_CHANGEABLE = 10
-"""How many of their last lines somebody can change, the newest first."""
-
-MOST_CHANGEABLE_CHARACTERS = 10_000
-"""How long these may be in all, more or less."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -78,6 +78,9 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     vanished: tuple[str, ...] = ()
     """Rooms that are gone; the next of that name must not inherit their topics and keys."""
 
+    departures: tuple[Outcome, ...] = ()
+    """What came of the departures of all who were connected to a node that is lost."""
+
 
 def fold(state: State, event: Event) -> Outcome | None:
     """Apply an event and return what came of it; None for one that was applied before, which changes nothing."""
@@ -95,29 +98,30 @@ def fold(state: State, event: Event) -> Outcome | None:
 
 def _arrived(state: State, event: Arrived) -> Outcome:
     user = User(event.user, Name(event.name, compared(event.name)), event.at)
+    state.claims.pop(user.name.compared, None)
     state.users[user.id] = state.names[user.name.compared] = user
     room = state.room(event.room) if event.room else None
     if room is None:
         return Outcome(event, user=user)
-    _enter(room, user)
-    return Outcome(event, user=user, room=_if_small(state, room), entered=room)
+    enter(room, user)
+    return Outcome(event, user=user, room=if_small(state, room), entered=room)
 
 
 def _departed(state: State, event: Departed) -> Outcome:
     user = state.users[event.user]
     if event.name != user.name.shown:  # they had not come in yet when they left, or were being renamed
         event = msgspec.structs.replace(event, name=user.name.shown)
-    neighbours, rooms = _neighbours(state, user), user.rooms
-    vanished = _leave(state, user, rooms)
+    others, rooms = neighbours(state, user), user.rooms
+    vanished = leave(state, user, rooms)
     for key in list(user.ignoring):
-        _stop_ignoring(state, user, key)
+        stop_ignoring(state, user, key)
     for id in state.ignorers.pop(user.id, ()):
-        _forget(state.users[id], user.id)
+        forget(state.users[id], user.id)
     for room in user.invitations:
         room.invited.discard(user.id)
     del state.users[user.id]
     del state.names[user.name.compared]
-    return Outcome(event, user=user, others=neighbours, left=rooms, vanished=vanished)
+    return Outcome(event, user=user, others=others, left=rooms, vanished=vanished)
 
 
 def _renamed(state: State, event: Renamed) -> Outcome:
@@ -128,13 +132,14 @@ def _renamed(state: State, event: Renamed) -> Outcome:
     user = state.users[event.user]
     for id in state.ignorers.get(user.name.compared, ()):
         if user.id not in state.users[id].ignoring:
-            _ignore(state, state.users[id], user.id, user.name.shown)
+            ignore(state, state.users[id], user.id, user.name.shown)
     del state.names[user.name.compared]
     user.name = Name(event.to, compared(event.to))
+    state.claims.pop(user.name.compared, None)
     if user.name.compared in user.ignoring:
-        _stop_ignoring(state, user, user.name.compared)
+        stop_ignoring(state, user, user.name.compared)
     state.names[user.name.compared] = user
-    return Outcome(event, user=user, others=_neighbours(state, user))
+    return Outcome(event, user=user, others=neighbours(state, user))
 
 
 def _went_away(state: State, event: WentAway) -> Outcome:
@@ -157,15 +162,15 @@ def _said(state: State, event: Said) -> Outcome:
     room.spoken = True
     room.recent.append(event)
     room.version = event.place
-    _remember(user, event)
+    remember(user, event)
     return Outcome(event, None, user, room)
 
 
 def _changed(state: State, event: Edited | Deleted) -> Outcome:
     user, room = state.users[event.user], state.rooms[compared(event.room)]
-    _revise(room.recent, event)
+    revise(room.recent, event)
     room.version = event.place
-    _revise(user.said, event)
+    revise(user.said, event)
     return Outcome(event, user=user, room=room)
 
 
@@ -174,18 +179,18 @@ def _joined(state: State, event: Joined) -> Outcome:
     user, room = state.users[event.user], state.room(event.room)
     vanished: tuple[str, ...] = ()
     if room is None:
-        room, vanished = _create(state, event.room)
+        room, vanished = create(state, event.room)
         room.founder = user.id
-    _enter(room, user)
+    enter(room, user)
     if event.key or event.room != room.name:  # a key is nobody else's; and one room goes by one name
         event = msgspec.structs.replace(event, key="", room=room.name)
-    return Outcome(event, user=user, room=_if_small(state, room), entered=room, vanished=vanished)
+    return Outcome(event, user=user, room=if_small(state, room), entered=room, vanished=vanished)
 
 
 def _left(state: State, event: Left) -> Outcome:
     user, room = state.users[event.user], state.rooms[compared(event.room)]
-    heard_in = _if_small(state, room)
-    vanished = _leave(state, user, (room,))
+    heard_in = if_small(state, room)
+    vanished = leave(state, user, (room,))
     return Outcome(event, user=user, room=heard_in, left=(room,), vanished=vanished)
 
 
@@ -199,7 +204,7 @@ def _made_private(state: State, event: MadePrivate) -> Outcome:
     room = state.rooms[compared(event.room)]
     room.key = event.key
     for member in room.members.values():
-        _invite(room, member)
+        invite(room, member)
     return Outcome(event, user=state.users[event.user], room=room)
 
 
@@ -211,7 +216,7 @@ def _restored(state: State, event: Restored) -> Outcome:
     room = state.room(event.room)
     vanished: tuple[str, ...] = ()
     if room is None:
-        room, vanished = _create(state, event.room)
+        room, vanished = create(state, event.room)
         room.key = event.key
     elif room.name != LOBBY or room.spoken:
         return Outcome(event)
@@ -231,7 +236,7 @@ def _told(state: State, event: Told) -> Outcome:
 
 def _invited(state: State, event: Invited) -> Outcome:
     target = state.users[event.target]
-    _invite(state.rooms[compared(event.room)], target)
+    invite(state.rooms[compared(event.room)], target)
     return Outcome(event, user=state.users[event.user], others=(target,))
 
 
@@ -241,18 +246,52 @@ def _ignored(state: State, event: Ignored) -> Outcome:
     name = compared(event.whom)
     person = state.names.get(name)
     if event.on:
-        _ignore(state, user, name, event.whom)
+        ignore(state, user, name, event.whom)
         if person is not None:
-            _ignore(state, user, person.id, event.whom)
+            ignore(state, user, person.id, event.whom)
     else:
         typed = user.ignoring.get(person.id, event.whom) if person is not None else event.whom
         for key in [key for key, whom in user.ignoring.items() if compared(whom) in (name, compared(typed))]:
-            _stop_ignoring(state, user, key)
+            stop_ignoring(state, user, key)
     return Outcome(event, user=user)
 
 
+# Between nodes.
+
+
+def _claimed(state: State, event: Claimed) -> Outcome:
+    state.claims[compared(event.name)] = event.user
+    return Outcome(event)
+
+
+def _node_joined(state: State, event: NodeJoined) -> Outcome:
+    state.nodes[event.node] = Node(event.name, event.identity)
+    return Outcome(event)
+
+
+def _node_ready(state: State, event: NodeReady) -> Outcome:
+    node = state.nodes.get(event.node)
+    if node is not None:
+        state.nodes[event.node] = msgspec.structs.replace(node, ready=True)
+    return Outcome(event)
+
+
+def _node_lost(state: State, event: NodeLost) -> Outcome:
+    """Let all who were connected to a node depart, and free what they were about to be called."""
+    state.nodes.pop(event.node, None)
+    for name in [name for name, user in state.claims.items() if node_of(user) == event.node]:
+        del state.claims[name]
+    people = [user for user in state.users.values() if node_of(user.id) == event.node]
+    departures = [
+        _departed(state, Departed(user=user.id, name=user.name.shown, at=event.at, place=event.place))
+        for user in people
+    ]
+    vanished = tuple(name for outcome in departures for name in outcome.vanished)
+    return Outcome(event, vanished=vanished, departures=tuple(departures))
+
+
 def _change_nothing(state: State, event: Event) -> Outcome:
-    """For Vanished, after which the journal forgets the room, and NotSent, of which only its origin hears."""
+    """For Vanished, after which the journal forgets the room; NotSent, which only its origin hears; SnapshotAsked."""
     return Outcome(event)
 
 
@@ -275,117 +314,9 @@ FOLDS: dict[type[Event], Callable[[State, Any], Outcome]] = {
     Restored: _restored,
     Vanished: _change_nothing,
     NotSent: _change_nothing,
+    Claimed: _claimed,
+    NodeJoined: _node_joined,
+    NodeReady: _node_ready,
+    NodeLost: _node_lost,
+    SnapshotAsked: _change_nothing,
 }
-
-
-# What several of them need.
-
-
-def _if_small(state: State, room: Room) -> Room | None:
-    """Return a room that is small enough for everybody to hear who comes and goes."""
-    return room if len(room.members) <= state.bounds.announce_up_to else None
-
-
-def _neighbours(state: State, user: User) -> tuple[User, ...]:
-    """Return the others in a user's small rooms: they hear when the user leaves or is renamed."""
-    small = [room for room in user.rooms if len(room.members) <= state.bounds.announce_up_to]
-    return tuple(dict.fromkeys(other for room in small for other in room.members.values() if other is not user))
-
-
-def _create(state: State, name: str) -> tuple[Room, tuple[str, ...]]:
-    """Create a room, and forget an empty one if there are too many. Return it, and the room to forget for good, if any.
-
-    History still has a forgotten room if anything was said in it. If not, it was a private one: the next room of that
-    name must not inherit its key.
-    """
-    vanished: tuple[str, ...] = ()
-    empty = state.empty_room() if len(state.rooms) >= state.bounds.most_rooms else None
-    if empty is not None:
-        _remove(state, empty)
-        vanished = () if empty.spoken else (empty.name,)
-    room = state.rooms[compared(name)] = Room(name, state.bounds.replay)
-    return room, vanished
-
-
-def _remove(state: State, room: Room) -> None:
-    """Remove an empty room."""
-    del state.rooms[compared(room.name)]
-    for id in room.invited:
-        user = state.users[id]
-        user.invitations = tuple(one for one in user.invitations if one is not room)
-
-
-def _enter(room: Room, user: User) -> None:
-    room.members[user.id] = user
-    user.rooms = (*user.rooms, room)
-    if room.private:
-        _invite(room, user)
-
-
-def _leave(state: State, user: User, rooms: Iterable[Room]) -> tuple[str, ...]:
-    """Remove a user from rooms. One that is empty now vanishes, unless it is private or something was said in it.
-
-    Returns the vanished rooms that had a topic.
-    """
-    user.rooms = tuple(room for room in user.rooms if room not in rooms)
-    vanished: tuple[str, ...] = ()
-    for room in rooms:
-        del room.members[user.id]
-        if room.founder == user.id:
-            room.founder = 0
-        if not (room.members or room.spoken or room.private or room.name == LOBBY):
-            _remove(state, room)
-            if room.topic:
-                vanished += (room.name,)
-    return vanished
-
-
-def _invite(room: Room, user: User) -> None:
-    """Let a user into a room without its key until they depart, also if it becomes private later."""
-    if user.id not in room.invited:
-        room.invited.add(user.id)
-        user.invitations = (*user.invitations, room)
-
-
-def _ignore(state: State, user: User, whom: str | int, typed: str) -> None:
-    state.ignorers.setdefault(whom, set()).add(user.id)
-    if user.ignoring is NOBODY:
-        user.ignoring = {}
-    user.ignoring[whom] = typed
-
-
-def _stop_ignoring(state: State, user: User, whom: str | int) -> None:
-    _forget(user, whom)
-    ignorers = state.ignorers[whom]
-    ignorers.discard(user.id)
-    if not ignorers:
-        del state.ignorers[whom]
-
-
-def _forget(user: User, whom: str | int) -> None:
-    del user.ignoring[whom]
-    user.ignoring = user.ignoring or NOBODY
-
-
-def _remember(user: User, event: Said) -> None:
-    """Add a line to those that its author can change; drop the oldest if there are too many, or too long ones."""
-    if user.said is NOTHING:
-        user.said = []
-    lines = user.said
-    lines.append(event)
-    if len(lines) > MOST_CHANGEABLE:
-        del lines[0]
-    if len(event.text) > MOST_CHANGEABLE_CHARACTERS // MOST_CHANGEABLE:
-        while len(lines) > 1 and sum(len(said.text) for said in lines) > MOST_CHANGEABLE_CHARACTERS:
-            del lines[0]
-
-
-def _revise(lines: MutableSequence[Said], event: Edited | Deleted) -> None:
-    """Apply an edit or a deletion to lines; one that is not among them changes nothing."""
-    for index, said in enumerate(lines):
-        if said.id == event.line:
-            if isinstance(event, Edited):
-                lines[index] = msgspec.structs.replace(said, text=event.text, edited=True)
-            else:
-                del lines[index]
-            return

@@ -40,6 +40,7 @@ from .answers import (
 from .events import (
     Arrived,
     CameBack,
+    Claimed,
     Deleted,
     Departed,
     Edited,
@@ -82,13 +83,22 @@ CHANGE_MINUTES = 10
 def check(state: State, event: Event) -> Refusal | None:
     """Return why an event may not happen; None if it may."""
     kind = type(event)
-    if kind is Arrived:
-        return NameTaken(event.name) if compared(event.name) in state.names else None
+    if kind is Arrived or kind is Claimed:
+        return _may_be_called(state, event.name, event.user)
     rule = RULES.get(kind)
-    if rule is None:  # nobody's act: a room was restored or vanished, or a line was not sent
+    if rule is None:  # nobody's act: a room was restored or vanished, a line was not sent, a node came or went
         return None
     user = state.users.get(event.user)
     return rule(state, user, event) if user is not None else NotHere()
+
+
+def _may_be_called(state: State, name: str, user: int) -> Refusal | None:
+    """A name belongs to one user at a time, and before they have it to whoever claimed it."""
+    key = compared(name)
+    owner = state.names.get(key)
+    if state.claims.get(key, user) != user or (owner is not None and owner.id != user):
+        return NameTaken(name)
+    return None
 
 
 def _is_in(state: State, user: User, event: Event) -> Refusal | None:
@@ -175,7 +185,7 @@ def _may_ignore(state: State, user: User, event: Ignored) -> Refusal | None:
 def _may_rename(state: State, user: User, event: Renamed) -> Refusal | None:
     if event.to == user.name.shown:
         return SameName(event.to)
-    return NameTaken(event.to) if state.names.get(compared(event.to), user) is not user else None
+    return _may_be_called(state, event.to, user.id)
 
 
 def _may_go_away(state: State, user: User, event: WentAway) -> Refusal | None:
@@ -207,4 +217,4 @@ RULES: dict[type[Event], Callable[[State, User, Any], Refusal | None]] = {
     CameBack: _may_come_back,
     Departed: _may_always,
 }
-"""By kind of event. The kinds that are missing are nobody's act, or (Arrived) have no user yet: see `check`."""
+"""By kind of event. Those that are missing are nobody's act, or (Arrived, Claimed) have no user yet: see `check`."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -15,10 +15,14 @@ from ..text.names import Name, compared
 from .events import Said  # noqa: TC001  msgspec reads the types of a struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    Record = TypeVar("Record")
 
 LOBBY = "lobby"
 """The room where everybody starts."""
+
+_COUNT_BITS = 32
 
 NOBODY: dict[str | int, str] = {}
 """The `User.ignoring` of most people: one empty dict for all of them, never written to."""
@@ -33,6 +37,24 @@ class Bounds(msgspec.Struct, frozen=True):
     most_rooms: int = 10_000
     announce_up_to: int = 50
     replay: int = 0
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A node that shares the stream: what it is called, what names its data directory, whether it takes clients."""
+
+    name: str
+    identity: str = ""
+    ready: bool = False
+
+
+def user_id(node: int, count: int) -> int:
+    """Return the id of the user with this number (below 2**32) among those who came in through a node."""
+    return node << _COUNT_BITS | count
+
+
+def node_of(user: int) -> int:
+    """Return the node through which a user came in, by the user's id."""
+    return user >> _COUNT_BITS
 
 
 class User:
@@ -105,6 +127,10 @@ class State:
         """The rooms by the compared forms of their names."""
         self.ignorers: dict[str | int, set[int]] = {}
         """Who ignores a compared name, or a user id: the ids of these users."""
+        self.claims: dict[str, int] = {}
+        """The names, compared, that somebody is about to take: by whom. Empty where one node is alone."""
+        self.nodes: dict[int, Node] = {}
+        """The nodes that share the stream. Empty where one is alone."""
 
     def room(self, name: str) -> Room | None:
         """Return the room of this name, if there is one."""
@@ -119,15 +145,22 @@ class State:
         """Return the first room that nobody is in, if there is one; never the lobby."""
         return next((room for room in self.rooms.values() if not room.members and room.name != LOBBY), None)
 
-    def snapshot(self) -> Snapshot:
-        """Write this state down. Takes 5 us a user."""
-        return Snapshot(self.bounds, self.place, tuple(self._user_records()), tuple(self._room_records()))
+    def giver(self, asker: int, attempt: int) -> int:
+        """Return the node that gives a snapshot to the node `asker`, which has asked so often before; 0: nobody can."""
+        ready = sorted(number for number, node in self.nodes.items() if node.ready and number != asker)
+        return ready[attempt % len(ready)] if ready else 0
+
+    def snapshot(self, pause: Callable[[], None] = lambda: None) -> Snapshot:
+        """Write this state down. Takes 5 us a user, and calls `pause` now and then: no event is folded meanwhile."""
+        claims, nodes = tuple(self.claims.items()), tuple(self.nodes.items())
+        users, rooms = _in_steps(self._user_records(), pause), _in_steps(self._room_records(), pause)
+        return Snapshot(self.bounds, self.place, users, rooms, claims, nodes)
 
     @classmethod
     def restore(cls, snapshot: Snapshot) -> State:
         """Return the state that a snapshot was taken of."""
         state = cls(snapshot.bounds)
-        state.place = snapshot.place
+        state.place, state.claims, state.nodes = snapshot.place, dict(snapshot.claims), dict(snapshot.nodes)
         for record in snapshot.users:
             user = User(record.id, record.name, record.since)
             user.away = record.away
@@ -198,3 +231,15 @@ class Snapshot(msgspec.Struct, frozen=True):
     place: int
     users: tuple[UserRecord, ...]
     rooms: tuple[RoomRecord, ...]
+    claims: tuple[tuple[str, int], ...] = ()
+    nodes: tuple[tuple[int, Node], ...] = ()
+
+
+def _in_steps(records: Iterable[Record], pause: Callable[[], None]) -> tuple[Record, ...]:
+    """Collect records, with a pause before every 256 of them."""
+    collected: list[Record] = []
+    for count, record in enumerate(records):
+        if not count % 256:
+            pause()
+        collected.append(record)
+    return tuple(collected)

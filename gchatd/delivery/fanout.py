@@ -24,18 +24,17 @@ from operator import call
 from typing import TYPE_CHECKING
 
 from ..chat.events import Arrived, Departed, Edited, Said, Told, Vanished
-from ..chat.folding import fold
+from ..chat.folding import Outcome, fold
 from ..text.names import compared
 from .audience import Listeners
 from .pace import Pace
-from .turn import Turn
+from .turn import BETWEEN_NODES, Turn
 from .welcome import Welcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from ..chat.events import Event
-    from ..chat.folding import Outcome
     from ..chat.state import Room, User
     from ..hub import Hub
     from ..journal import Journal
@@ -112,11 +111,13 @@ class Fanout:
         self._note_delivered(events)
 
     def _new(self, events: list[Event]) -> list[Event]:
-        """Return those of some events that did not come before."""
+        """Return those of some events that did not come before. (What was not sent may have no place in the stream.)"""
         last, new = self._hub.state.place, []
         for event in events:
             if event.place > last:
                 last = event.place
+                new.append(event)
+            elif not event.place:
                 new.append(event)
         return new
 
@@ -156,7 +157,7 @@ class Fanout:
     def _fold(self, event: Event, turn: Turn) -> None:
         """Fold an event and add what came of it to a turn. If that fails, nobody hears of it."""
         try:
-            outcome = fold(self._hub.state, event)
+            outcome = fold(self._hub.state, event) if event.place else Outcome(event)
             if outcome is not None:
                 origin = self._sessions.origin(event)
                 turn.add(outcome, origin)
@@ -166,11 +167,21 @@ class Fanout:
                     self._follow(outcome, origin, turn)
                 elif origin is not None:
                     origin.happened(outcome)
-                if outcome.vanished and event.origin is not None and event.origin.node == self._hub.node:
-                    for name in outcome.vanished:  # only the node from which this came tells the journal
+                for departure in outcome.departures:
+                    turn.add(departure, None)
+                if outcome.vanished and self._tells_of_vanished(event):
+                    for name in outcome.vanished:
                         self._hub.broadcast(Vanished(room=name))
+                if isinstance(event, BETWEEN_NODES):
+                    self._hub.happened(outcome)
         except BaseException:  # a bug of ours; the other events are still heard
             logger.exception("cannot apply %s from user %d", type(event).__name__, event.user)
+
+    def _tells_of_vanished(self, event: Event) -> bool:
+        """Whether this node tells the journal that rooms vanished: one alone does, that from which the event came."""
+        if event.origin is None:  # a node was lost
+            return self._hub.state.giver(0, 0) == self._hub.node
+        return event.origin.node == self._hub.node
 
     def _follow(self, outcome: Outcome, origin: Listener | None, turn: Turn) -> None:
         """Let sessions here follow their users: into the chat and out of it, into rooms and out of them."""

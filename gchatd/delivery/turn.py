@@ -14,7 +14,23 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from ..chat.events import Departed, Edited, Invited, MadePrivate, Renamed, Restored, Said, Told, Vanished
+from ..chat.events import (
+    Claimed,
+    Departed,
+    Edited,
+    Invited,
+    MadePrivate,
+    NodeJoined,
+    NodeLost,
+    NodeReady,
+    NotSent,
+    Renamed,
+    Restored,
+    Said,
+    SnapshotAsked,
+    Told,
+    Vanished,
+)
 from ..text.names import WORD, compared
 from .share import Share
 
@@ -40,7 +56,10 @@ MOST_NAMED = 20
 looks the same to all. Each is rendered anew, and everybody waits: a line with 500 names kept them waiting for seconds.
 """
 
-NOBODY_HEARS = (Restored, Vanished)
+BETWEEN_NODES = (Claimed, NodeJoined, NodeReady, NodeLost, SnapshotAsked, NotSent)
+"""What a hub has to know of (`Hub.happened`), whoever else hears of it."""
+
+NOBODY_HEARS = (Restored, Vanished, Claimed)
 """Not even who caused them: a room that was found in the history, with its key, may be one they must not enter."""
 
 

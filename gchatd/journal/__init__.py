@@ -35,8 +35,16 @@ class Journal(Protocol):
         """The number of this run, which no other has. It grows by one a run, so it stays far below 2**20."""
 
     @property
+    def shared(self) -> bool:
+        """Whether other nodes append to the same stream. `take` then returns their events, too."""
+
+    @property
     def uncommitted(self) -> int:
         """How many events have been appended and not committed yet."""
+
+    @property
+    def unstored(self) -> int:
+        """How many events that were committed are not in the history yet."""
 
     def append(self, event: Event) -> None:
         """Queue an event to be committed. Never blocks. After `close`, drops it."""

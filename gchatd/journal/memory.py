@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class MemoryJournal:
     """See the contract in `gchatd.journal`. An event is committed the moment it is appended."""
 
+    shared = False
+    unstored = 0
+
     def __init__(self, after: int = 0, incarnation: int = 1) -> None:
         """Begin an empty journal, whose events have places, and ids, above `after`.
 

@@ -95,6 +95,9 @@ class LostError(StoreError):
 class SqliteJournal:
     """See the contract in `gchatd.journal`."""
 
+    shared = False
+    unstored = 0
+
     incarnation: int
     """See the contract. The journal's thread sets it while the journal is made."""
 

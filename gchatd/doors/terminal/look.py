@@ -225,6 +225,8 @@ class Look(msgspec.Struct, frozen=True, gc=False):
                 return f"* {name} {self._text(text)}"
             case Said(text=text):
                 return f"{name} : {self._text(text)}"
+            case Told(text="", sealed=sealed) if sealed:
+                return f"server: {name} told you something, but it got lost on the way. Ask them to say it again."
             case Told(text=text):
                 return f"{name} -> you : {self._text(text)}"
             case Edited(text=text, was=was):

@@ -101,6 +101,7 @@ SENTENCES: dict[type[Refusal], str | Callable[[Any], str]] = {
     a.TooLateToChange: "Your last message is more than {one.minutes} minutes old: too late to change it.",
     a.SameText: "It already reads like that.",
     a.DiskBehind: "Not sent: the server's disk cannot keep up. Try again later.",
+    a.OthersOutOfReach: "The server has lost touch with the others and cannot give out names. Try again in a moment.",
     a.ShuttingDown: "Not sent: the server is shutting down.",
     a.NotInRoom: "You are not in {one.room}.",
     a.AlreadyInRoom: "You are now talking in {one.room}.",  # it is the current room from now on
