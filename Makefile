@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run test check format bench crowd torture fuzz docs figures picture clean
+.PHONY: help run cluster test check format bench crowd torture fuzz docs figures picture clean
 
 help:
 	@echo 'make run      start the server (make run ARGS="--listen 0.0.0.0:1337")'
+	@echo 'make cluster  start a server of three processes, which needs redis-server (make cluster ARGS="--workers 4")'
 	@echo 'make test     run every test'
 	@echo 'make check    check the code with ruff and mypy'
 	@echo 'make format   format the code the way check wants it'
@@ -21,6 +22,9 @@ help:
 
 run: $(VENV)/run
 	$(BIN)/python gchat.py $(ARGS)
+
+cluster: $(VENV)/cluster
+	$(BIN)/python gchat.py --workers 3 $(ARGS)
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest $(ARGS)
@@ -65,15 +69,20 @@ $(VENV)/run: requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
+$(VENV)/cluster: requirements-cluster.txt requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+	@touch $@ $(VENV)/run
+
 $(VENV)/crowd: requirements-crowd.txt requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-crowd.txt
 	@touch $@ $(VENV)/run
 
-$(VENV)/dev: requirements-dev.txt requirements-crowd.txt requirements.txt
+$(VENV)/dev: requirements-dev.txt requirements-cluster.txt requirements-crowd.txt requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@ $(VENV)/run $(VENV)/crowd
+	@touch $@ $(VENV)/run $(VENV)/cluster $(VENV)/crowd
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,11 +12,11 @@ from there to everybody in the room (gchatd/delivery/fanout.py).
 from __future__ import annotations
 
 import argparse
-import contextlib
+import importlib.util
 import logging
+import os
 import resource
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -32,39 +32,34 @@ from gchatd.chat.state import LOBBY, Bounds, State
 from gchatd.delivery.fanout import Fanout
 from gchatd.delivery.outbox import SlowReaders
 from gchatd.delivery.sessions import Sessions
+from gchatd.doors import listening
 from gchatd.doors.accepting import PatientServer
 from gchatd.doors.terminal.connection import Terminals
 from gchatd.doors.terminal.door import TelnetDoor
 from gchatd.errors import ConfigError, StoreError
 from gchatd.hub import Hub, restored
 from gchatd.journal import History, MemoryJournal, SqliteJournal
-from gchatd.operate import archive, sweeper
+from gchatd.operate import archive, supervisor, sweeper
+from gchatd.operate.worker import Worker
 from gchatd.text.cleaning import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gchatd.journal import Journal
-    from gchatd.settings import Address, Settings
+    from gchatd.settings import Settings
 
 logger = logging.getLogger("gchatd")
-
-BACKLOG = 4096
-"""How many connections may wait to be accepted. The kernel has a limit, too (net.core.somaxconn)."""
-
-KEEPALIVE_SECONDS = 120
-"""After this much silence the kernel asks a client's machine whether it is still there."""
-
-SEND_BUFFER = 65536
-"""Bytes that the kernel may hold for a client that does not read. What waits in the server costs less: it is shared."""
 
 MOST_MOTD_LINES = 50
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run gchat with these arguments (default: those of the process) and give its exit status."""
+    words = _with_command(sys.argv[1:] if argv is None else argv)
+    worker = Worker.of(os.environ)
     try:
-        options = _parser().parse_args(_with_command(sys.argv[1:] if argv is None else argv))
+        options = _parser().parse_args(words)
         if options.command == "crowd":
             return crowd.run(options, Path(__file__))
         config = settings.load(_config_file(options.config), _overrides(options))
@@ -72,17 +67,27 @@ def main(argv: Sequence[str] | None = None) -> int:
             archive.print_history(Path(config.server.data), options.room, options.since, options.format)
         elif options.command == "backup":
             archive.back_up(Path(config.server.data), options.file)
+        elif worker is not None:
+            serve(worker.settings(config), worker)
+        elif config.cluster.workers > 1:
+            supervisor.take_over(config, Path(__file__), words)
         else:
             serve(config)
     except (ConfigError, StoreError) as error:
+        if worker is not None and isinstance(error, ConfigError):
+            worker.says_why_it_cannot(str(error))  # and the supervisor tells it once, for all workers
+            return 2
         print(f"gchat: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     return 0
 
 
-def serve(config: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ConfigError if it cannot listen, or keep history, where it should."""
-    log.start(config.log.level)
+def serve(config: Settings, worker: Worker | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; as a worker, also until its supervisor has ended.
+
+    Raises ConfigError if it cannot listen, or keep history, where it should.
+    """
+    log.start(config.log.level, f"worker {worker.number}" if worker is not None else "")
     _allow_many_files()
     hub, journal = _hub_and_journal(config)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
@@ -92,14 +97,20 @@ def serve(config: Settings) -> None:
     door = TelnetDoor(hub, sessions, terminals)
 
     stop = _stop_on_signals()
+    if worker is not None:
+        gevent.signal_handler(signal.SIGHUP, logger.debug, "there is nothing to read again yet")
+        gevent.spawn(_stop_without_supervisor, worker, stop)  # ends with the process
     delivering = gevent.spawn(fanout.run)  # ends when the journal has been closed and is empty
     gevent.spawn(sweeper.run, slow_readers, terminals)  # ends with the process
     # Each is a gevent.server.StreamServer, which spawns a greenlet for every client; a raw one costs 0.9 KB less than a
     # Greenlet. (gevent's stubs do not know that it is allowed here.)
-    servers = [PatientServer(listener, door, spawn=gevent.spawn_raw) for listener in _listeners(config)]  # type: ignore[call-overload]
+    servers = [PatientServer(listener, door, spawn=gevent.spawn_raw) for listener in _listeners(config, worker)]  # type: ignore[call-overload]
     for server in servers:
         server.start()
-    _say_what_to_type(servers[0].address)
+    if worker is not None:
+        worker.says_that_it_serves()
+    else:
+        listening.say_what_to_type(servers[0].address)
 
     stop.wait()
     logger.info("shutting down; %d slow readers were closed since the start", slow_readers.closed)
@@ -126,6 +137,8 @@ def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
         return Hub(memory, State(bounds), motd=motd), memory
     directory = Path(config.server.data)
     history = History(directory)
+    if config.cluster.redis:
+        _check_redis_can_be_used()  # THE PLACE FOR IT: make a RedisJournal here, instead of the SqliteJournal below
     try:
         journal = SqliteJournal(directory, config.history)
         rooms = history.rooms(bounds.most_rooms, bounds.replay, LOBBY)
@@ -136,6 +149,16 @@ def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
     for name, events in reversed(rooms):  # the first are the first to make way
         hub.broadcast(restored(name, events))
     return hub, journal
+
+
+def _check_redis_can_be_used() -> None:
+    """Raise ConfigError if what the way to Redis needs is not installed."""
+    missing = [package for package in ("redis", "hiredis") if importlib.util.find_spec(package) is None]
+    if missing:
+        raise ConfigError(
+            f"a chat of several processes needs {', '.join(missing)}: run `make cluster`, or "
+            "`pip install -r requirements-cluster.txt` (gchat[cluster]) first"
+        )
 
 
 def _motd(config: Settings) -> list[str]:
@@ -155,44 +178,10 @@ def _motd(config: Settings) -> list[str]:
     return [clean(line) for line in lines]
 
 
-def _listeners(config: Settings) -> Iterator[gevent.socket.socket]:
-    """Yield a listening socket for each address, and announce it on standard output in the original's words."""
-    for address in config.server.listen:
-        try:
-            yield from _listen(address)
-        except OSError as error:
-            raise config.complain("server", "listen", address, (error.strerror or str(error)).lower()) from None
-        except UnicodeError:
-            raise config.complain("server", "listen", address, "not the name of a host") from None
-
-
-def _listen(address: Address) -> Iterator[gevent.socket.socket]:
-    """Listen on an address, or on all that a name stands for. Accepted sockets inherit the options set here."""
-    for family, kind, _, _, where in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
-        listener = gevent.socket.socket(family, kind)
-        print("Socket successfully created", flush=True)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a turn's lines are gathered already
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # telnet's urgent mark is a byte of the stream
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a peer that vanished is not here for ever
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(where)
-        print(f"Socket binded to port {listener.getsockname()[1]}.", flush=True)
-        listener.listen(BACKLOG)
-        print("Socket is listening.", flush=True)
-        yield listener
-
-
-def _say_what_to_type(address: tuple[str, int]) -> None:
-    """Print, on standard error, how a person on this machine gets to the first address that we listen on."""
-    host, port, *_ = address
-    if host in ("127.0.0.1", "0.0.0.0", "::1", "::"):  # noqa: S104 - only looked at
-        host = "localhost"
-    with contextlib.suppress(OSError):  # whoever read it has gone (`| head -3`): no reason not to serve
-        print(f"In another terminal: telnet {host} {port}", file=sys.stderr, flush=True)
+def _listeners(config: Settings, worker: Worker | None) -> Iterator[gevent.socket.socket]:
+    """Yield a listening socket for each address: of our own, or those that the supervisor has made for this worker."""
+    own = (listener.detach() for (listener,) in listening.listen(config)) if worker is None else worker.listeners
+    yield from (gevent.socket.socket(fileno=descriptor) for descriptor in own)
 
 
 def _allow_many_files() -> None:
@@ -216,6 +205,13 @@ def _stop_on_signals() -> gevent.event.Event:
     return stop
 
 
+def _stop_without_supervisor(worker: Worker, stop: gevent.event.Event) -> None:
+    """Set `stop` when the supervisor has ended. Switches until then."""
+    gevent.socket.wait_read(worker.supervisor)  # nobody ever writes: it is the end
+    logger.warning("the supervisor has ended")
+    stop.set()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gchat", description="A chat server for everyone with a terminal.")
     parser.epilog = "gchat COMMAND --help says more about a command. Without one, gchat runs serve."
@@ -228,6 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", parents=[common], help="run the server; the default if you name no command")
     serve.add_argument("--version", action="version", version=f"gchat {__version__}")
     serve.add_argument("--listen", metavar="ADDRESS:PORT", action="append", help="where to listen; repeatable")
+    serve.add_argument("--workers", metavar="N", help="how many processes serve (default: 1; more need Redis)")
     serve.add_argument("--log-level", metavar="LEVEL", help="debug, info (default), warning or error")
     history = commands.add_parser("history", parents=[common], help="print what people said, even while they talk")
     history.add_argument("--room", metavar="ROOM", help="only this room")
@@ -266,6 +263,8 @@ def _overrides(options: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
         return
     if options.listen:
         yield "server", "listen", " ".join(options.listen)
+    if options.workers is not None:
+        yield "cluster", "workers", options.workers
     if options.log_level is not None:
         yield "log", "level", options.log_level
 

@@ -10,6 +10,7 @@ import atexit
 import collections
 import logging
 import os
+import select
 import threading
 import time
 from typing import Any
@@ -24,10 +25,13 @@ MOST_WAITING = 100_000
 """How many lines may wait if nobody reads the log. More are dropped, and counted."""
 
 
-def start(level: str) -> None:
-    """Start logging to standard error, from this level up. At exit, lines that still wait are written."""
-    handler = _Diary()
-    handler.setFormatter(_Formatter())
+def start(level: str, whose: str = "", *, threads: bool = True) -> None:
+    """Start logging to standard error, from this level up. At exit, lines that still wait are written.
+
+    `whose` is put in front of every message. Without threads, the few lines there are must be ones that may get lost.
+    """
+    handler = _Diary() if threads else _Note()
+    handler.setFormatter(_Formatter(f"{whose}: " if whose else ""))
     root = logging.getLogger("gchatd")
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -53,13 +57,29 @@ class _Formatter(logging.Formatter):
     _second = -1
     _time = ""
 
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self._prefix = prefix
+
     def format(self, record: logging.LogRecord) -> str:
         second = int(record.created)
         if second != self._second:
             self._second, self._time = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
         message = record.msg % record.args if record.args else record.msg
-        line = f"{self._time},{int((record.created - second) * 1000):03d} {record.levelname} {message}"
+        line = f"{self._time},{int((record.created - second) * 1000):03d} {record.levelname} {self._prefix}{message}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _Note(logging.Handler):
+    """Writes each line at once, if that can be done without waiting for somebody to read the log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"{self.format(record)}\n".encode(errors="backslashreplace")
+        try:
+            if select.select([], [2], [], 0)[1]:
+                os.write(2, line[: select.PIPE_BUF])
+        except OSError:
+            pass  # nobody reads it any more
 
 
 class _Diary(logging.Handler):

@@ -23,6 +23,10 @@ Replay = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=1e5)]
 FileOrNone = Annotated[str, msgspec.Meta(max_length=4096)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Lease = Annotated[float, msgspec.Meta(ge=1, le=3600)]
+RedisOrNone = Annotated[str, msgspec.Meta(pattern=r"^(?:(?:rediss?|unix)://\S+)?$", max_length=4096)]
+Prefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+NodeOrNone = Annotated[str, msgspec.Meta(pattern=r"^\S{0,64}$")]
 
 COMMAND_LINE = "command line"
 DEFAULTS = "built-in defaults"
@@ -79,6 +83,16 @@ class History(msgspec.Struct, frozen=True):
     queue: Count = 10_000
 
 
+class Cluster(msgspec.Struct, frozen=True):
+    workers: Count = 1
+    redis: RedisOrNone = ""
+    name: Prefix = "gchat"
+    node: NodeOrNone = ""
+    retain: Days = 1.0
+    lease_seconds: Lease = 15.0
+    any_redis: bool = False
+
+
 class Log(msgspec.Struct, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -91,6 +105,7 @@ class Settings(msgspec.Struct, frozen=True):
     rooms: Rooms = Rooms()
     telnet: Telnet = Telnet()
     history: History = History()
+    cluster: Cluster = Cluster()
     log: Log = Log()
     sources: dict[str, str] = {}
 
@@ -179,13 +194,15 @@ def _convert(text: str, type: Any) -> Any:
         if text.lower() not in configparser.ConfigParser.BOOLEAN_STATES:
             raise ValueError("expected yes or no")
         return configparser.ConfigParser.BOOLEAN_STATES[text.lower()]
-    if (type is str and not text) or (type in (str, FileOrNone) and not text.isprintable()):
+    if (type is str and not text) or (type in _TEXTS and not text.isprintable()):
         raise ValueError("expected one line of text")
     try:
         return msgspec.convert(text, type, strict=False)
     except msgspec.ValidationError:
         raise ValueError(_EXPECTED.get(type) or f"expected one of {', '.join(type.__args__)}") from None
 
+
+_TEXTS = (str, FileOrNone, RedisOrNone, Prefix, NodeOrNone)
 
 _EXPECTED: dict[Any, str] = {
     Count: "expected a whole number, 1 or more",
@@ -194,4 +211,8 @@ _EXPECTED: dict[Any, str] = {
     Replay: "expected a whole number from 0 to 1000",
     Days: "expected a number of days, more than 0 and at most 100000",
     Seconds: "expected a number of seconds from 0 to 1000000000",
+    Lease: "expected a number of seconds from 1 to 3600",
+    RedisOrNone: "expected redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH, or nothing",
+    Prefix: "expected 1 to 64 letters of English, digits, dots, hyphens and underscores",
+    NodeOrNone: "expected a name of at most 64 characters without spaces, or nothing",
 }

@@ -18,7 +18,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 PICTURE = (ROOT / "docs/session.svg").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "tests/transcripts/README.md"])
 PERFORMANCE = ROOT / "docs/performance.md"
-TOLD = [ROOT / name for name in ("config.ini", "requirements.txt", "requirements-crowd.txt", "requirements-dev.txt")]
+TOLD = [ROOT / "config.ini", *sorted(ROOT.glob("requirements*.txt"))]
 TARGETS = re.search(r"^\.PHONY: (.+)", MAKEFILE, re.MULTILINE)[1].split()
 
 
