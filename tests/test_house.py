@@ -111,12 +111,16 @@ def test_only_doors_know_a_wire(module):
 
 
 def test_sockets_are_known_where_clients_come_in_and_where_bytes_go_out():
-    """A client's life, the rooms and fan-out know none. (The crowd is clients, and has its own.)"""
+    """A client's life, the rooms and fan-out know none. (The crowd is clients, and has its own. The supervisor keeps
+    those for its workers, and asks its Redis whether it is there.)
+    """
     server = [module for module in SOURCES if package(module) != "gchatd.crowd"]
     known = {
         module for module in server if any(re.match(r"(gevent\.)?_?(socket|ssl)\b", one) for one in imports(module))
     }
-    assert known == {"gchat", "gchatd.delivery.transport", "gchatd.doors.accepting"}
+    doors = {"gchatd.doors.accepting", "gchatd.doors.listening"}
+    supervisor = {"gchatd.operate.supervisor", "gchatd.operate.redis_server"}
+    assert known == {"gchat", "gchatd.delivery.transport", *doors, *supervisor}
 
 
 PURE = {name: [one for one in SOURCES if package(one) == f"gchatd.{name}"] for name in ("text", "wire", "chat")}
@@ -130,6 +134,12 @@ def test_what_is_pure_loads_nothing_that_waits_or_reads(modules):
     loaded = set(subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True).split())
     assert loaded >= set(modules)
     assert not loaded.intersection(IMPURE.split())
+
+
+def test_the_supervisor_has_no_event_loop_and_no_database():
+    program = "import sys, gchatd.operate.supervisor; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True).split())
+    assert not loaded.intersection(["gevent", "greenlet", "asyncio", "apsw", "redis"])
 
 
 @pytest.mark.parametrize("module", PURE["chat"])

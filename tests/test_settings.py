@@ -22,7 +22,9 @@ from gchatd.settings import Address, Limits, Server, Settings, load
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECTIONS = {name: getattr(Settings(), name) for name in ("server", "limits", "rooms", "telnet", "history", "log")}
+SECTIONS = {
+    name: getattr(Settings(), name) for name in ("server", "limits", "rooms", "telnet", "history", "cluster", "log")
+}
 OPTIONS = [(section, option) for section, struct in SECTIONS.items() for option in struct.__struct_fields__]
 
 brief = hypothesis_settings(max_examples=200, deadline=None)
@@ -110,6 +112,12 @@ def test_a_value_that_turns_out_not_to_work_is_told_with_its_source(write):
         ("history", "sync", "full", "full"),
         ("history", "replay", "0", 0),
         ("history", "days", "0.5", 0.5),
+        ("cluster", "workers", "4", 4),
+        ("cluster", "redis", "", ""),
+        ("cluster", "redis", "redis://:secret@10.0.0.1:6379/0", "redis://:secret@10.0.0.1:6379/0"),
+        ("cluster", "redis", "unix:///run/my%20redis.sock", "unix:///run/my%20redis.sock"),
+        ("cluster", "name", "gchat-2.test_it", "gchat-2.test_it"),
+        ("cluster", "node", "ber1/2", "ber1/2"),
         ("server", "data", "/var/lib/my chat/100%", "/var/lib/my chat/100%"),
         ("server", "listen", "127.0.0.1:0", (Address("127.0.0.1", 0),)),
         ("server", "listen", "localhost:65535", (Address("localhost", 65535),)),
@@ -158,6 +166,21 @@ WRONG = [
         ["0", "-1", "nan", "inf", "a week", "100001"],
         "a number of days, more than 0 and at most 100000",
     ),
+    ("cluster", "workers", ["0", "-1", "1.5", "all", ""], "a whole number, 1 or more"),
+    (
+        "cluster",
+        "redis",
+        ["localhost", "localhost:6379", "http://localhost", "redis://", "redis://a b", "my redis://a"],
+        "redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH, or nothing",
+    ),
+    (
+        "cluster",
+        "name",
+        ["", "{gchat}", "my chat", "a:b", "é", "a" * 65],
+        "1 to 64 letters of English, digits, dots, hyphens and underscores",
+    ),
+    ("cluster", "node", ["my node", "a" * 65], "a name of at most 64 characters without spaces, or nothing"),
+    ("cluster", "lease_seconds", ["0", "0.9", "3601", "nan", "soon"], "a number of seconds from 1 to 3600"),
     ("log", "level", ["loud", "INFO", "info debug", ""], "one of debug, info, warning, error"),
     ("server", "data", [""], "one line of text"),
     ("server", "listen", ["127.0.0.1", "localhost", "1337", ":1337", "127.0.0.1:", "127.0.0.1:port"], "ADDRESS:PORT"),
@@ -182,14 +205,16 @@ def test_a_wrong_value_is_told_with_source_name_and_what_would_be_right(write, s
 @pytest.mark.parametrize("section", ["limit", "Limits", "DEFAULT", "sources", "my section"])
 def test_an_unknown_section_is_told_with_those_there_are(write, section):
     file = write(f"[{section}]\nline = 5\n")
-    told = f"[{section}] line = 5: no such section; the sections are server, limits, rooms, telnet, history, log"
+    told = (
+        f"[{section}] line = 5: no such section; the sections are server, limits, rooms, telnet, history, cluster, log"
+    )
     assert trouble(file) == f"{file}: {told}"
     assert trouble(None, (section, "line", "5")) == f"command line: {told}"
 
 
 def test_an_unknown_section_without_options_is_told_too(write):
     assert trouble(write("[limitss]\n# line = 5\n")).endswith(
-        ": [limitss]: no such section; the sections are server, limits, rooms, telnet, history, log"
+        ": [limitss]: no such section; the sections are server, limits, rooms, telnet, history, cluster, log"
     )
 
 
@@ -262,7 +287,7 @@ def test_any_value_is_in_order_or_told_in_one_line(name, value):
         told = str(ConfigError(f"command line: [{section}] {option} = {value}: "))
         assert trouble(None, (section, option, value)).startswith(told)
     else:
-        assert taken >= 0 if isinstance(taken, int | float) else taken or option == "motd"
+        assert taken >= 0 if isinstance(taken, int | float) else taken or option in ("motd", "redis", "node")
 
 
 parts = st.sampled_from(

@@ -9,12 +9,14 @@ import ctypes
 import logging
 import os
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from .worker import Worker, read_news
+
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +87,60 @@ class Child:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+
+class WorkerProcess(Child):
+    """A worker, as its supervisor sees it."""
+
+    def __init__(self, number: int, command: Sequence[str], listeners: Sequence[int], supervisor: int) -> None:
+        super().__init__(f"worker {number}")
+        self.has_served = False
+        """Whether this worker ever did, in any of its lives."""
+        self.serves = False
+        self.trouble: str | None = None
+        """Why it could not serve, in its own words."""
+        self.news = -1
+        """The descriptor to read from, when there is something to read; -1: none."""
+        self.descriptors: tuple[int, ...] = ()
+        """What it inherits, besides."""
+        self._number = number
+        self._command = command
+        self._listeners = tuple(listeners)
+        self._supervisor = supervisor
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        self.forget_news()
+        self.serves, self.trouble = False, None
+        self.news, news = os.pipe()
+        os.set_blocking(self.news, False)
+        try:
+            worker = Worker(self._number, self._listeners, self._supervisor, news)
+            return subprocess.Popen(  # noqa: S603 - it is this program
+                self._command,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(*self._listeners, *self.descriptors, self._supervisor, news),
+                env={**os.environ, **worker.environment()},
+                start_new_session=True,  # Ctrl-C is for the supervisor
+            )
+        finally:
+            os.close(news)
+
+    def read(self) -> bool:
+        """Take in what it says; tell whether more may come. There must be something, or nobody to say more."""
+        try:
+            data = os.read(self.news, 65536)
+        except BlockingIOError:  # it has ended, and somebody else holds the other end
+            return False
+        serves, trouble = read_news(data.splitlines(keepends=True))
+        self.serves = self.serves or serves
+        self.has_served = self.has_served or serves
+        self.trouble = self.trouble or trouble
+        return bool(data)
+
+    def forget_news(self) -> None:
+        if self.news >= 0:
+            os.close(self.news)
+            self.news = -1
 
 
 def how(status: int) -> str:

@@ -34,13 +34,15 @@ from .. import log
 from ..doors import listening
 from ..errors import ConfigError, GchatError, StoreError
 from ..settings import Settings
-from .children import Child, how, tied
+from .children import WorkerProcess, how, tied
 from .redis_server import RedisServer
-from .worker import Worker, folder, read_news
+from .worker import folder
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
+
+    from .children import Child
 
 logger = logging.getLogger("gchatd.operate.supervisor")  # it runs as __main__
 
@@ -73,56 +75,6 @@ def take_over(config: Settings, program: Path, words: Sequence[str]) -> NoReturn
 
 class StoppedError(GchatError):
     """A signal asked for the end."""
-
-
-class WorkerProcess(Child):
-    """A worker, as its supervisor sees it."""
-
-    def __init__(self, number: int, command: Sequence[str], listeners: Sequence[int], supervisor: int) -> None:
-        super().__init__(f"worker {number}")
-        self.has_served = False
-        """Whether this worker ever did, in any of its lives."""
-        self.serves = False
-        self.trouble: str | None = None
-        """Why it could not serve, in its own words."""
-        self.news = -1
-        """The descriptor to read from, when there is something to read; -1: none."""
-        self.descriptors: tuple[int, ...] = ()
-        """What it inherits, besides."""
-        self._number = number
-        self._command = command
-        self._listeners = tuple(listeners)
-        self._supervisor = supervisor
-
-    def spawn(self) -> subprocess.Popen[bytes]:
-        self.forget_news()
-        self.serves, self.trouble = False, None
-        self.news, news = os.pipe()
-        try:
-            worker = Worker(self._number, self._listeners, self._supervisor, news)
-            return subprocess.Popen(  # noqa: S603 - it is this program
-                self._command,
-                stdin=subprocess.DEVNULL,
-                pass_fds=(*self._listeners, *self.descriptors, self._supervisor, news),
-                env={**os.environ, **worker.environment()},
-                start_new_session=True,  # Ctrl-C is for the supervisor
-            )
-        finally:
-            os.close(news)
-
-    def read(self) -> bool:
-        """Take in what it says; tell whether more may come. Waits for it, if it says nothing."""
-        data = os.read(self.news, 65536)
-        serves, trouble = read_news(data.splitlines(keepends=True))
-        self.serves = self.serves or serves
-        self.has_served = self.has_served or serves
-        self.trouble = self.trouble or trouble
-        return bool(data)
-
-    def forget_news(self) -> None:
-        if self.news >= 0:
-            os.close(self.news)
-            self.news = -1
 
 
 class Supervisor:
@@ -286,9 +238,12 @@ class Supervisor:
 
     def _hear(self, worker: WorkerProcess) -> None:
         """Take in what a worker says."""
+        served = worker.serves
         if not worker.read():
             self._selector.unregister(worker.news)
             worker.forget_news()
+        if worker.serves and not served and worker.process is not None:
+            logger.info("%s serves: process %d", worker.name, worker.process.pid)
         if worker.serves and not self._told:
             self._told = True
             listening.say_what_to_type(self._listeners[0][0].getsockname())
@@ -312,12 +267,13 @@ class Supervisor:
 
     def _hear_signals(self, numbers: bytes) -> None:
         for number in numbers:
-            hung_up = number == signal.SIGHUP and self._has_terminal and not os.isatty(0)
-            if number in STOPPING or hung_up:
-                if self._ending:
-                    self._end_at_once(number)
+            if number in STOPPING and self._ending:
+                self._end_at_once(number)
+            elif number in STOPPING:
                 raise StoppedError
-            if number == signal.SIGHUP:
+            elif number == signal.SIGHUP and not self._ending:
+                if self._has_terminal and not os.isatty(0):  # somebody has closed it
+                    raise StoppedError
                 for worker in self._workers:
                     if worker.serves:  # one that has not begun reads everything anyway
                         worker.send(number)
