@@ -12,7 +12,6 @@ from there to everybody in the room (gchatd/delivery/fanout.py).
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import logging
 import os
 import resource
@@ -39,7 +38,7 @@ from gchatd.doors.terminal.door import TelnetDoor
 from gchatd.errors import ConfigError, StoreError
 from gchatd.hub import Hub, restored
 from gchatd.journal import History, MemoryJournal, SqliteJournal
-from gchatd.operate import archive, supervisor, sweeper
+from gchatd.operate import archive, joining, supervisor, sweeper
 from gchatd.operate.worker import Worker
 from gchatd.text.cleaning import clean
 
@@ -89,7 +88,7 @@ def serve(config: Settings, worker: Worker | None = None) -> None:
     """
     log.start(config.log.level, f"worker {worker.number}" if worker is not None else "")
     _allow_many_files()
-    hub, journal = _hub_and_journal(config)
+    hub, journal = _hub_and_journal(config, worker)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
     sessions = Sessions(hub.node)
     fanout = Fanout(hub, sessions, journal, slow_readers)
@@ -112,6 +111,7 @@ def serve(config: Settings, worker: Worker | None = None) -> None:
     else:
         listening.say_what_to_type(servers[0].address)
 
+    delivering.link(lambda _: stop.set())  # as it does if the other nodes of a cluster have given this one up
     stop.wait()
     logger.info("shutting down; %d slow readers were closed since the start", slow_readers.closed)
     for server in servers:
@@ -122,23 +122,24 @@ def serve(config: Settings, worker: Worker | None = None) -> None:
     hub.close()
     sessions.wait_no_more()
     delivering.join(config.server.drain_seconds)
-    fanout.take_leave()
+    lost: str = getattr(journal, "fenced", "")
+    fanout.take_leave(bool(lost))
     for session in list(sessions.by_id.values()):
         session.outbox.flush(max(0, until - time.monotonic()))
+    if lost:
+        raise StoreError(f"this server is no longer part of the chat: {lost}")
 
 
-def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
+def _hub_and_journal(config: Settings, worker: Worker | None) -> tuple[Hub, Journal]:
     """Make a hub and its journal. If history is kept, the hub knows the rooms and what was said in them."""
-    bounds = Bounds(config.rooms.most, config.rooms.announce_up_to, config.history.replay)
-    motd = _motd(config)
-    if not config.history.keep:
-        memory = MemoryJournal()
-        bounds = msgspec.structs.replace(bounds, replay=0)
-        return Hub(memory, State(bounds), motd=motd), memory
-    directory = Path(config.server.data)
-    history = History(directory)
+    keep, directory, motd = config.history.keep, Path(config.server.data), _motd(config)
+    bounds = Bounds(config.rooms.most, config.rooms.announce_up_to, config.history.replay if keep else 0)
     if config.cluster.redis:
-        _check_redis_can_be_used()  # THE PLACE FOR IT: make a RedisJournal here, instead of the SqliteJournal below
+        return joining.join(config, bounds, motd, worker)
+    if not keep:
+        memory = MemoryJournal()
+        return Hub(memory, State(bounds), motd=motd), memory
+    history = History(directory)
     try:
         journal = SqliteJournal(directory, config.history)
         rooms = history.rooms(bounds.most_rooms, bounds.replay, LOBBY)
@@ -149,16 +150,6 @@ def _hub_and_journal(config: Settings) -> tuple[Hub, Journal]:
     for name, events in reversed(rooms):  # the first are the first to make way
         hub.broadcast(restored(name, events))
     return hub, journal
-
-
-def _check_redis_can_be_used() -> None:
-    """Raise ConfigError if what the way to Redis needs is not installed."""
-    missing = [package for package in ("redis", "hiredis") if importlib.util.find_spec(package) is None]
-    if missing:
-        raise ConfigError(
-            f"a chat of several processes needs {', '.join(missing)}: run `make cluster`, or "
-            "`pip install -r requirements-cluster.txt` (gchat[cluster]) first"
-        )
 
 
 def _motd(config: Settings) -> list[str]:

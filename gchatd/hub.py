@@ -87,8 +87,10 @@ class Hub:
         self._claims: dict[
             int, gevent.event.AsyncResult[Refusal | None]
         ] = {}  # by user: what comes of the name that they claimed
-        self.on_snapshot_asked: Callable[[SnapshotAsked], None] = lambda _: None
-        """Called when the state is as it was asked for; nothing is folded until it returns. May switch."""
+        self.on_snapshot_asked: Callable[[Callable[[], None]], None] = lambda _: None
+        """Called when the state is as another node has asked for it, with a function to call now and then, which may
+        switch. Nothing is folded until it returns.
+        """
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
         self._journal = journal
@@ -147,10 +149,10 @@ class Hub:
         if refusal is not None:
             raise Refused(refusal)
 
-    def happened(self, outcome: Outcome) -> None:
+    def happened(self, outcome: Outcome, pause: Callable[[], None]) -> None:
         """Note what concerns this node, and no session: what came of a claim, or that a node asks for the state.
 
-        May switch.
+        Calls `pause` now and then, which may switch.
         """
         event = outcome.event
         if isinstance(event, (Claimed, NotSent)):
@@ -158,7 +160,7 @@ class Hub:
             if result is not None:
                 result.set(outcome.refusal if isinstance(event, Claimed) else OthersOutOfReach())
         elif isinstance(event, SnapshotAsked) and self.state.giver(event.node, event.attempt) == self.node:
-            self.on_snapshot_asked(event)
+            self.on_snapshot_asked(pause)
 
     def _note_names(self, event: Event) -> None:
         """Note who will have which name once this event has been folded."""

@@ -80,8 +80,8 @@ class JsonFormat(Windowless, msgspec.Struct, frozen=True, gc=False):
     def replay(self, room: str, lines: Sequence[bytes]) -> bytes:
         return b'{"replay":' + encode(room) + b',"lines":[' + b",".join(one[:-1] for one in lines) + b"]}\n"
 
-    def farewell(self) -> bytes:
-        return line({"farewell": True})
+    def farewell(self, lost: bool = False) -> bytes:
+        return line({"farewell": True, "lost": lost} if lost else {"farewell": True})
 
 
 def _for_others(event: Event) -> Event:

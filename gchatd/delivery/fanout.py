@@ -173,7 +173,7 @@ class Fanout:
                     for name in outcome.vanished:
                         self._hub.broadcast(Vanished(room=name))
                 if isinstance(event, BETWEEN_NODES):
-                    self._hub.happened(outcome)
+                    self._hub.happened(outcome, self._pace.breathe)
         except BaseException:  # a bug of ours; the other events are still heard
             logger.exception("cannot apply %s from user %d", type(event).__name__, event.user)
 
@@ -231,10 +231,10 @@ class Fanout:
                     session.wait_no_more()
         self._hub.delivered(own)
 
-    def take_leave(self) -> None:
-        """Tell everybody that the server is shutting down. Switches now and then."""
+    def take_leave(self, lost: bool = False) -> None:
+        """Tell everybody that the server is shutting down, or that it is `lost`. Switches now and then."""
         for format, listeners in _by_format(self._sessions.by_id.values()).items():
-            self._send_to_listeners(listeners, format.farewell())
+            self._send_to_listeners(listeners, format.farewell(lost))
 
     def _in_several(self, rooms: Collection[Room]) -> Several:
         """Find the sessions that are in several of these rooms. Switches now and then."""

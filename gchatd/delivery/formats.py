@@ -38,8 +38,8 @@ class Format(Protocol):
     def frame(self, data: bytes, alert: bool = False) -> bytes:
         """Return rendered lines as they are sent; with `alert`, something new is among them."""
 
-    def farewell(self) -> bytes:
-        """Return the last thing that the server says, when it shuts down, as it is sent."""
+    def farewell(self, lost: bool = False) -> bytes:
+        """Return the last thing that the server says, when it shuts down, or is `lost` to the others, as it is sent."""
 
     # One person's.
 

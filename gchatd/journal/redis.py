@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING
 import gevent
 import gevent.event
 
-from .redisthread import RedisThread
+from .redisthread import CLOSE_SECONDS, RedisThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..chat.events import Event
     from ..chat.state import Node, Snapshot, State
     from ..cluster.member import Member
     from ..cluster.redisstore import RedisStore
     from ..errors import GchatError
+    from ..settings import Cluster
     from .redisthread import Figures
     from .replica import Replica
 
@@ -42,8 +41,7 @@ class RedisJournal:
         store: RedisStore,
         member: Member,
         replica: Replica | None,
-        lease_seconds: float,
-        any_redis: bool = False,
+        settings: Cluster,
     ) -> None:
         """Join the other nodes, and wait until this one knows what they know.
 
@@ -59,17 +57,13 @@ class RedisJournal:
         self._closed = self._ended = False
         self.fenced = ""
         """Why this node has to end, if so: the others go on without it."""
-        self.on_loss: Callable[[], None] = lambda: None
-        """See `Replica`."""
         self._replica = replica
-        if replica is not None:
-            replica.on_loss = lambda: self.on_loss()
         self._news = gevent.event.Event()
         self._loop = gevent.get_hub().loop
         self._wake = self._loop.async_()
         self._wake.start(self._on_wake)
         self._to_thread = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._thread = RedisThread(self, store, member, replica, lease_seconds, self._to_thread, any_redis)
+        self._thread = RedisThread(self, store, member, replica, settings, self._to_thread)
         begun: queue.SimpleQueue[GchatError | None] = queue.SimpleQueue()
         threading.Thread(target=self._thread.run, args=(begun,), name="redis", daemon=True).start()
         error = begun.get()
@@ -115,6 +109,8 @@ class RedisJournal:
             self._ended = not part
             batch += part
         self._thread.taken += len(batch)
+        if self._ended and self._replica is not None:
+            self._replica.close(CLOSE_SECONDS)
         return batch
 
     def give_snapshot(self, snapshot: Snapshot) -> None:

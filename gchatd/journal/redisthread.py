@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..chat.state import Node
     from ..cluster.member import Member
     from ..cluster.redisstore import RedisStore
+    from ..settings import Cluster
     from .replica import Replica
 
 QUEUE_SECONDS = 10.0
@@ -99,9 +100,8 @@ class RedisThread:
         store: RedisStore,
         member: Member,
         replica: Replica | None,
-        lease_seconds: float,
+        settings: Cluster,
         wake: int,
-        any_redis: bool,
     ) -> None:
         self.given: deque[list[Event]] = deque()
         """What the hub wants appended."""
@@ -118,17 +118,15 @@ class RedisThread:
         self._store = store
         self._member = member
         self._replica = replica
-        self._renews_every = lease_seconds / RENEWALS
+        self._renews_every = settings.lease_seconds / RENEWALS
         self._wake = wake
-        self._any_redis = any_redis
+        self._any_redis = settings.any_redis
         self._handed = 0  # how many events the hub was handed
         self._connected = self._agreed = False
         self._gone_at = 0.0  # monotonic; since when Redis cannot be reached, 0 if it can
         self._renew_at = self._append_at = 0.0
         self._refused = ""  # why Redis refused the last batch, if it did
         self._close_at = 0.0
-        # While the history catches up: the place that it was given the stream to, and the last id among that.
-        self._filled = self._stored = 0
 
     def run(self, begun: queue.SimpleQueue[GchatError | None]) -> None:
         """Take part until the journal is closed, or until the others have given this node up."""
@@ -148,8 +146,6 @@ class RedisThread:
             self._journal.fenced = str(fenced)
         except BaseException as error:
             self._journal.fenced = f"a failure of its own: {error!r}"
-        if self._replica is not None:
-            self._replica.close(CLOSE_SECONDS)
         self._store.disconnect()
         self._journal.hand_back([], 0)
 
@@ -342,18 +338,11 @@ class RedisThread:
         after = self._replica.wants()
         if after is None:
             return True
-        if after < self._stored:  # it could not store what it was given
-            self._filled = after
-        after = max(after, self._filled)
         entries = [one for one in self._store.entries(after, FILL_ENTRIES) if one.last <= self._member.place]
         if not entries:
             self._replica.go_live()
-            self._filled = self._stored = 0
             return False
-        events = [event for entry in entries for event in stamped(entry) if event.place > after]
-        self._filled = entries[-1].last
-        self._stored = max([self._stored, *(event.id for event in events)])
-        self._replica.store(events)
+        self._replica.store([event for entry in entries for event in stamped(entry) if event.place > after])
         return True
 
     # What can go wrong with Redis.

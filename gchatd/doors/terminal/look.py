@@ -52,6 +52,10 @@ _BOLD = "\x1b[1m"
 _REVERSE = "\x1b[7m"
 _INDENT = "\r\n    "  # before the second line of a message, and all that follow
 _LONGEST_WAS = 30  # columns of what an edited line was
+_LOST = (
+    "This server has lost touch with the others, so it closes your connection. What you said last may not have been "
+    "sent. Connect again to go on."
+)
 _UNCONFIRMED = (Arrived, Joined, Departed, Told)  # whoever does these is not told that it worked
 _STAMPS = {"off": 0, "hh:mm": 6, "full": 20}  # columns of a time
 _WIDTHS = range(10, 201, 10)  # see `wrapped_at`
@@ -178,8 +182,8 @@ class Look(msgspec.Struct, frozen=True, gc=False):
             data += BELL
         return ERASE + data + PROMPT if self.rich else data
 
-    def farewell(self) -> bytes:
-        notice = self.notice("The server is shutting down.")
+    def farewell(self, lost: bool = False) -> bytes:
+        notice = self.notice(_LOST if lost else "The server is shutting down.")
         return ERASE + notice + END if self.rich else notice
 
     def refuse(self, refusal: Refusal, label: str = "") -> bytes:  # noqa: ARG002  people see no labels
