@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 import gevent
 import gevent.event
 import gevent.socket
-import msgspec
 
 from gchatd import __version__, crowd, log, settings
 from gchatd.chat.state import LOBBY, Bounds, State

@@ -30,17 +30,15 @@ FORMAT = 1
 """The version of the events in the stream. Servers that do not read each other's events do not work together."""
 
 
-def join(
-    config: Settings, bounds: Bounds, motd: Sequence[str], worker: Worker | None
-) -> tuple[Hub, RedisJournal]:
+def join(config: Settings, bounds: Bounds, motd: Sequence[str], worker: Worker | None) -> tuple[Hub, RedisJournal]:
     """Join the other servers; return a hub that knows what they know, and its journal.
 
     Blocks until another server has told us, or until we know that there is none. Raises ConfigError and StoreError.
     """
     _check_redis_is_installed()
-    from ..cluster.redisstore import RedisStore  # noqa: PLC0415  it imports redis, which not everybody has
-    from ..journal.redis import RedisJournal  # noqa: PLC0415
-    from ..journal.replica import Replica  # noqa: PLC0415
+    from ..cluster.redisstore import RedisStore
+    from ..journal.redis import RedisJournal
+    from ..journal.replica import Replica
 
     cluster, directory = config.cluster, Path(config.server.data)
     history = History(directory) if config.history.keep else None
