@@ -37,6 +37,7 @@ from .text.names import compared
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from .chat.answers import Figures
     from .chat.events import Event
     from .chat.folding import Outcome
     from .chat.state import Room, User
@@ -91,6 +92,8 @@ class Hub:
         """Called when the state is as another node has asked for it, with a function to call now and then, which may
         switch. Nothing is folded until it returns.
         """
+        self.figures: Callable[[], Figures | None] = lambda: None
+        """How this node keeps up with the others; None: it is the only one."""
         self._undelivered = 0
         self._caught_up = gevent.event.Event()
         self._journal = journal

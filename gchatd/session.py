@@ -24,6 +24,7 @@ from .link import Request  # noqa: TC001  msgspec reads the types of a struct
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .chat.answers import Figures
     from .chat.events import Event
     from .chat.folding import Outcome
     from .chat.state import Room, State, User
@@ -228,6 +229,10 @@ class Session:
     @property
     def up_seconds(self) -> float:
         return time.monotonic() - self.hub.started_at
+
+    @property
+    def figures(self) -> Figures | None:
+        return self.hub.figures()
 
     def here_seconds(self, user: User) -> float | None:
         came_at = [one.came_at for one in self._sessions.of(user.id)]

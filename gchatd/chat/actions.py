@@ -10,6 +10,7 @@ and so does what is allowed. For that, actions may switch.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from .. import __version__
@@ -23,6 +24,8 @@ from .answers import (
     Members,
     Motd,
     NobodyCalled,
+    NodeInfo,
+    Nodes,
     NoSuchRoom,
     NothingSaid,
     NotInRoom,
@@ -51,11 +54,13 @@ from .events import (
     TopicSet,
     WentAway,
 )
+from .state import node_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..text.names import Name
+    from .answers import Figures
     from .events import Event
     from .state import Room, State, User
 
@@ -110,6 +115,10 @@ class Asker(Protocol):
     @property
     def up_seconds(self) -> float:
         """How long the server has been up."""
+
+    @property
+    def figures(self) -> Figures | None:
+        """How this server keeps up with the others; None: it is the only one."""
 
     def here_seconds(self, user: User) -> float | None:
         """How long a user has been here, whatever was done to the clock; None if they are connected elsewhere."""
@@ -381,6 +390,19 @@ def _past(asker: Asker, room: Room, page: Page) -> Past:
 def uptime(asker: Asker) -> Uptime:
     """Say how long the server has been up."""
     return Uptime(asker.up_seconds, len(asker.chat.users))
+
+
+def nodes(asker: Asker) -> Nodes:
+    """List the servers of this chat."""
+    figures, chat = asker.figures, asker.chat
+    people = Counter(node_of(user) for user in chat.users)
+    here = node_of(asker.me.id)
+    leases = figures.leases if figures is not None else {}
+    listed = (
+        NodeInfo(node.name, people[number], node.ready, number == here, leases.get(number))
+        for number, node in chat.nodes.items()
+    )
+    return Nodes(tuple(sorted(listed, key=lambda node: node.name)), figures)
 
 
 def version(asker: Asker) -> Version:

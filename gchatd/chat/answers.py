@@ -123,6 +123,36 @@ class Version(Answer, frozen=True):
     version: str
 
 
+class NodeInfo(msgspec.Struct, frozen=True):
+    """A server of a chat that has several: `lease` is for how many ms it counts as alive if it is not heard of again."""
+
+    name: str
+    people: int
+    ready: bool = True
+    you: bool = False
+    lease: int | None = None
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """How a server keeps up with the others: the place in the stream that it has read to, and the last one there was.
+
+    `batch` is how long it takes to append something, and `age` how old the last event was when it was read: in ms.
+    """
+
+    place: int = 0
+    last: int = 0
+    batch: float = 0.0
+    age: int = 0
+    leases: dict[int, int] = {}
+
+
+class Nodes(Answer, frozen=True):
+    """The servers of this chat, and how the one that the asker is connected to does; none, if it is the only one."""
+
+    nodes: tuple[NodeInfo, ...] = ()
+    figures: Figures | None = None
+
+
 class Motd(Answer, frozen=True):
     """The message of the day."""
 

@@ -19,13 +19,13 @@ import gevent.event
 from .redisthread import CLOSE_SECONDS, RedisThread
 
 if TYPE_CHECKING:
+    from ..chat.answers import Figures
     from ..chat.events import Event
     from ..chat.state import Node, Snapshot, State
     from ..cluster.member import Member
     from ..cluster.redisstore import RedisStore
     from ..errors import GchatError
     from ..settings import Cluster
-    from .redisthread import Figures
     from .replica import Replica
 
 logger = logging.getLogger(__name__)

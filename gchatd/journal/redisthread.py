@@ -17,10 +17,12 @@ import os
 import select
 import time
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
+from ..chat.answers import Figures
 from ..chat.events import SnapshotAsked
 from ..chat.state import Snapshot, State
 from ..cluster.member import stamped
@@ -64,18 +66,6 @@ FILL_ENTRIES = 100
 
 CLOSE_SECONDS = 3.0
 """How long what was said last may take to reach Redis when the server ends."""
-
-
-class Figures(NamedTuple):
-    """How a node does: the place it has read to, the last one there is, how long a batch takes (ms), how old the last
-    event was when it was read (ms), and for how long (ms) each node's lease is good.
-    """
-
-    place: int = 0
-    last: int = 0
-    batch_ms: float = 0.0
-    age_ms: int = 0
-    leases: dict[int, int] = {}  # noqa: RUF012  never written to
 
 
 class HubSide(Protocol):
@@ -287,7 +277,7 @@ class RedisThread:
         if now >= self._renew_at:
             leases = self._member.renew()
             self._renew_at = now + self._renews_every
-            self.figures = self.figures._replace(place=self._member.place, last=leases.last, leases=leases.left)
+            self.figures = replace(self.figures, place=self._member.place, last=leases.last, leases=leases.left)
 
     def _append(self) -> None:
         now = time.monotonic()
@@ -302,7 +292,7 @@ class RedisThread:
                 self._refused = ""
                 self._journal.remark(logging.WARNING, "what people say is kept again")
             took = (time.monotonic() - now) * 1000
-            self.figures = self.figures._replace(batch_ms=self.figures.batch_ms * 0.9 + took * 0.1)
+            self.figures = replace(self.figures, batch=self.figures.batch * 0.9 + took * 0.1)
 
     def _read(self) -> list[Event]:
         """Read what has come, hand it to the hub, and to the history."""
@@ -318,7 +308,7 @@ class RedisThread:
                 if self._replica is not None and self._replica.live:
                     self._replica.store(events)
                 age = int(time.time() * 1000) - events[-1].at
-                self.figures = self.figures._replace(place=self._member.place, age_ms=age)
+                self.figures = replace(self.figures, place=self._member.place, age=age)
         return events
 
     def _hand_back(self, events: list[Event]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import secrets
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ def join(config: Settings, bounds: Bounds, motd: Sequence[str], worker: Worker |
     except StoreError as error:
         raise config.complain("server", "data", directory, str(error)) from None
     identity = replica.identity if replica is not None else secrets.token_hex(8)
-    name = cluster.node or socket.gethostname() + (f"/{worker.number}" if worker is not None else "")
+    name = cluster.node or platform.node() + (f"/{worker.number}" if worker is not None else "")
     agreed = msgspec.json.encode({"format": FORMAT, **msgspec.structs.asdict(bounds)}).decode()
     try:
         journal = RedisJournal(store, Member(store, identity, name, agreed), replica, cluster)
@@ -62,6 +62,7 @@ def join(config: Settings, bounds: Bounds, motd: Sequence[str], worker: Worker |
     if replica is not None and history is not None:
         replica.on_loss, history.on_search = history.let_go, journal.index_soon
     hub = Hub(journal, journal.state or _founded(journal, bounds, history), config.history.queue, history, motd)
+    hub.figures = lambda: journal.figures
     hub.on_snapshot_asked = lambda pause: journal.give_snapshot(hub.state.snapshot(pause))
     return hub, journal
 

@@ -158,6 +158,8 @@ def lines(answer: Answer, width: int, moment: Callable[[int, int], str], current
             return [f"The server has been up for {times.duration(seconds)}. {here}"]
         case a.Version(version):
             return [f"gchat {version}"]
+        case a.Nodes(nodes, figures):
+            return _nodes(nodes, figures, width)
         case a.Motd(text):
             return text or ["There is no message of the day."]
     raise TypeError(f"no words for {type(answer).__name__}")
@@ -165,7 +167,7 @@ def lines(answer: Answer, width: int, moment: Callable[[int, int], str], current
 
 def may_be_long(answer: Answer) -> bool:
     """Return whether an answer is a list, which is sent a page at a time."""
-    return isinstance(answer, (a.Members, a.Rooms, a.Ignoring, a.Motd)) or (
+    return isinstance(answer, (a.Members, a.Rooms, a.Ignoring, a.Motd, a.Nodes)) or (
         isinstance(answer, a.Whois) and bool(answer.shared)
     )
 
@@ -204,6 +206,24 @@ def _row(room: a.RoomInfo, name_width: int, width: int, current: str) -> str:
     people = "nobody" if not room.people else "1 person" if room.people == 1 else f"{room.people} people"
     topic = f"{'(private) ' if room.private else ''}{room.topic}"
     return shortened(f"{mark} {padded(room.name, name_width)}  {people:11} {topic}".rstrip(), width)
+
+
+def _nodes(nodes: tuple[a.NodeInfo, ...], figures: a.Figures | None, width: int) -> Iterator[str]:
+    if not nodes or figures is None:
+        yield "This chat runs on one server, this one."
+        return
+    yield f"{len(nodes)} servers (> the one you are connected to):" if len(nodes) != 1 else "There is one server:"
+    name_width = min(widest(node.name for node in nodes), width - _PEOPLE)
+    for node in nodes:
+        people = "nobody" if not node.people else "1 person" if node.people == 1 else f"{node.people:,} people"
+        starting = "" if node.ready else ", starting"
+        lease = "" if node.lease is None else f", heard of for another {max(0, node.lease) / 1000:.0f} s"
+        row = f"{'>' if node.you else ' '} {padded(node.name, name_width)}  {people}{starting}{lease}"
+        yield shortened(row, width)
+    missing = max(0, figures.last - figures.place)
+    behind = f"{missing:,} events behind" if missing else "up to date"
+    yield f"This one has read to place {figures.place}, {behind}. The last event was {figures.age} ms old then."
+    yield f"To append something takes {figures.batch:.1f} ms."
 
 
 def _capped(lines: Iterable[str], count: int) -> Iterator[str]:

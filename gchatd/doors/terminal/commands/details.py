@@ -69,6 +69,7 @@ DETAILS: Final[dict[str, str]] = {
     " a line, and /help COMMAND explains one command.",
     "more": "A long list stops when your window is full; each /more shows you another window of it.",
     "motd": "It is a note from the people who run this server. You also see it when you come in.",
+    "nodes": "It also says how this server, the one you are connected to, keeps up with the others.",
     "uptime": "It also says how many people are here.",
     "version": "Mention it when you report a problem.",
     "quit": "WORDS are shown to people in your rooms who have notices on (/help notices). If you have a > prompt, "

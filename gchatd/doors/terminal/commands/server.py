@@ -21,6 +21,11 @@ def motd(terminal: Terminal, words: str) -> Answer:
     return actions.motd(terminal.session)
 
 
+def nodes(terminal: Terminal, words: str) -> Answer:
+    """/nodes: List the servers of this chat, and say how this one keeps up with the others."""
+    return actions.nodes(terminal.session)
+
+
 def uptime(terminal: Terminal, words: str) -> Answer:
     """/uptime: Say how long the server has been up, and how many people are here."""
     return actions.uptime(terminal.session)

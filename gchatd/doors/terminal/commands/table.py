@@ -261,6 +261,7 @@ TOPICS: dict[str, tuple[Command, ...]] = {
         ),
         Command("more", "/more", "show the next page of a long list", "/more", server.more, unnamed=True),
         Command("motd", "/motd", "show the message of the day", "/motd", server.motd),
+        Command("nodes", "/nodes", "see which servers this chat runs on", "/nodes", server.nodes),
         Command("uptime", "/uptime", "see how long the server has been up", "/uptime", server.uptime),
         Command("version", "/version", "see which version of gchat this is", "/version", server.version),
         Command(
