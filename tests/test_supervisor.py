@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -18,7 +20,7 @@ from people import GREETING, PATIENCE, ROOT, Person, Server, eventually
 
 from gchatd.operate import children
 from gchatd.operate.children import Child
-from gchatd.operate.redis_server import OPTIONS
+from gchatd.operate.redis_server import OPTIONS, RedisServer
 
 
 class Supervised(Server):
@@ -230,6 +232,8 @@ def test_a_worker_that_dies_young_is_started_at_once_first_and_then_after_longer
     child.start()
     now += children.STEADY_SECONDS
     assert child.start_again() == 0
+    child.start()
+    assert child.start_again() == 0.1
 
 
 def test_what_cannot_be_started_is_tried_again_later(monkeypatch, caplog):
@@ -431,6 +435,23 @@ def test_the_path_of_the_data_may_be_long(supervised, tmp_path):
     worker = server.words(server.workers()[1])
     path = re.search(r"cluster.redis=unix://(\S+)", worker)[1]
     assert Path(path.replace("self", str(server.workers()[1].pid))).is_socket()
+
+
+def test_redis_that_still_loads_what_it_had_says_so(tmp_path):
+    needs("redis-server")
+    redis = RedisServer(tmp_path / "redis", 0)
+    assert redis.answer() is None
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "redis" / "redis.sock"))
+        listener.listen()
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(redis.answer()))
+        asking.start()
+        with listener.accept()[0] as client:
+            assert client.recv(100) == b"PING\r\n"
+            client.sendall(b"-LOADING Redis is loading the dataset in memory\r\n")
+            asking.join()
+    assert answers[0].startswith("LOADING")
 
 
 def test_without_redis_server_the_operator_is_told_how_to_get_it(tmp_path):
