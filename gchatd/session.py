@@ -200,7 +200,7 @@ class Session:
         """Let others run who have waited for long. May switch."""
         self._sessions.pace.pause()
 
-    # What actions need: see `chat.actions.Asker`.
+    # What actions need: see `chat.asker.Asker`.
 
     @property
     def me(self) -> User:

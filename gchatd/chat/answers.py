@@ -124,7 +124,7 @@ class Version(Answer, frozen=True):
 
 
 class NodeInfo(msgspec.Struct, frozen=True):
-    """A server of a chat that has several: `lease` is for how many ms it counts as alive if it is not heard of again."""
+    """One of several servers of a chat: `lease` is for how many ms it counts as alive if it is not heard of again."""
 
     name: str
     people: int

@@ -153,6 +153,11 @@ def lines(answer: Answer, width: int, moment: Callable[[int, int], str], current
             return flowed("You are ignoring:", [*names], width) if names else ["You are not ignoring anyone."]
         case a.IsAway(name, reason):
             return [_is_away(name, reason)]
+    return _of_the_server(answer, width)
+
+
+def _of_the_server(answer: Answer, width: int) -> Iterable[str]:
+    match answer:
         case a.Uptime(seconds, people):
             here = f"{people:,} {'person is' if people == 1 else 'people are'} here."
             return [f"The server has been up for {times.duration(seconds)}. {here}"]
