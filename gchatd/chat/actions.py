@@ -1,7 +1,7 @@
 """What people can do, and what they can ask: one function each. Every door calls these.
 
 An action takes typed arguments, never a typed line. It broadcasts an event, which takes effect when it has been folded,
-or gives an answer; or it raises Refused, with the reason as a value. Knows no sessions: whoever asks is an `Asker` (asker.py).
+or gives an answer; or it raises Refused, with the reason as a value. Knows no sessions: see `Asker` (asker.py).
 
 Whoever asks for several things in a row need not wait in between: an answer takes into account what they did before,
 and so does what is allowed. For that, actions may switch.
