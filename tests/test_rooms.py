@@ -33,7 +33,7 @@ def stage():
 
 
 def turn_and_forget(stage: Stage, *sessions: FakeSession) -> None:
-    """Let a turn happen, and look away."""
+    """Deliver a turn, and drop what everybody was sent."""
     stage.turn()
     for session in sessions:
         session.screen()
