@@ -68,7 +68,7 @@ class Link(Protocol):
         """Note what came of something that this client did. See `delivery.listener.Listener`."""
 
     def close(self) -> None:
-        """Leave the client as it was found, and let go of the session: it leaves no cycle behind. May switch."""
+        """Leave the client as it was found, and drop the session, so that no reference cycle is left. May switch."""
 
     @property
     def refused(self) -> str:

@@ -5,7 +5,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from people import Person, Server
+from people import GREETING, Person, Server
+from terminal import Terminal
 
 from gchatd.journal.reader import Reader
 from gchatd.journal.store import Writer
@@ -48,6 +49,24 @@ def enter() -> Iterator[Callable[..., Person]]:
     yield enter
     for person in people:
         person.hangs_up()
+
+
+@pytest.fixture(params=["inetutils-telnet", "telnet-ssl"])
+def terminal(request: pytest.FixtureRequest) -> Iterator[Callable[..., Terminal]]:
+    """Let people in at a real telnet: at either, one after the other, unless the test is marked with `inetutils`."""
+    terminals: list[Terminal] = []
+
+    def start(server, name="Alice", columns=80, rows=24, term="xterm-256color") -> Terminal:
+        terminals.append(Terminal(server.port, columns, rows, needs(request.param), term))
+        terminals[-1].sees(GREETING)
+        terminals[-1].types(name + "\r")
+        terminals[-1].sees(f"server: Your username is {name}.")
+        terminals[-1].sees_line("")
+        return terminals[-1]
+
+    yield start
+    for one in terminals:
+        one.close()
 
 
 @pytest.fixture

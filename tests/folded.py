@@ -51,7 +51,7 @@ class Chat:
         )
 
     def does(self, user: int, event: Event) -> Outcome:
-        """Let something happen; return what came of it."""
+        """Fold an event; return what came of it."""
         event = self.stamped(user, event)
         self.events.append(event)
         outcome = fold(self.state, event)
@@ -63,7 +63,7 @@ class Chat:
         return self.does(user, event).refusal
 
     def says(self, user: int, text: str, room: str = LOBBY) -> int:
-        """Let somebody say something; return its id."""
+        """Fold something that somebody says; return its id."""
         assert self.refuses(user, Said(room=room, text=text)) is None
         return self.events[-1].id
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import gevent
@@ -21,6 +22,8 @@ from gchatd.hub import Hub
 from gchatd.settings import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gchatd.journal import History, Journal
 
 
@@ -71,6 +74,16 @@ class House:
     def is_left(self) -> None:
         for client in self._clients:
             client.hangs_up()
+
+
+@contextmanager
+def opened(journal: Journal, history: History | None = None, replay: int = 0) -> Iterator[House]:
+    """Open a house, and close it once all have left. Nobody may take longer than PATIENCE."""
+    with gevent.Timeout(PATIENCE):
+        house = House(journal, history, replay)
+        yield house
+        house.is_left()
+        house.closes()
 
 
 class Client(Person):

@@ -80,7 +80,7 @@ class FakeSession(Session):
         self.causes(Said, text=text, room=room)
 
     def causes(self, event: type[Event], **more: object) -> None:
-        """Let something happen in the name of this session."""
+        """Broadcast an event in the name of this session."""
         self.broadcast(self._signed(event(**more), self.claimed, self.name))
 
     def becomes(self, name: str) -> None:

@@ -132,7 +132,7 @@ class Somebody(Session):
         super().__init__(node.hub, node.sessions, self.ear)
 
     def causes(self, event: Event, label: str = "") -> None:
-        """Let something happen in the name of this person."""
+        """Broadcast an event in the name of this person."""
         self.label = label
         name = self.user.name.shown if self.user is not None else self.name
         self.broadcast(self._signed(event, self.claimed, name))
@@ -218,7 +218,7 @@ class Node:
         return self.hub.state
 
     def enters(self, name: str, notices: bool = True) -> None:
-        """Let somebody come in, whether or not the name is free."""
+        """Broadcast that somebody comes in, whether or not the name is free."""
         somebody = Somebody(self, name, notices)
         somebody.claimed = self.hub.new_user()
         self.people[self.hub.node, somebody.id] = somebody

@@ -9,8 +9,12 @@ import unicodedata
 
 import pexpect
 import pyte
+import pytest
 from people import PATIENCE
 from wcwidth import wcswidth
+
+inetutils = pytest.mark.parametrize("terminal", ["inetutils-telnet"], indirect=True)
+"""Marks a test that one telnet is enough for."""
 
 
 class Terminal:

@@ -20,7 +20,7 @@ def stage():
 
 
 def turn_and_forget(stage: Stage, *sessions: FakeSession) -> None:
-    """Let a turn happen, and look away."""
+    """Deliver a turn, and drop what everybody was sent."""
     stage.turn()
     for session in sessions:
         session.screen()
@@ -88,7 +88,7 @@ def test_there_are_only_so_many_rooms():
 
 
 def recalls(stage: Stage, session: FakeSession, name: str, found: object) -> Room | None:
-    """Let somebody bring a room back, of which history knows this."""
+    """Bring a room back in somebody's name, with what history knows of it."""
     stage.hub.history = types.SimpleNamespace(room=lambda compared, lines: found if compared == name else None)
     session.recall(parse_room(name))
     stage.catch_up()

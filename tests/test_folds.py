@@ -121,6 +121,13 @@ def test_invitations_end_when_whoever_was_invited_departs_and_not_when_they_leav
     assert not den.admits(chat.user(chat.enters("Carl")))
 
 
+def test_a_room_goes_by_one_name_however_it_is_written_by_those_who_join_it():
+    chat = Chat()
+    ann, bob = chat.enters("Ann"), chat.enters("Bob")
+    chat.does(ann, Joined(room="Den"))
+    assert chat.does(bob, Joined(room="DEN")).event.room == "Den"
+
+
 def test_who_comes_with_the_key_can_come_back_without_it():
     chat = Chat()
     ann, bob = chat.enters("Ann"), chat.enters("Bob")

@@ -151,6 +151,13 @@ def test_the_chat_has_no_sentence(module):
     assert not [text for text in texts if isinstance(text, str) and re.search(r"\s", text)]
 
 
+@pytest.mark.parametrize("module", PURE["chat"])
+def test_the_chat_has_no_bytes(module):
+    nodes = list(ast.walk(source(module)))
+    assert not {node.id for node in nodes if isinstance(node, ast.Name)} & {"bytes", "bytearray", "memoryview"}
+    assert not [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, bytes)]
+
+
 @every_file
 def test_a_file_reads_in_one_sitting_and_says_what_it_is_for(module):
     assert len(SOURCES[module].read_text().splitlines()) <= 400

@@ -42,7 +42,7 @@ def running(tmp_path, monkeypatch):
 
 
 def say(running, *events):
-    """Let something happen; give what came of the last of it."""
+    """Append events; give what came of the last of them."""
     for event in events:
         running.journal.append(event)
     with gevent.Timeout(PATIENCE):

@@ -33,7 +33,7 @@ def stage():
 
 
 def turn_and_forget(stage: Stage, *sessions: FakeSession) -> None:
-    """Let a turn happen, and look away."""
+    """Deliver a turn, and drop what everybody was sent."""
     stage.turn()
     for session in sessions:
         session.screen()
@@ -125,6 +125,18 @@ def test_what_follows_a_room_that_became_private_meanwhile_is_said_nowhere(stage
     moving.get(timeout=PATIENCE)
     with is_told("Not sent: you are still in lobby, not in den"):
         bob.terminal.say("for den")
+
+
+def test_a_room_that_becomes_private_tells_its_key_also_to_those_who_ignore_its_founder(stage):
+    ann, bob = stage.enters("Ann"), stage.enters("Bob")
+    for one in (ann, bob):
+        one.causes(Joined, room="den")
+    bob.causes(Ignored, whom="Ann")
+    turn_and_forget(stage, ann, bob)
+    ann.says("unheard", "den")
+    ann.causes(MadePrivate, room="den", key="k")
+    stage.turn()
+    assert bob.screen() == ["server: Ann made den private. To come back: /join den k"]
 
 
 def test_an_invitation_is_for_the_person_and_not_for_the_name(stage):

@@ -123,6 +123,20 @@ def test_who_is_named_in_another_room_than_their_current_one_sees_it_marked_with
     ]
 
 
+def test_another_session_of_an_author_reads_the_line_as_others_do_and_is_not_rung_for_its_own_name(stage):
+    (ann, bob), other = enter(stage, "Ann", "Bob", rooms=(), bell="mentions"), stage.connects(bell="mentions")
+    stage.sessions.arrive(other, ann.user)
+    stage.sessions.enter(other, stage.hub.rooms[LOBBY])
+    other.terminal.talk_in(stage.hub.rooms[LOBBY])
+    ann.says("I am ann, and you are bob")
+    stage.turn()
+    assert other.screen() == ["Ann : I am ann, and you are bob"]
+    assert bob.screen() == ["Ann : I am ann, and you are bob", "\a"]
+    bob.says("hello ann")
+    stage.turn()
+    assert ann.screen() == other.screen() == ["Bob : hello ann", "\a"]
+
+
 def test_an_author_in_several_rooms_reads_what_they_did_as_their_own_in_each(stage):
     ann, bob = enter(stage, "Ann", "Bob")
     ann.says("one")
@@ -297,3 +311,16 @@ def test_a_share_is_made_once_for_each_format_and_rooms_and_fits_nobody_it_is_to
     assert turn.share(Look(rich=True), rooms).data == wide.data
     assert turn.share(Look(rich=True, columns=10, theme="colour"), rooms) is not wide
     assert turn.share(Look(), ()).data == b""
+
+
+def test_those_who_are_not_told_who_leaves_share_what_was_said_meanwhile(stage):
+    ann, bob, carl, dan = enter(stage, "Ann", "Bob", "Carl", "Dan", rooms=())
+    (eve,) = enter(stage, "Eve", rooms=(), notices=True)
+    dan.says("bye, all")
+    dan.leaves()
+    carl.becomes("Carla")
+    carl.says("bye")
+    stage.turn()
+    assert ann.outbox.pieces[0] is bob.outbox.pieces[0]
+    assert bob.screen() == ["Dan : bye, all", "Carla : bye"]
+    assert eve.screen() == ["Dan : bye, all", "server: Dan left.", "server: Carl is now Carla.", "Carla : bye"]

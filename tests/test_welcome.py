@@ -43,7 +43,7 @@ def room(clock):
 
 
 def hears(room: Room, name: str, text: str, user: int = 0) -> None:
-    """Let something be said, as folding does it."""
+    """Add a line to what was said, as folding does."""
     room.version += 1
     room.recent.append(Said(room=room.name, name=name, text=text, user=user, at=times.now()))
 

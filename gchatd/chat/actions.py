@@ -3,8 +3,8 @@
 An action takes typed arguments, never a typed line. It broadcasts an event, which takes effect when it has been folded,
 or gives an answer; or it raises Refused, with the reason as a value. Knows no sessions: see `Asker` (asker.py).
 
-Whoever asks for several things in a row need not wait in between: an answer takes into account what they did before,
-and so does what is allowed. For that, actions may switch.
+An asker need not wait between one thing and the next: answers take into account what was done before, and so do the
+rules. For that, actions may switch.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def find_user(asker: Asker, name: str) -> User:
 
 
 def find_room(asker: Asker, name: str) -> Room:
-    """Find a room that the one who asks may enter. Raises Refused."""
+    """Find a room that the asker may enter. Raises Refused."""
     room = asker.chat.rooms.get(_as_compared(name))
     if room is None or not room.admits(asker.me):
         raise Refused(NoSuchRoom(name))
@@ -89,7 +89,7 @@ def find_room(asker: Asker, name: str) -> Room:
 
 
 def find_own_room(asker: Asker, name: str) -> Room:
-    """Find a room that the one who asks is in. Raises Refused."""
+    """Find a room that the asker is in. Raises Refused."""
     sought = _as_compared(name)
     for room in asker.me.rooms:
         if compared(room.name) == sought:
@@ -98,7 +98,7 @@ def find_own_room(asker: Asker, name: str) -> Room:
 
 
 def find_line(asker: Asker, id: int) -> Said:
-    """Find a line by its id, among the last that the one who asks said and can still change. Raises Refused."""
+    """Find a line by its id, among the asker's last lines, those that they can still change. Raises Refused."""
     for said in asker.me.said:
         if said.id == id:
             return said
@@ -178,12 +178,12 @@ def set_topic(asker: Asker, room: Room, topic: str) -> None:
 
 
 def make_private(asker: Asker, room: Room) -> None:
-    """Let only people into a room who are invited or have its key, which everybody in it is told."""
+    """Close a room to all who are not invited and do not have its key. Everybody in it is told the key."""
     asker.does(MadePrivate(room=room.name, key=secrets.token_hex(_KEY_BYTES)))
 
 
 def invite(asker: Asker, user: User, room: Room) -> None:
-    """Let somebody into a room, and tell them."""
+    """Invite somebody to a room, and tell them."""
     asker.does(Invited(room=room.name, target=user.id, to=str(user)))
 
 
@@ -195,7 +195,7 @@ def members(asker: Asker, room: Room) -> Members:
 
 
 def rooms(asker: Asker) -> Rooms:
-    """List the rooms: those that the one who asks is in, then the biggest."""
+    """List the rooms: those that the asker is in, then the biggest."""
     me = asker.me
     asker.settle()
     seen = [room for room in asker.chat.rooms.values() if room.admits(me)]
@@ -237,12 +237,12 @@ def whois(asker: Asker, user: User) -> Whois:
 
 
 def go_away(asker: Asker, words: str) -> None:
-    """Be marked as away; words say why."""
+    """Mark the asker as away; `words` say why."""
     asker.does(WentAway(words=words))
 
 
 def come_back(asker: Asker) -> None:
-    """Be back: no longer marked as away."""
+    """Mark the asker as back."""
     asker.does(CameBack())
 
 
@@ -257,7 +257,7 @@ def stop_ignoring(asker: Asker, name: Name) -> None:
 
 
 def ignoring(asker: Asker) -> Ignoring:
-    """List whom the one who asks ignores."""
+    """List the people whom the asker ignores."""
     asker.settle()
     return Ignoring(tuple(sorted(set(asker.me.ignoring.values()), key=str.casefold)))
 
@@ -290,7 +290,7 @@ def _within_limits(count: int) -> int:
 
 
 def _past(asker: Asker, room: Room, page: Page) -> Past:
-    """Leave out what was said by people whom the one who asks ignores."""
+    """Leave out what was said by people whom the asker ignores."""
     ignoring, names = asker.me.ignoring, asker.chat.names
     lines = page.lines
     first_line = lines[0].id if lines else 0

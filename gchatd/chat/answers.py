@@ -25,7 +25,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class RoomInfo(msgspec.Struct, frozen=True):
-    """A room in a list of rooms; `joined` says whether the one who asks is in it."""
+    """A room in a list of rooms; `joined` says whether the asker is in it."""
 
     name: str
     people: int
@@ -42,7 +42,7 @@ class Members(Answer, frozen=True):
 
 
 class Rooms(Answer, frozen=True):
-    """The rooms that the one who asks may enter: those they are in, then the biggest."""
+    """The rooms that the asker may enter: those they are in, then the biggest."""
 
     rooms: tuple[RoomInfo, ...]
 
@@ -58,7 +58,7 @@ class Whois(Answer, frozen=True):
     """Who somebody is. Times are in milliseconds: `since` is counted from 1970, UTC, and `now` is when this was asked.
 
     `idle` is None if that person is connected to another node. `away` says why they are away (None: they are here),
-    `shared` which rooms they and the one who asks are both in, and `you` that they are the same person.
+    `shared` which rooms they and the asker are both in, and `you` that they are the same person.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Whois(Answer, frozen=True):
 
 
 class Ignoring(Answer, frozen=True):
-    """Whom the one who asks ignores."""
+    """The people whom the asker ignores."""
 
     names: tuple[str, ...]
 
@@ -169,7 +169,7 @@ class NobodyCalled(Refusal, frozen=True):
 
 
 class NoSuchRoom(Refusal, frozen=True):
-    """There is no room of this name that the one who asks may know of."""
+    """There is no room of this name that the asker may know of."""
 
     room: str
 
@@ -179,11 +179,11 @@ class TooLongForName(Refusal, frozen=True):
 
 
 class NotHere(Refusal, frozen=True):
-    """The one who asks has not come in, or has left."""
+    """The asker has not come in, or has left."""
 
 
 class AlreadyHere(Refusal, frozen=True):
-    """The one who wants to come in has come in before, through the same session."""
+    """The asker has come in already, through the same session."""
 
 
 class UserLeft(Refusal, frozen=True):
@@ -212,7 +212,7 @@ class NameTaken(Refusal, frozen=True):
 
 
 class SameName(Refusal, frozen=True):
-    """The one who wants this name has it already."""
+    """The asker has this name already."""
 
     name: str
 
@@ -225,7 +225,7 @@ class NothingSaid(Refusal, frozen=True):
 
 
 class CannotChange(Refusal, frozen=True):
-    """This is not a line that the one who asks can still change."""
+    """This is not a line that the asker can still change."""
 
 
 class TooLateToChange(Refusal, frozen=True):
@@ -260,7 +260,7 @@ class NotInRoom(Refusal, frozen=True):
 
 
 class AlreadyInRoom(Refusal, frozen=True):
-    """The one who wants to join is in the room."""
+    """The asker is in the room already."""
 
     room: str
 
@@ -340,17 +340,17 @@ class AlreadyMember(Refusal, frozen=True):
 
 
 class NotAway(Refusal, frozen=True):
-    """The one who comes back was not away."""
+    """The asker was not away."""
 
 
 class AlreadyIgnoring(Refusal, frozen=True):
-    """The one who asks ignores this name."""
+    """The asker ignores this name already."""
 
     name: str
 
 
 class NotIgnoring(Refusal, frozen=True):
-    """The one who asks does not ignore this name."""
+    """The asker does not ignore this name."""
 
     name: str
 

@@ -50,10 +50,10 @@ class Format(Protocol):
         """Return an event as the person with this (compared) name sees it: it mentions them, or is for them alone."""
 
     def refuse(self, refusal: Refusal, label: str = "") -> bytes:
-        """Return a refusal, for whoever asked in a request with this label."""
+        """Return a refusal, for the session whose request had this label."""
 
     def welcome(self, welcome: Welcome) -> bytes:
-        """Return what somebody is told who has come into a room."""
+        """Return what a newcomer to a room is told."""
 
     # The past.
 

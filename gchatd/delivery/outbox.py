@@ -91,7 +91,7 @@ class Outbox:
         return self._backlog.size if self._backlog is not None else 0
 
     def display_with(self, around: Callable[[bytes], bytes] | None) -> None:
-        """Pass whatever is displayed through a function, which puts it above the line being typed. None: no longer.
+        """Pass whatever is displayed through a function, which puts it above the line being typed; None: as it is.
 
         With a function the outbox is part of a reference cycle: set None before you drop it. Does nothing for a client
         that was given up.

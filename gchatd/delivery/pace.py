@@ -53,7 +53,7 @@ class Pace:
         waiter.get()
 
     def _go_on(self) -> None:
-        """Let those who wait go on, as long as there is time. Runs in the event loop."""
+        """Resume those who wait, as long as there is time. Runs in the event loop."""
         while self._waiting and self._has_time_left():
             self._waiting[0].switch(None)  # returns when that one waits for something
             self._waiting.popleft()

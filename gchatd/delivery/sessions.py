@@ -38,7 +38,7 @@ class Sessions:
         return self._last
 
     def arrive(self, session: Listener, user: User) -> None:
-        """Let a session speak for a user, who has come in."""
+        """Note that a session speaks for a user, who has come in."""
         session.user = user
         others = self.of(user.id)
         self._by_user[user.id] = (*others, session) if others else session
@@ -66,14 +66,14 @@ class Sessions:
         return self.by_id.get(origin.session) if origin is not None and origin.node == self.node else None
 
     def enter(self, session: Listener, room: Room) -> None:
-        """Let a session listen to a room."""
+        """Add a session to a room's listeners."""
         audience = self.audiences.get(room)
         if audience is None:
             audience = self.audiences[room] = Audience()
         audience.add(session, room.name)
 
     def leave(self, session: Listener, room: Room) -> None:
-        """Stop a session from listening to a room; does nothing if it does not listen."""
+        """Remove a session from a room's listeners; does nothing if it is not among them."""
         audience = self.audiences.get(room)
         if audience is not None:
             audience.remove(session, room.name)

@@ -84,7 +84,7 @@ class TelnetWire(Written):
         return self.negotiation.probe(insists)
 
     def edit(self, editor: LineEditor) -> tuple[Sequence[Typed], bytes]:
-        """Let this editor have what is typed, the unfinished line included; return what `feed` returns."""
+        """Pass what is typed to this editor, the unfinished line included; return what `feed` returns."""
         self.editor = editor
         partial, self._partial, self._skip = self._partial, b"", False
         typed, screen = editor.feed(partial)

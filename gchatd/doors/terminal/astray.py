@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 QUIET_SECONDS = 0.5
-"""After a pause of this length, you have read that you are not in the room: what comes now is no longer the paste."""
+"""After a pause of this length, you have read that you are not in the room: what comes now is not the paste."""
 
 ASTRAY_SECONDS = 5.0
 """The longest time that input is taken for the rest of a paste."""
@@ -25,5 +25,5 @@ class Astray:
         self._until = time.monotonic() + ASTRAY_SECONDS
 
     def is_over(self, quiet_since: float) -> bool:
-        """Whether input that comes now, the first since `quiet_since` (monotonic), is no longer part of the paste."""
+        """Whether the paste is over, for input that comes now, the first since `quiet_since` (monotonic)."""
         return time.monotonic() > min(quiet_since + QUIET_SECONDS, self._until)

@@ -1,4 +1,4 @@
-"""Takes an accepted socket, and serves whoever is behind it: a connection, its link, its session."""
+"""Takes an accepted socket, and serves its client: a connection, its link, its session."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ class TelnetDoor:
         self._terminals = terminals
 
     def __call__(self, sock: Socket, address: tuple[str, int]) -> None:
-        """Serve one client in this greenlet until it is gone. Raises nothing. Whoever accepted the socket closes it."""
+        """Serve one client in this greenlet until it is gone. Raises nothing. The caller closes the socket."""
         link = TerminalLink(TelnetConnection(self._terminals, PlainTransport(sock), address))
         Session(self._hub, self._sessions, link).run()

@@ -238,7 +238,7 @@ class Terminal:
             self.name_room()
 
     def name_room(self) -> None:
-        """Let the prompt name the current room, unless its user is in the lobby alone, or in no room."""
+        """Name the current room in the prompt, unless its user is in the lobby alone, or in no room."""
         rooms = self.session.user.rooms if self.session.user is not None else ()
         talks_in = self.room.name if self.room is not None and self.room in rooms else ""
         self.telnet.name_room("" if talks_in == LOBBY and len(rooms) == 1 else talks_in)

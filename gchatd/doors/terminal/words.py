@@ -241,7 +241,7 @@ def _capped(lines: Iterable[str], count: int) -> Iterator[str]:
 
 
 def welcome(answer: a.Welcome) -> Iterator[str]:
-    """Yield what somebody is told who has come into a room."""
+    """Yield what a newcomer to a room is told."""
     if answer.people:
         many = "alone" if answer.people == 1 else f"with {answer.people - 1:,} others"
         yield f"You are in {answer.room}{f' with {listed(answer.others)}' if answer.others else f', {many}'}."

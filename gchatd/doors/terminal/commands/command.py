@@ -114,7 +114,7 @@ def find_user(terminal: Terminal, name: str) -> User:
 
 
 def find_own_room(terminal: Terminal, name: str) -> Room:
-    """Find a room that the one who asks is in. Switches until what they did before has taken effect.
+    """Find a room that this person is in. Switches until what they did before has taken effect.
 
     Raises Refused if they are in none of that name.
     """
@@ -126,7 +126,7 @@ def find_own_room(terminal: Terminal, name: str) -> Room:
 
 
 def own_room_names(terminal: Terminal) -> str:
-    """Return the names of the rooms that the one who asks is in, as a list in words."""
+    """Return the names of the rooms that this person is in, as a list in words."""
     return ", ".join(room.name for room in terminal.session.me.rooms) or "no rooms"
 
 

@@ -56,7 +56,7 @@ def _moment(terminal: Terminal, typed: str) -> int:
 
 
 def _in_full(terminal: Terminal, at: int) -> str:
-    """Return a moment with its date, in the time zone of the one who asks."""
+    """Return a moment with its date, in this person's time zone."""
     moment = times.in_full(at + terminal.look.offset * 60_000)
     return moment[:-3] if moment.endswith(":00") else moment
 

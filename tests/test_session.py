@@ -1,0 +1,87 @@
+"""What a session promises to actions, without a socket: when they wait, and in what order its client is told."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+from house import House
+from people import PATIENCE
+from room import FakeSession, Stage, is_told
+
+from gchatd.chat import actions
+from gchatd.chat.events import Joined
+from gchatd.chat.state import LOBBY
+from gchatd.hub import MOST_UNDELIVERED
+from gchatd.text.names import parse_name
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def enter(stage: Stage, *names: str) -> list[FakeSession]:
+    sessions = [stage.enters(name) for name in names]
+    stage.turn()
+    for session in sessions:
+        session.screen()
+    return sessions
+
+
+def test_what_is_said_after_a_rename_is_said_under_the_new_name(stage):
+    ann, bob = enter(stage, "Ann", "Bob")
+
+    def act() -> None:
+        actions.rename(ann, parse_name("Anna"))
+        actions.say(ann, stage.hub.rooms[LOBBY], "hello")
+
+    acting = gevent.spawn(act)
+    gevent.idle()
+    stage.turn()
+    acting.get(timeout=PATIENCE)
+    stage.turn()
+    assert bob.screen() == ["Anna : hello"]
+
+
+def test_who_says_something_waits_while_too_much_is_still_to_be_delivered(stage):
+    ann, bob = enter(stage, "Ann", "Bob")
+    for number in range(MOST_UNDELIVERED + 1):
+        ann.says(str(number))
+    saying = gevent.spawn(actions.say, bob, stage.hub.rooms[LOBBY], "at last")
+    gevent.idle()
+    assert not saying.dead
+    stage.turn()
+    saying.get(timeout=PATIENCE)
+    stage.turn()
+    assert ann.screen() == ["Bob : at last"]
+
+
+def test_nobody_says_anything_or_waits_for_effect_once_the_server_shuts_down(stage):
+    (ann,) = enter(stage, "Ann")
+    ann.says("the last words")
+    stage.hub.close()
+    with is_told("shutting down"):
+        actions.say(ann, stage.hub.rooms[LOBBY], "too late")
+    assert gevent.spawn(ann.wait_for_effect).get(timeout=PATIENCE) is False
+
+
+def test_an_answer_is_sent_before_the_effect_of_what_is_done_next(stage):
+    (ann,) = enter(stage, "Ann")
+    ann.terminal.reply("first")
+    ann.causes(Joined, room="den")
+    stage.turn()
+    assert ann.screen() == ["server: first", "server: You are in den, alone."]
+
+
+def test_a_connection_stays_until_its_client_has_read_the_goodbye():
+    house = House()
+    house.connects("Ann")
+    house.rest()
+    house.takes([("Ann", 0), ("Ann", b"Ann\n/quit\n")])
+    serving = house._greenlets[-1]
+    assert not serving.dead
+    house.takes([("Ann", 10**6)])
+    serving.join(PATIENCE)
+    assert serving.dead
+    assert house.screens()["Ann"].endswith(b"server: Goodbye.\r\n")
+    house.close()
