@@ -9,7 +9,7 @@ import socket
 import pytest
 from people import GREETING, PATIENCE
 
-import gchat
+from gchatd.doors import listening
 from gchatd.settings import Address
 
 ALLOWED = ": use letters, digits and - [ ] ^ _ ` { | }."
@@ -340,7 +340,7 @@ def test_the_server_listens_on_several_addresses_ipv6_too(start, enter):
 
 
 def test_accepted_sockets_have_what_the_listener_was_given():
-    listener = next(gchat._listen(Address("127.0.0.1", 0)))
+    (listener,) = next(listening._listen(Address("127.0.0.1", 0), 1))
     with listener, socket.create_connection(listener.getsockname(), PATIENCE), listener.accept()[0] as accepted:
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE)
