@@ -261,7 +261,7 @@ class Session:
 
     def claims(self, name: Name) -> None:
         me = self.me
-        if name == me.name:
+        if name == me.name:  # before others are asked for it
             raise Refused(SameName(name.shown))
         self.hub.wait_to_talk()
         self.hub.claim(name, me.id)

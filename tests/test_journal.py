@@ -220,14 +220,14 @@ class Disk:
             monkeypatch.setattr(Writer, name, self.wrapped(name, getattr(Writer, name)))
 
     def wrapped(self, name, method):
-        def call(writer, *args):
+        def call(writer, *args, **how):
             self.opened += name == "__init__"
             self.checked += name == "check"
             if name == "append":
                 self.thawed.wait(PATIENCE)
             if name == "append" and isinstance(self.trouble, apsw.FullError):
                 raise self.trouble
-            result = method(writer, *args)
+            result = method(writer, *args, **how)
             if name == "append" and self.trouble:
                 raise self.trouble  # what was written is there, as after an fsync that failed
             return result

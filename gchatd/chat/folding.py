@@ -61,7 +61,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     """Why it did not happen; then nobody but its origin hears of it."""
 
     user: User | None = None
-    """Whoever did it."""
+    """The user who did it."""
 
     room: Room | None = None
     """The room in which everybody hears of it."""

@@ -6,6 +6,7 @@ gather for the next turn: the busier, the cheaper per line. To follow one line:
 
     Hub.broadcast          (hub.py) puts it into the journal, which orders and commits it
     run                    takes a batch from the journal, and cuts it into turns
+    take_turn              drops what came before, and afterwards lets go on who waits for what they did to take effect
     deliver                has the whole turn folded first, then goes from room to room, and from format to format
     _fold                  folds the event into the state (chat/folding.py), notes who hears it (turn.py), and has
                            sessions follow their users into rooms and out of them (_follow)
@@ -184,7 +185,7 @@ class Fanout:
         return event.origin.node == self._hub.node
 
     def _follow(self, outcome: Outcome, origin: Listener | None, turn: Turn) -> None:
-        """Let sessions here follow their users: into the chat and out of it, into rooms and out of them."""
+        """Take the sessions here along with their users: into the chat and out of it, into rooms and out of them."""
         event = outcome.event
         if isinstance(event, Arrived) and origin is not None and outcome.user is not None:
             self._sessions.arrive(origin, outcome.user)
@@ -204,7 +205,7 @@ class Fanout:
                 self._sessions.remove(session)
 
     def _enter(self, session: Listener, room: Room, event: Event, turn: Turn) -> None:
-        """Let a session listen to the room that its user has entered by an event, and have it greeted."""
+        """Add a session to the listeners of the room that its user has entered by an event, and have it greeted."""
         self._sessions.enter(session, room)
         own = session is self._sessions.origin(event)
         data = self._render(session.format.render_own, event) if own else b""
