@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import collections
+import random
 import select
 import socket
 import sys
@@ -18,6 +20,7 @@ from gchatd.crowd import plan, where
 from gchatd.errors import ConfigError
 
 MACHINE = plan.Machine(cores=2, files=20_000, memory_kb=8_000_000)
+BIG = plan.Machine(cores=2, files=20_000, memory_kb=24_000_000)
 
 
 def options(*args: str) -> argparse.Namespace:
@@ -42,7 +45,9 @@ def options(*args: str) -> argparse.Namespace:
         (["--connect", "nowhere"], "--connect nowhere: expected ADDRESS:PORT"),
         (["--connect", "127.0.0.1:0"], "--connect 127.0.0.1:0: expected a port from 1 to 65535"),
         (["--report", "/dev/null/x"], "--report /dev/null/x: not a directory"),
-        (["--clients", "900000"], "--clients 900000: the server may have"),
+        (["--clients", "900000", "--workers", "1"], "--clients 900000: the server may have"),
+        (["--workers", "0"], "--workers 0: expected a whole number from 1 to 64"),
+        (["--workers", "2", "--connect", "127.0.0.1:9"], "--workers: how many a server has that is already running"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_clear_line(args, words, capsys):
@@ -96,7 +101,7 @@ def _greet(listener: socket.socket, words: bytes) -> None:
 
 def test_the_defaults_are_a_good_show_within_a_minute():
     made = plan.make_plan(options(), MACHINE, MACHINE.files)
-    assert made == plan.Plan(10_000, 20, 5, 30, 5000, "steady", 1)
+    assert made == plan.Plan(10_000, 20, 5, 30, 5000, "steady", 1, 1)
     assert made.clients / made.ramp + made.seconds < 50
 
 
@@ -114,9 +119,72 @@ def test_more_than_the_files_of_one_process_takes_several():
     assert plan.make_plan(many, plan.Machine(16, 1_000_000, 8_000_000), 1_000_000).processes == 5
 
 
+@pytest.mark.parametrize(
+    ("clients", "workers", "processes", "rate"),
+    [
+        (19_900, 1, 1, 5),
+        (19_901, 2, 2, 1),
+        (38_000, 2, 2, 1),
+        (39_000, 3, 2, 1),
+        (100_000, 6, 6, 1),
+        (150_000, 8, 8, 1),
+    ],
+)
+def test_more_than_one_process_holds_is_a_server_with_workers(clients, workers, processes, rate):
+    made = plan.make_plan(options("--clients", str(clients)), BIG, BIG.files)
+    assert (made.workers, made.processes, made.rate) == (workers, processes, rate)
+    assert made.clients == clients
+
+
+def test_you_may_say_how_many_workers_and_how_fast():
+    made = plan.make_plan(options("--clients", "1000", "--workers", "3"), MACHINE, 20_000)
+    assert (made.workers, made.processes, made.rate) == (3, 1, 5)
+    assert plan.make_plan(options("--clients", "100000", "--rate", "2"), BIG, 20_000).rate == 2
+
+
+def test_a_server_that_is_running_has_the_workers_that_it_has():
+    assert plan.make_plan(options("--clients", "30000"), BIG, 20_000, running=4).workers == 4
+    assert plan.make_plan(options("--clients", "100"), BIG, 20_000, running=4).workers == 4
+
+
+def test_no_worker_gets_more_than_it_holds():
+    """The kernel deals connections out at random."""
+    chance = random.Random(1)
+    for _ in range(100):
+        dealt = collections.Counter(chance.choices(range(6), k=5000))
+        assert max(dealt.values()) < plan.busiest(5000, 6) < 1.25 * 5000 / 6
+    assert plan.busiest(5000, 1) == 5000
+    assert plan.busiest(5000, 6, churn=0.05) > plan.busiest(5000, 6)
+
+
+def test_with_churn_there_is_room_for_those_who_come_before_others_have_gone():
+    workers = {
+        style: plan.make_plan(options("--clients", "37500", "--style", style), BIG, 20_000).workers
+        for style in ("steady", "churn")
+    }
+    assert workers == {"steady": 2, "churn": 3}
+
+
+def test_that_each_worker_knows_everybody_takes_memory_too():
+    machine = plan.Machine(cores=2, files=20_000, memory_kb=1_350_000)
+    assert plan.make_plan(options("--clients", "19000"), machine, 20_000).workers == 1
+    with pytest.raises(ConfigError, match=r"--clients 19000: may take 1352 MB of memory, and 1318 MB are free"):
+        plan.make_plan(options("--clients", "19000", "--workers", "2"), machine, 20_000)
+
+
+def test_with_very_few_files_there_are_not_workers_without_end():
+    few = plan.Machine(cores=2, files=128, memory_kb=24_000_000)
+    with pytest.raises(ConfigError, match="one of 64 workers may get"):
+        plan.make_plan(options("--clients", "2000"), few, 128)
+
+
 def test_more_than_the_server_can_hold_is_refused_before_it_begins():
     with pytest.raises(ConfigError, match=r"--clients 30000: the server may have 20000 files open, .* 19900 clients"):
-        plan.make_plan(options("--clients", "30000"), MACHINE, 20_000)
+        plan.make_plan(options("--clients", "30000"), MACHINE, 20_000, running=1)
+    with pytest.raises(
+        ConfigError, match=r"one of 5 workers may get 20849 of them, and may have 20000 .* enough for 19900"
+    ):
+        plan.make_plan(options("--clients", "100000", "--workers", "5"), BIG, 20_000)
     with pytest.raises(ConfigError, match=r"--clients 30000: may take 1875 MB of memory, and 976 MB are free"):
         plan.make_plan(options("--clients", "30000"), plan.Machine(2, 90_000, 1_000_000), 90_000)
 

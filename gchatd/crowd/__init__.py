@@ -7,7 +7,8 @@ The server imports only this file, for its command line. The packages that only 
     plan.py        how many, in how many processes             checking.py  did all hear every line, once, in order?
     where.py       is the target this machine?                 lines.py     what they say
     stage.py       the server (guard.py ends it)               messages.py  what the processes tell each other
-    conduct.py     a run (troupe.py: its processes)            watch.py     the server's memory and CPU
+    greeting.py    does it answer, and each of its workers?    watch.py     the server's processes
+    conduct.py     a run (troupe.py: its processes)            meter.py     their memory and CPU during the run
     board.py       what you see during a run                   facts.py     what is known at its end
     report.py      the report as a page (plots.py: charts)
 """
@@ -49,12 +50,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add = parser.add_argument
     add("--clients", metavar="N", type=_whole, help="how many people (default: 10000, or what this machine can hold)")
     add("--talkers", metavar="N", type=_whole, help="how many of them talk (default: 20)")
-    add("--rate", metavar="LINES", type=_number, help="lines per second, all talkers together (default: 5)")
+    add("--rate", metavar="LINES", type=_number, help="lines per second, all talkers together (default: 5; of many, 1)")
     add("--seconds", metavar="S", type=_number, help="how long they talk (default: 30)")
     add("--ramp", metavar="N", type=_number, help="most connections per second (default: 5000)")
     add("--style", choices=("steady", "churn"), default="steady", help="churn: every second 5%% leave and others come")
     add("--report", metavar="DIR", type=Path, help="write report.html, crowd.json and the charts to this folder")
     add("--json", action="store_true", help="print the results as JSON; the board goes to standard error")
+    add("--workers", metavar="N", type=_whole, help="server processes (default: as many as the people need)")
     add("--connect", metavar="HOST:PORT", help="use a server that is already running on this machine")
     add("--not-this-machine", action="store_true", help="let --connect go to another machine; asks you first")
 
@@ -89,8 +91,10 @@ def run(options: argparse.Namespace, program: Path) -> int:
             f"crowd needs {', '.join(missing)}: run `make crowd`, or `pip install -r requirements-crowd.txt` first"
         )
     from . import where
-    from .stage import CrowdError
+    from .greeting import CrowdError
 
+    if options.workers is not None and options.connect is not None:
+        raise ConfigError("--workers: how many a server has that is already running (--connect) is decided there")
     if options.report is not None:
         _make_folder(options.report)
     target = None
@@ -112,15 +116,17 @@ def _run(options: argparse.Namespace, program: Path, target: Target | None) -> i
     from . import conduct, stage
     from .board import Board
     from .plan import Machine, make_plan
+    from .watch import Watch
 
     machine = Machine.this()
     theatre: Stage
     if target is None:
         plan = make_plan(options, machine, machine.files)
-        theatre = stage.OwnServer(program)
+        theatre = stage.OwnServer(program, plan.workers)
     else:
         theatre = stage.Elsewhere(target)
-        plan = make_plan(options, machine, stage.open_files_allowed(theatre.pid) if theatre.pid is not None else None)
+        there = Watch(theatre.pid)
+        plan = make_plan(options, machine, there.files_allowed(), running=max(1, there.workers))
     try:
         board = Board(plan, theatre.host, theatre.port, sys.stderr if options.json else sys.stdout)
         show = conduct.Show(plan, theatre, board, own_server=target is None)
@@ -150,7 +156,7 @@ def _stopped_by_signals(show: Show) -> Iterator[None]:
 
 def _tell(options: argparse.Namespace, board: Board, facts: Facts) -> None:
     from .facts import as_json
-    from .stage import CrowdError
+    from .greeting import CrowdError
 
     board.print_result(facts)
     if options.report is not None:

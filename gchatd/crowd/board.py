@@ -1,6 +1,7 @@
 """The board that you see during a run, and the table at its end. Knows how things look, no more.
 
-On a terminal: progress bars and a table that change in place. Elsewhere: a line per second.
+On a terminal: progress bars and a table that change in place, with a line for each of a server's several processes.
+Elsewhere: a line per second, and theirs where something new begins.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..text.phrases import plainly
 from .facts import NOTHING_LOST
 
 if TYPE_CHECKING:
-    from .facts import Facts, Row
+    from .facts import Facts, Memory, Part, PartRow, Row
     from .plan import Plan
 
 REFRESH_SECONDS: Final = 0.2
@@ -53,11 +54,12 @@ class Board:
         }
         churn = f", {100 * plan.churn:g} % come and go each second" if plan.churn else ""
         several = f" in {plan.processes} processes" if plan.processes > 1 else ""
+        workers = f" of {plan.workers} workers" if plan.workers > 1 else ""
         talkers = "one talks" if plan.talkers == 1 else f"{plan.talkers:,} talk"
         self._title = Text.assemble(
             ("A crowd of ", ""),
             (f"{plan.clients:,}", "bold cyan"),
-            (f"{several} in one room: {talkers}, {plainly(plan.rate)} lines a second in all{churn}.\n", ""),
+            (f"{several} in one room{workers}: {talkers}, {pace(plan.rate)} in all{churn}.\n", ""),
             ("Join them from another terminal:  ", ""),
             (f"telnet {host} {port}", "bold green"),
         )
@@ -81,6 +83,8 @@ class Board:
         if self._lines and (new_phase or time.monotonic() >= self._shown_at + 0.95):
             self._shown_at = time.monotonic()
             self._console.print(_line(row), soft_wrap=True)
+            for part in row.parts if new_phase else ():
+                self._console.print(f"        {_part_line(part)}", soft_wrap=True)
         self.tick()
 
     def tick(self, talked: float | None = None) -> None:
@@ -91,9 +95,9 @@ class Board:
         if self._row is None or self._lines or now < self._shown_at + REFRESH_SECONDS:
             return
         self._shown_at = now
-        self._live.update(
-            Group("", self._progress, "", _table(self._row, self._columns), _hint(self._row)), refresh=True
-        )
+        parts = [_parts(self._row.parts)] if self._row.parts else []
+        table = _table(self._row, self._columns)
+        self._live.update(Group("", self._progress, "", table, *parts, _hint(self._row)), refresh=True)
 
     def print_result(self, facts: Facts) -> None:
         """Print what happened."""
@@ -127,6 +131,11 @@ def number(value: float | None, unit: str = "", digits: int = 0) -> str:
     return f"{value:,.{digits}f}{' ' if unit else ''}{unit}"
 
 
+def pace(rate: float) -> str:
+    """Write how many lines are said each second."""
+    return "one line a second" if rate == 1 else f"{plainly(rate)} lines a second"
+
+
 def ms(value: float | None) -> str:
     """Write a time in ms, with three digits."""
     return number(value, "ms", 0 if value is None or value >= 100 else 1 if value >= 10 else 2)
@@ -144,7 +153,7 @@ def _cells(row: Row) -> list[tuple[str, str]]:
         ("max", ms(late.max if late else None)),
         ("slow readers", number(row.slow_readers)),
         ("server CPU", number(row.cpu_percent, "%")),
-        ("memory", number(row.rss_kb and row.rss_kb / 1024, "MB", 1)),
+        ("memory", number(_megabytes(row.rss_kb), "MB", 1)),
         ("per client", number(row.rss_kb_per_client, "KB", 1)),
     ]
 
@@ -163,6 +172,28 @@ def _table(row: Row, columns: int) -> Padding:
             words += [name, Text(value, style="bold red") if bad else value]
         grid.add_row(*words)
     return Padding(grid, (0, 0, 0, 1))
+
+
+def _parts(parts: list[PartRow]) -> Padding:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bright_black", min_width=12)
+    for _ in range(3):
+        grid.add_column(min_width=9, justify="right")
+    for part in parts:
+        people = "" if part.people is None else number(part.people, "people")
+        grid.add_row(part.name, people, number(part.cpu_percent, "%"), number(_megabytes(part.rss_kb), "MB", 1))
+    return Padding(grid, (1, 0, 0, 1))
+
+
+def _part_line(part: PartRow) -> str:
+    """Say how a process of the server is."""
+    people = "" if part.people is None else f"{number(part.people, 'people')}, "
+    return f"{part.name}: {people}CPU {number(part.cpu_percent, '%')}, {number(_megabytes(part.rss_kb), 'MB', 1)}"
+
+
+def _megabytes(kb: int | None) -> float | None:
+    """Give KB as MB."""
+    return kb and kb / 1024
 
 
 def _hint(row: Row) -> Text:
@@ -190,27 +221,42 @@ def _result(facts: Facts) -> Table:
 
 
 def summary(facts: Facts) -> list[tuple[str, str]]:
-    """Give the results, as names and values."""
-    late, memory = facts.latency_ms, facts.memory_kb
+    """Give the results, as names and values. Each of a server's several processes has a line."""
+    late = facts.latency_ms
     latency = f"p50 {ms(late.p50)}, p99 {ms(late.p99)}, max {ms(late.max)}" if late else UNKNOWN
-    stages = {
-        "before": memory.before,
-        f"with {facts.connected:,} connected": memory.full,
-        "after the talk": memory.talked,
-        "after all had left": memory.left,
-    }
-    megabytes = ", ".join(f"{number(kb / 1024, 'MB', 1)} {when}" for when, kb in stages.items() if kb is not None)
     rows = [
         ("connected", f"{facts.connected:,} of {facts.clients:,}, in {facts.connect_seconds:.1f} s"),
         ("lines said", f"{facts.lines:,}, in {facts.talk_seconds:.0f} s"),
         ("deliveries", f"{facts.deliveries:,}: {facts.deliveries_per_second:,.0f} a second"),
         ("latency since due", latency),
-        ("server memory", megabytes or UNKNOWN),
+        ("server memory", _stages(facts.memory_kb, f"with {facts.connected:,} connected")),
         ("memory per client", number(facts.rss_kb_per_client, "KB", 1)),
         ("server CPU", UNKNOWN if facts.cpu_percent is None else f"{facts.cpu_percent:.0f} % of one core"),
         ("slow readers closed", number(facts.slow_readers)),
         ("errors", number(sum(facts.errors.values()))),
     ]
+    rows += [(part.name, _part(part)) for part in facts.parts]
     if facts.plan.churn:
         rows.insert(1, ("while they talked", f"{facts.left:,} left, {facts.came_later:,} came"))
     return rows
+
+
+def _part(part: Part) -> str:
+    memory, words = part.memory_kb, [] if part.people is None else [f"{part.people:,} people"]
+    if part.cpu_percent is not None:
+        words.append(f"{part.cpu_percent:.0f} % of one core")
+    full, before = (number(_megabytes(kb), "MB", 1) for kb in (memory.full, memory.before))
+    if memory.full is not None:
+        words.append(f"{full} ({before} before)")
+    return ", ".join(words) or UNKNOWN
+
+
+def _stages(memory: Memory, full: str) -> str:
+    stages = {
+        "before": memory.before,
+        full: memory.full,
+        "after the talk": memory.talked,
+        "after all had left": memory.left,
+    }
+    known = [f"{number(_megabytes(kb), 'MB', 1)} {when}" for when, kb in stages.items() if kb is not None]
+    return ", ".join(known) or UNKNOWN

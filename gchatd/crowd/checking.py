@@ -4,11 +4,13 @@ Everybody who only listens is sent the same bytes. So one copy is kept, the stre
 grows. A listener is a position in it, and what they hear next must be what stands there. That way a delivery costs one
 comparison instead of parsing, which lets one process check 90,000 a second. Those who hear something else (talkers, who
 do not hear themselves, and whoever was sent something wrong) are checked line by line, against what they should hear
-next from each talker.
+next from each talker, and against the order in which the others heard it. It is the same for all, whichever worker of
+the server they are connected to, though some workers are ahead of others.
 """
 
 from __future__ import annotations
 
+import collections
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
@@ -26,23 +28,43 @@ ALONE: Final = -2
 _KEEP_NS: Final = 60_000_000_000  # how long a line is kept, for those who turn out to have missed it
 _KEEP_BYTES: Final = 1 << 20
 _MOST_PIECES: Final = 1024
+_MOST_AHEAD: Final = 1024  # where everybody in a process talks, nobody follows the stream, and it never grows
+
+
+class Alone:
+    """What is kept about somebody who is checked line by line, or was: most people never are."""
+
+    __slots__ = ("expected", "missing", "order", "placed", "rest")
+
+    def __init__(self) -> None:
+        self.rest = b""  # of a line
+        self.expected: list[int] = []  # by talker: the number of the next line
+        self.missing: set[tuple[int, int]] = set()  # talker and number of lines that were skipped
+        self.order = collections.deque[tuple[int, int]](maxlen=_MOST_AHEAD)  # lines not in the stream yet, as heard
+        self.placed = -1  # where in the stream the last line is that they heard before those
 
 
 class Listener:
-    """Somebody who listens, from the start of a line. `since`: they must hear every line due from then on."""
+    """Somebody who listens, from the start of a line. `since`: they must hear every line due from then on.
 
-    __slots__ = ("expected", "hearing", "lost", "missing", "own", "position", "rest", "since")
+    With 100,000 of them in a room, every byte here is 100 KB.
+    """
+
+    __slots__ = ("alone", "hearing", "lost", "own", "position", "since")
 
     def __init__(self, own: int | None = None, since: int = 0) -> None:
         """`own`: the talker's number, if they talk."""
         self.own = own
         self.since = since
         self.position = ARRIVING
-        self.hearing: list[tuple[bytes, int]] = []  # while arriving: the bytes they have heard, and when
-        self.rest = b""  # of a line, while alone
-        self.expected: list[int] = []  # by talker, while alone: the number of the next line
-        self.missing: set[tuple[int, int]] = set()  # talker and number of lines that were skipped
-        self.lost = 0  # lines known to be lost and not in `missing`
+        self.hearing: list[tuple[bytes, int]] | None = None  # while arriving: the bytes they have heard, and when
+        self.alone: Alone | None = None
+        self.lost = 0  # lines known to be lost and not in `alone.missing`
+
+    @property
+    def skipped(self) -> int:
+        """How many lines they have not heard, though they have heard later ones."""
+        return self.lost + (len(self.alone.missing) if self.alone is not None else 0)
 
 
 class Stream:
@@ -58,7 +80,8 @@ class Stream:
         self._ends: list[int] = []
         self._start_of: dict[tuple[int, int], int] = {}
         self._pieces: dict[int, tuple[bytes, int, tuple[int, ...]]] = {}
-        self._arriving: set[Listener] = set()
+        self._arriving: set[Listener] = set()  # and those who are checked alone: they are ahead of the stream
+        self._ahead: set[Alone] = set()
         self.late: list[int] = []
         self.duplicated = 0
         self.disordered = 0
@@ -79,14 +102,17 @@ class Stream:
             self._be_alone(listener, [0] * len(self._next))
             self._hear_alone(listener, data, now)
         else:
+            if listener.hearing is None:
+                listener.hearing = []
             listener.hearing.append((data, now))
             self._arrive(listener)
 
     def missed(self, listener: Listener, said: Sequence[int]) -> int:
         """Count the lines that a listener should have heard and has not. `said`: how many lines each talker said."""
-        lost = listener.lost + len(listener.missing)
+        lost = listener.skipped
         if listener.position == ALONE:
-            pairs = zip(said, listener.expected, strict=True)
+            assert listener.alone is not None
+            pairs = zip(said, listener.alone.expected, strict=True)
             return lost + sum(so - far for talker, (so, far) in enumerate(pairs) if talker != listener.own)
         unheard = sum(said) - sum(self._next)
         if listener.own is not None:
@@ -98,7 +124,7 @@ class Stream:
     def forget(self, listener: Listener, until: int) -> int:
         """A listener leaves. Count the lines they missed of those due by then."""
         self._arriving.discard(listener)
-        lost = listener.lost + len(listener.missing)
+        lost = listener.skipped
         if listener.position >= 0:
             first = bisect_right(self._ends, listener.position)
         elif listener.position == ARRIVING:
@@ -128,7 +154,8 @@ class Stream:
 
     def _arrive(self, listener: Listener) -> None:
         """Find where in the stream somebody is, by the first of our lines that they hear."""
-        heard = b"".join(data for data, _ in listener.hearing)
+        hearing = listener.hearing or []
+        heard = b"".join(data for data, _ in hearing)
         start = 0
         while (end := heard.find(b"\n", start)) >= 0:
             try:
@@ -141,7 +168,7 @@ class Stream:
             start = end + 1
         else:
             said = None
-        self._skip(listener, start)
+        _skip(hearing, start)
         if said is None:
             return
         position = self._start_of.get(said[:2], self._whole if not self._lines else None)
@@ -154,20 +181,9 @@ class Stream:
             return
         else:  # the beginning was lost, by this one or by those before
             self._be_alone(listener, [0] * len(self._next))
-        hearing, listener.hearing = listener.hearing, []
+        listener.hearing = None
         for data, now in hearing:
             self.hear(listener, data, now)
-
-    @staticmethod
-    def _skip(listener: Listener, count: int) -> None:
-        """Drop so many bytes from the start of what an arriving listener has heard."""
-        while count:
-            data, now = listener.hearing[0]
-            if count < len(data):
-                listener.hearing[0] = data[count:], now
-                return
-            count -= len(data)
-            del listener.hearing[0]
 
     # Those who hear what everybody hears.
 
@@ -188,6 +204,9 @@ class Stream:
             arriving, self._arriving = self._arriving, set()
             for other in arriving:
                 self._arrive(other)
+            ahead, self._ahead = self._ahead, set()
+            for alone in ahead:
+                self._compare_order(alone)
 
     def _extend(self, more: bytes) -> bool:
         """Add to the stream. If what would be added is wrong, leave it as it is and return False."""
@@ -220,7 +239,10 @@ class Stream:
 
     def _be_alone(self, listener: Listener, expected: list[int]) -> None:
         listener.position = ALONE
-        listener.expected = expected
+        if listener.alone is None:
+            listener.alone = Alone()
+        listener.alone.expected = expected
+        listener.alone.placed = -1
 
     def _fall(self, listener: Listener) -> None:
         """From the start of the line they are in, check somebody line by line."""
@@ -228,11 +250,14 @@ class Stream:
         expected = list(self._next)
         for line in reversed(self._lines[bisect_right(self._ends, listener.position) :]):
             expected[line.talker] = line.number
-        listener.rest = bytes(self._text[self._text.rfind(b"\n", 0, at) + 1 : at])
         self._be_alone(listener, expected)
+        assert listener.alone is not None
+        listener.alone.rest = bytes(self._text[self._text.rfind(b"\n", 0, at) + 1 : at])
 
     def _hear_alone(self, listener: Listener, data: bytes, now: int) -> None:
-        *lines, listener.rest = (listener.rest + data).split(b"\n")
+        alone = listener.alone
+        assert alone is not None
+        *lines, alone.rest = (alone.rest + data).split(b"\n")
         for line in lines:
             try:
                 said = self._script.read(line.rstrip(b"\r"))
@@ -240,24 +265,55 @@ class Stream:
                 self.altered += 1
                 continue
             if said is not None:
-                self._note(listener, said, now)
-        if not listener.rest and listener.own is None and listener.expected == self._next:
+                self._note(listener, alone, said, now)
+        self._compare_order(alone)
+        if not alone.rest and listener.own is None and alone.expected == self._next:
             end = self._base + len(self._text)
             if self._whole == end:  # all is well again
                 listener.position = end
-                listener.expected = []
+                alone.expected = []
+                if not alone.missing:
+                    listener.alone = None
 
-    def _note(self, listener: Listener, said: Said, now: int) -> None:
+    def _note(self, listener: Listener, alone: Alone, said: Said, now: int) -> None:
         """Somebody who is checked line by line hears one of our lines."""
         talker, number, due = said
-        expected = listener.expected[talker]
+        expected = alone.expected[talker]
         if number >= expected and talker != listener.own:
-            listener.missing.update((talker, skipped) for skipped in range(expected, number))
-            listener.expected[talker] = number + 1
-        elif (talker, number) in listener.missing:
-            listener.missing.remove((talker, number))
+            alone.missing.update((talker, skipped) for skipped in range(expected, number))
+            alone.expected[talker] = number + 1
+            if number == expected:
+                alone.order.append((talker, number))
+        elif (talker, number) in alone.missing:
+            alone.missing.remove((talker, number))
             self.disordered += 1
         else:
             self.duplicated += 1
             return
         self.late.append(now - due)
+
+    def _compare_order(self, alone: Alone) -> None:
+        """Compare the order in which they heard lines with the stream's, as far as that has come."""
+        while alone.order:
+            talker, number = alone.order[0]
+            place = self._start_of.get((talker, number))
+            if place is None and number >= self._next[talker]:
+                self._ahead.add(alone)
+                return
+            alone.order.popleft()
+            if place is None:  # all have heard it long ago: see `trim`
+                continue
+            if place < alone.placed:
+                self.disordered += 1
+            alone.placed = max(place, alone.placed)
+
+
+def _skip(hearing: list[tuple[bytes, int]], count: int) -> None:
+    """Drop so many bytes from the start of what somebody has heard while they arrived."""
+    while count:
+        data, now = hearing[0]
+        if count < len(data):
+            hearing[0] = data[count:], now
+            return
+        count -= len(data)
+        del hearing[0]

@@ -1,7 +1,7 @@
 """A run, from the first connection to the last goodbye: tells the crowd what to do and collects what happens.
 
 One thread with one select loop, which wakes a few times a second. It measures nothing itself: the people do
-(people.py), and so does watch.py, which looks at the server from outside.
+(people.py), and so does meter.py, which looks at the server from outside.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 from hdrh.histogram import HdrHistogram
 
 from . import watch
-from .facts import Facts, Latency, Memory, Row, per_client, verdict
+from .facts import Facts, Latency, Row, per_client, verdict
 from .messages import HISTOGRAM, Account, Hush, Leave, Talk, Verdict
+from .meter import ALL, Meter, percents
 from .troupe import gather
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ CALM_SECONDS: Final = 10.0
 """How long to wait for a calm server before reading its memory."""
 
 CALM_PERCENT: Final = 10.0
-"""A server is calm if it takes less CPU than this for a quarter of a second."""
+"""A server is calm if it takes less CPU than this, for each of its processes, for a quarter of a second."""
 
 HURRY_SECONDS: Final = 3.0
 """How long to wait for either of these after Ctrl-C."""
@@ -59,13 +60,12 @@ class Show:
         self._stage = stage
         self._board = board
         self._own_server = own_server
-        self._watch = watch.Watch(stage.pid)
+        self._meter = Meter(stage.pid)
         self._selector = selectors.DefaultSelector()
         self._companies: list[Company] = []
         self._stopping = False
         self._server_ended = False
         self._phase: Phase = "connecting"
-        self._memory = Memory(before=self._watch.rss_kb())
         self._all = HdrHistogram(*HISTOGRAM)
         self._slowest_us = 0
         self._since_row = HdrHistogram(*HISTOGRAM)
@@ -73,8 +73,6 @@ class Show:
         self._counts: collections.Counter[str] = collections.Counter()
         self._counted: collections.Counter[str] = collections.Counter()  # at the last row
         self._rows: list[Row] = []
-        self._cpu_at_row = self._watch.cpu_seconds()
-        self._cpu_percent: float | None = None  # while people talked
         self._most_connected = 0
         self._began = self._row_at = self._sampled_at = self._row_sampled_at = time.monotonic()
         self._connect_seconds = self._talk_began = self._talk_seconds = 0.0
@@ -121,7 +119,7 @@ class Show:
             self._order(Hush())  # nobody else comes
         self._calm()
         self._most_connected = max(before, self._connected())
-        self._memory.full = self._watch.rss_kb()
+        self._meter.note("full")
 
     def _talk(self) -> None:
         plan = self._plan
@@ -131,12 +129,12 @@ class Show:
         self._wait(1.0, lambda: self._sampled_at >= began)
         self._phase = "talking"
         self._row(time.monotonic())
-        cpu = self._watch.cpu_seconds()
+        self._meter.talk_begins()
         while not self._over() and self._connected() and time.monotonic() < began + plan.seconds + 0.05:
             self._turn(1.0)
         took = time.monotonic() - began
         self._talk_seconds = min(took, plan.seconds)
-        self._cpu_percent = _percent(cpu, self._watch.cpu_seconds(), took)
+        self._meter.talk_ends()
 
     def _count(self) -> None:
         """Find out whether everybody heard everything."""
@@ -153,7 +151,7 @@ class Show:
         self._row(time.monotonic())  # the lines that came last are on the board too
         if self._talk_seconds:
             self._calm()
-            self._memory.talked = self._watch.rss_kb()
+            self._meter.note("talked")
 
     def _leave(self) -> None:
         self._row(time.monotonic())
@@ -162,7 +160,7 @@ class Show:
         self._wait(COUNT_SECONDS, lambda: all(company.verdict is not None for company in self._companies))
         self._wait(HURRY_SECONDS, lambda: self._connected() == 0)
         self._calm()
-        self._memory.left = self._watch.rss_kb()
+        self._meter.note("left")
         self._row(time.monotonic())
 
     # What goes on meanwhile.
@@ -183,10 +181,10 @@ class Show:
         """Wait until the server has nothing to do."""
         until = time.monotonic() + (HURRY_SECONDS if self._stopping else CALM_SECONDS)
         while time.monotonic() < until and not self._server_ended:
-            cpu, began = self._watch.cpu_seconds(), time.monotonic()
+            before = self._meter.read()
             self._wait(0.25, lambda: False)
-            percent = _percent(cpu, self._watch.cpu_seconds(), time.monotonic() - began)
-            if percent is None or percent < CALM_PERCENT:
+            percent = percents(before, self._meter.read())[ALL]
+            if percent is None or percent < CALM_PERCENT * self._meter.processes:
                 return
 
     def _turn(self, row_seconds: float) -> None:
@@ -221,8 +219,8 @@ class Show:
         self._row_at, self._row_sampled_at = now, self._sampled_at
         since = self._counts - self._counted
         self._counted = self._counts.copy()
-        cpu_before, self._cpu_at_row = self._cpu_at_row, self._watch.cpu_seconds()
-        connected, rss = self._connected(), self._watch.rss_kb()
+        connected = self._connected()
+        cpu_percent, rss, parts = self._meter.row()
         row = Row(
             at=round(now - self._began, 3),
             phase=self._phase,
@@ -230,11 +228,12 @@ class Show:
             lines_per_second=round(since["lines"] / sampled, 2),
             deliveries_per_second=round(since["deliveries"] / sampled, 1),
             latency_ms=_latency(self._since_row, self._slowest_since_row),
-            cpu_percent=_percent(cpu_before, self._cpu_at_row, took),
+            cpu_percent=cpu_percent,
             rss_kb=rss,
-            rss_kb_per_client=per_client(rss, self._memory.before, connected),
+            rss_kb_per_client=per_client(rss, self._meter.memory.before, connected),
             slow_readers=self._stage.slow_readers(),
             errors=sum(self._errors().values()),
+            parts=parts,
         )
         self._since_row.reset()
         self._slowest_since_row = 0
@@ -264,6 +263,7 @@ class Show:
             errors[f"the server ended: {self._stage.last_words()}"] += 1
         complete = self._stopping or self._most_connected == self._plan.clients
         answered = all(company.verdict for company in self._companies)
+        memory = self._meter.memory
         return Facts(
             verdict=verdict(self._counts["lines"], **wrong),
             ok=complete and answered and not errors and not any(wrong.values()),
@@ -275,9 +275,10 @@ class Show:
             **wrong,
             latency_ms=_latency(self._all, self._slowest_us),
             deliveries_per_second=round(self._counts["deliveries"] / (self._talk_seconds or 1), 1),
-            rss_kb_per_client=per_client(self._memory.full, self._memory.before, self._most_connected),
-            memory_kb=self._memory,
-            cpu_percent=self._cpu_percent,
+            rss_kb_per_client=per_client(memory.full, memory.before, self._most_connected),
+            memory_kb=memory,
+            cpu_percent=self._meter.cpu_percent,
+            parts=self._meter.parts(),
             slow_readers=self._stage.slow_readers(),
             connect_seconds=round(self._connect_seconds, 2),
             talk_seconds=round(self._talk_seconds, 2),
@@ -294,11 +295,6 @@ class Show:
             samples=self._rows,
             histogram_ms=_histogram(self._all),
         )
-
-
-def _percent(before: float | None, after: float | None, took: float) -> float | None:
-    """Give CPU seconds as percent of one core."""
-    return None if before is None or after is None else round(100 * (after - before) / took, 1)
 
 
 def _latency(histogram: HdrHistogram, slowest_us: int) -> Latency | None:

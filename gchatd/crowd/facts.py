@@ -24,6 +24,15 @@ class Latency(msgspec.Struct, frozen=True):
     max: float
 
 
+class PartRow(msgspec.Struct, frozen=True):
+    """How one of a server's several processes is at a moment."""
+
+    name: str  # worker 1 and on, redis, supervisor
+    people: int | None  # who are connected to it, if it is a worker
+    cpu_percent: float | None
+    rss_kb: int | None
+
+
 class Row(msgspec.Struct, frozen=True):
     """How things are at a moment, and what happened since the row before. None: not known, or nothing to measure."""
 
@@ -33,22 +42,32 @@ class Row(msgspec.Struct, frozen=True):
     lines_per_second: float
     deliveries_per_second: float
     latency_ms: Latency | None
-    cpu_percent: float | None  # of one core, the server's
+    cpu_percent: float | None  # of one core, the server's: of all its processes together
     rss_kb: int | None  # the server's
     rss_kb_per_client: float | None
     slow_readers: int | None  # since the run began
     errors: int  # since the run began
+    parts: list[PartRow]  # none if the server is one process
 
 
 class Memory(msgspec.Struct):
     """The server's resident memory, in KB: before anybody came, with everybody there but silent, with everybody there
-    at the end of the talk, and after all had left.
+    at the end of the talk, and after all had left. What several processes share counts for each of them.
     """
 
     before: int | None = None
     full: int | None = None
     talked: int | None = None
     left: int | None = None
+
+
+class Part(msgspec.Struct):
+    """One of a server's several processes."""
+
+    name: str
+    people: int | None  # the most at once, if it is a worker
+    cpu_percent: float | None  # while people talked
+    memory_kb: Memory
 
 
 class Facts(msgspec.Struct, kw_only=True):
@@ -70,6 +89,7 @@ class Facts(msgspec.Struct, kw_only=True):
     rss_kb_per_client: float | None
     memory_kb: Memory
     cpu_percent: float | None  # of one core, the server's, while people talked
+    parts: list[Part]  # none if the server is one process
     slow_readers: int | None
     connect_seconds: float
     talk_seconds: float

@@ -2,11 +2,13 @@
 
 So nothing is left behind, however the process that started it ends. Run as
 `python -P -m gchatd.crowd.guard COMMAND...`: it makes a folder, starts the server in it, and prints the server's
-process id, then whatever the server prints.
+process id, then whatever the server prints. What the server has started (workers, a Redis) ends with it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -14,13 +16,18 @@ import subprocess
 import sys
 import tempfile
 
+import psutil
+
 PATIENCE_SECONDS = 10.0
 """How long the server may take to end before it is killed."""
+
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 def main(*command: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # children of a server that was killed become ours
     folder = tempfile.mkdtemp(prefix="gchat-crowd-")
     try:
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_be_yourself, cwd=folder)
@@ -37,6 +44,11 @@ def main(*command: str) -> None:
             server.kill()
             server.wait()
     finally:
+        left = psutil.Process().children(recursive=True)
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, PATIENCE_SECONDS)
         shutil.rmtree(folder, ignore_errors=True)
 
 

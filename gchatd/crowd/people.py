@@ -335,7 +335,7 @@ class Crowd:
         said = self._all_said
         behind = -1
         if said is not None and not late:  # asking 18,000 takes 20 ms, by which a line still on its way would seem late
-            behind = sum(self._stream.missed(one, said) > one.lost + len(one.missing) for one in self._people.values())
+            behind = sum(self._stream.missed(one, said) > one.skipped for one in self._people.values())
         sample = Sample(
             at=now,
             connected=self._named,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..text.phrases import plainly
 from . import plots
-from .board import ms, number, summary, verdict_line
+from .board import ms, number, pace, summary, verdict_line
 from .facts import as_json
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def _page(facts: Facts) -> str:
         facts=_rows(summary(facts)),
         machine=_rows(machine),
         command=_command(facts),
+        processes="process" if facts.plan.workers == 1 else "processes",
     )
 
 
@@ -65,10 +66,11 @@ def _subtitle(facts: Facts) -> str:
     plan = facts.plan
     style = f", while {100 * plan.churn:g} % left each second and others came" if plan.churn else ""
     talked = "one talked" if plan.talkers == 1 else f"{plan.talkers:,} talked"
+    workers = f" with {plan.workers} workers" if plan.workers > 1 else ""
     started = facts.started.replace("T", " ").replace("+00:00", " UTC")
     return (
-        f"Simulated people in one room of a gchat server: {talked} for {facts.talk_seconds:.0f} s, "
-        f"{plainly(plan.rate)} lines a second in all{style}. {started}."
+        f"Simulated people in one room of a gchat server{workers}: {talked} for {facts.talk_seconds:.0f} s, "
+        f"{pace(plan.rate)} in all{style}. {started}."
     )
 
 
@@ -78,6 +80,8 @@ def _command(facts: Facts) -> str:
     for name in ("clients", "talkers", "rate", "seconds", "ramp", "style"):
         value = getattr(plan, name)
         words.append(f"--{name} {value if isinstance(value, str) else plainly(value)}")
+    if plan.workers > 1 and facts.own_server:
+        words.append(f"--workers {plan.workers}")
     return " ".join(f'<span class="whole">{_text(word)}</span>' for word in words)
 
 

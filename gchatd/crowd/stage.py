@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import select
-import socket
 import subprocess
 import sys
 import time
@@ -15,17 +14,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import psutil
 
-from ..errors import GchatError
+from .greeting import CrowdError, all_greet, check_greeting
 
 if TYPE_CHECKING:
     from .where import Target
 
 START_SECONDS: Final = 20.0
-"""How long a server may take to start listening."""
-
-GREETING: Final = b"server: Input username."
-GREETING_SECONDS: Final = 10.0
-"""What a server says first, and how long that may take."""
+"""How long a server may take to start listening; and a worker, once its supervisor listens."""
 
 ROOT: Final = Path(__file__).parent.parent.parent
 """Where `gchatd` can be imported from."""
@@ -33,10 +28,6 @@ ROOT: Final = Path(__file__).parent.parent.parent
 
 PYTHON: Final = (sys.executable, "-P", "-m")
 """What runs a module of ours, and never one that happens to lie in the current folder."""
-
-
-class CrowdError(GchatError):
-    """The show cannot go on. The text is one line that says why."""
 
 
 class Stage(Protocol):
@@ -68,15 +59,19 @@ class Stage(Protocol):
 
 
 class OwnServer:
-    """A server for the crowd alone, on a port that was free. Its data go with it, however that happens (guard.py)."""
+    """A server for the crowd alone, on a port that was free. Its data go with it, however that happens (guard.py).
+
+    With one worker it is one process. With several a supervisor starts these, and a Redis that joins them.
+    """
 
     host = "127.0.0.1"
 
-    def __init__(self, program: Path) -> None:
-        """Start it. Waits until it listens. Raises CrowdError."""
+    def __init__(self, program: Path, workers: int = 1) -> None:
+        """Start it. Waits until it listens, and each of several workers takes clients. Raises CrowdError."""
         command = [sys.executable, str(program.resolve()), "serve", "--listen", f"{self.host}:0", "--data", "data"]
         # No replay: people would hear lines twice. No notices: a visitor would be told of everybody who leaves.
         command += ["--set", "history.replay=0", "--set", "rooms.announce_up_to=0"]
+        command += ["--workers", str(workers)] if workers > 1 else []
         self._log, log = os.pipe()
         self._process = subprocess.Popen(
             [*PYTHON, "gchatd.crowd.guard", *command],
@@ -97,6 +92,8 @@ class OwnServer:
             self.pid = int(self._prints())
             greeting = [self._prints() for _ in range(3)]
             self.port = int(re.findall(r"\d+", greeting[1])[0])
+            if workers > 1:
+                self._wait_for(workers)
         except (ValueError, IndexError):
             self.read()
             words = self.last_words()
@@ -105,6 +102,15 @@ class OwnServer:
         except BaseException:  # Ctrl-C too: nobody else would end the server
             self.close()
             raise
+
+    def _wait_for(self, workers: int) -> None:
+        """Wait until each worker takes clients. Raises ValueError if the server ends, or if that takes too long."""
+        if all_greet((self.host, self.port), workers, START_SECONDS + workers, self.read):
+            return
+        until = time.monotonic() + 1
+        while self.read() and time.monotonic() < until:  # it may be about to say why
+            select.select([self._log], [], [], 0.1)
+        raise ValueError("not all workers take clients")
 
     def _prints(self) -> str:
         """Wait for the next line of the server's standard output; nothing if it ended, or takes too long."""
@@ -156,7 +162,7 @@ class Elsewhere:
 
     def __init__(self, target: Target) -> None:
         """Check that it greets as gchat does. Raises CrowdError: better one of us is refused than ten thousand."""
-        _check_greeting(target)
+        check_greeting(target)
         self.host = target.host
         self.port = target.port
         self.pid = listener(target.port) if target.here else None
@@ -177,23 +183,6 @@ class Elsewhere:
         """Leave it running."""
 
 
-def _check_greeting(target: Target) -> None:
-    """Connect once, as a client does. Raises CrowdError if that fails, or if what answers is not gchat."""
-    heard = b""
-    try:
-        with socket.create_connection((target.host, target.port), GREETING_SECONDS) as probe:
-            while not heard.endswith(b"\n") and len(heard) < 100 and (more := probe.recv(100)):
-                heard += more
-    except TimeoutError:
-        pass  # connected or not, nothing came
-    except ConnectionRefusedError:
-        raise CrowdError(f"--connect {target.name}: no server is listening there") from None
-    except OSError as error:
-        raise CrowdError(f"--connect {target.name}: {(error.strerror or str(error)).lower()}") from None
-    if heard.rstrip() != GREETING:
-        raise CrowdError(f"--connect {target.name}: no gchat server answers there")
-
-
 def listener(port: int) -> int | None:
     """Give the process that listens on a port of this machine. None: not known."""
     with contextlib.suppress(psutil.Error):
@@ -201,16 +190,6 @@ def listener(port: int) -> int | None:
             if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port:
                 return connection.pid
     return None
-
-
-def open_files_allowed(pid: int) -> int | None:
-    """Give how many files a process may have open. None: not known."""
-    try:
-        limits = Path(f"/proc/{pid}/limits").read_text()
-    except OSError:
-        return None
-    found = re.search(r"^Max open files +(\d+)", limits, re.MULTILINE)
-    return int(found[1]) if found else None
 
 
 def environment() -> dict[str, str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from .greeting import CrowdError
 from .messages import Come, Report, Sample, Verdict
-from .stage import PYTHON, CrowdError, environment
+from .stage import PYTHON, environment
 
 if TYPE_CHECKING:
     from .messages import Order
