@@ -31,7 +31,8 @@ class Supervised(Server):
         super().__init__("--workers", str(workers), *args, **settings)
         self.count = workers
         self.logs("In another terminal")
-        eventually(lambda: len(self.workers()) == workers)
+        eventually(lambda: self.log().count(" serves: process ") == workers)
+        self.children()
 
     def children(self) -> list[psutil.Process]:
         try:
@@ -337,9 +338,19 @@ def test_a_worker_that_does_not_end_is_killed(supervised):
 def test_everybody_ends_when_the_supervisor_is_killed_and_the_next_one_starts(supervised):
     server = supervised(workers=2)
     server.serves()
+    slow = server.workers()[0]
+    slow.suspend()
     server.process.kill()
     server.process.wait()
-    next_one = supervised(workers=2, listen=[f"127.0.0.1:{server.port}"])  # waits for them
+    address = f"127.0.0.1:{server.port}"
+    words = ["--workers", "2", "--listen", address, "--data", str(server.data)]
+    with subprocess.Popen([sys.executable, ROOT / "gchat.py", *words], stderr=subprocess.PIPE, text=True) as waiting:
+        told = waiting.stderr.readline()
+        assert told.endswith(f"waiting for the end of what process {server.process.pid} has left behind\n")
+        waiting.terminate()
+        assert waiting.wait(PATIENCE) == 0
+    slow.resume()
+    next_one = supervised(workers=2, listen=[address])  # waits, too, if it has to
     assert server.nobody_is_left()
     assert server.log().count("the supervisor has ended") == 2
     next_one.serves()
@@ -416,7 +427,7 @@ def test_redis_is_started_again_when_it_is_killed_with_all_it_had(supervised):
     server.serves()
 
 
-def test_redis_ends_after_the_workers(supervised):
+def test_redis_ends_after_the_workers_and_nobody_comes_in_meanwhile(supervised):
     server = supervised(workers=2)
     server.serves()
     stuck, redis = server.workers()[0], server.redis()
@@ -424,6 +435,7 @@ def test_redis_ends_after_the_workers(supervised):
     server.process.send_signal(signal.SIGTERM)
     eventually(lambda: len(server.workers()) == 1)
     assert server.redis() == redis
+    assert not psutil.Process(server.process.pid).net_connections("tcp")  # nobody waits for a worker in vain
     stuck.resume()
     assert server.process.wait(PATIENCE) == 0
     assert "bye bye" in (server.data / "redis" / "redis.log").read_text()

@@ -143,7 +143,10 @@ class Supervisor:
 
         if not taken():
             pid = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip()
-            patience = 0.0 if _lives(pid) else self._config.server.drain_seconds + MORE_SECONDS
+            patience = 0.0
+            if not _lives(pid):
+                patience = self._config.server.drain_seconds + MORE_SECONDS
+                logger.info("waiting for the end of what process %s has left behind", pid)
             if not self._wait(taken, patience, ASK_SECONDS):
                 trouble = f"in use by another gchat, process {pid or '(just starting)'}"
                 raise self._config.complain("server", "data", self._config.server.data, trouble)
