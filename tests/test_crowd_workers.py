@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -18,6 +19,9 @@ import pytest
 from people import PATIENCE, eventually
 from show import Crowd
 
+from gchatd.crowd import plan
+from gchatd.crowd.board import Board
+from gchatd.crowd.facts import PartRow, Row
 from gchatd.crowd.greeting import CALLERS, CrowdError, all_greet
 from gchatd.crowd.meter import ALL, Meter, Reading, percents
 from gchatd.crowd.stage import OwnServer
@@ -81,6 +85,29 @@ def test_a_running_server_with_workers_is_found_by_its_port(tmp_path):
     assert facts["plan"]["workers"] == 2
     assert [part["name"] for part in facts["parts"]] == ["worker 1", "worker 2", "supervisor"]
     assert facts["verdict"] == "nothing lost"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_each_process_has_a_line_below_the_figures(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    made = plan.Plan(100_000, 20, 1, 30, 5000, "steady", 6, 2)
+    parts = [PartRow("worker 1", 16_702, 31.4, 204_800), PartRow("worker 2", 1, None, None)]
+    parts.append(PartRow("redis", None, 2.0, 10_240))
+    row = Row(1.0, "talking", 16_703, 1, 16_703, None, 33.4, 215_040, None, 0, 0, parts)
+    terminal = Terminal()
+    with Board(made, "127.0.0.1", 1337, terminal) as board:
+        board.show(row)
+    seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert "A crowd of 100,000 in 6 processes in one room of 2 workers: 20 talk, one line a second in all." in seen
+    lines = [" ".join(line.split()) for line in seen.splitlines()]
+    assert "worker 1 16,702 people 31 % 200.0 MB" in lines
+    assert "worker 2 1 person – –" in lines
+    assert "redis 2 % 10.0 MB" in lines
 
 
 # What starts, and what ends.

@@ -180,19 +180,22 @@ def _parts(parts: list[PartRow]) -> Padding:
     for _ in range(3):
         grid.add_column(min_width=9, justify="right")
     for part in parts:
-        people = "" if part.people is None else number(part.people, "people")
+        people = "" if part.people is None else _people(part.people)
         grid.add_row(part.name, people, number(part.cpu_percent, "%"), number(_megabytes(part.rss_kb), "MB", 1))
     return Padding(grid, (1, 0, 0, 1))
 
 
 def _part_line(part: PartRow) -> str:
     """Say how a process of the server is."""
-    people = "" if part.people is None else f"{number(part.people, 'people')}, "
+    people = "" if part.people is None else f"{_people(part.people)}, "
     return f"{part.name}: {people}CPU {number(part.cpu_percent, '%')}, {number(_megabytes(part.rss_kb), 'MB', 1)}"
 
 
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else number(count, "people")
+
+
 def _megabytes(kb: int | None) -> float | None:
-    """Give KB as MB."""
     return kb and kb / 1024
 
 
@@ -242,7 +245,7 @@ def summary(facts: Facts) -> list[tuple[str, str]]:
 
 
 def _part(part: Part) -> str:
-    memory, words = part.memory_kb, [] if part.people is None else [f"{part.people:,} people"]
+    memory, words = part.memory_kb, [] if part.people is None else [_people(part.people)]
     if part.cpu_percent is not None:
         words.append(f"{part.cpu_percent:.0f} % of one core")
     full, before = (number(_megabytes(kb), "MB", 1) for kb in (memory.full, memory.before))
