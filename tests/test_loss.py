@@ -108,6 +108,20 @@ def test_a_private_room_stays_private_in_the_next_database(running, tmp_path, ca
     assert private.key == "k"
 
 
+def test_a_room_in_which_nothing_was_said_yet_stays_private_when_the_disk_fails(running, tmp_path, monkeypatch):
+    say(running, MadePrivate(room="den", name="Ann", key="k"))
+    with monkeypatch.context() as then:
+        then.setattr(Writer, "append", failing)
+        assert isinstance(say(running, line("refused")), NotSent)
+    wait_until(lambda: isinstance(say(running, line("psst", "den")), Said))
+    _, (private,) = running.past.room("den", 0)
+    assert private.key == "k"
+
+
+def failing(*_):
+    raise apsw.IOError("disk I/O error")
+
+
 def test_a_file_that_was_put_in_its_place_is_used_and_none_of_the_old_one_gets_into_it(running, tmp_path, caplog):
     (tmp_path / "other").mkdir()
     other = Writer(tmp_path / "other", "normal")

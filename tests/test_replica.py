@@ -199,6 +199,8 @@ def test_what_is_there_already_is_not_stored_twice(writer, look, stream):
     while writer.trim(30, 2):
         pass
     assert texts(look.page("lobby", 10)) == [*"cd"]  # it has counted right
+    writer.index(100)
+    assert writer.unindexed == 0
 
 
 def test_what_is_appended_later_gets_ids_above_those_that_were_stored(tmp_path, stream):
@@ -400,6 +402,19 @@ def test_when_too_much_waits_it_drops_that_and_asks_for_it_again(start, stream, 
     wait_until(lambda: node.replica.wants() == 1)
     node.catch_up()
     assert node.ids() == [*range(1, 8)]
+
+
+def test_what_is_delivered_twice_does_not_count_twice(start, stream, disk):
+    node = start(queue=3)
+    node.catch_up()
+    disk.thawed.clear()
+    stream.say("a", "b")
+    node.deliver()
+    node.replica.store(stream.events)
+    assert (node.replica.live, node.replica.unstored) == (True, 2)
+    disk.thawed.set()
+    wait_until(lambda: not node.replica.unstored)
+    assert node.ids() == [1, 2]
 
 
 # Failures.

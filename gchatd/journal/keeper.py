@@ -113,7 +113,7 @@ class Keeper:
         self._remark = remark
         self._lose = lost
         self._refilled = refilled
-        self._writer: Writer | None = Writer(directory, settings.sync, forgets=not refilled)
+        self._writer: Writer | None = Writer(directory, settings.sync, not refilled)
         self.last_id = self._writer.last_id
         """The highest id that was committed."""
         self.incarnation = self._writer.last_run
@@ -208,7 +208,7 @@ class Keeper:
             lock = Lock(self._directory)
             self._lock.close()
             self._lock = lock
-        writer = Writer(self._directory, self._settings.sync, forgets=False)
+        writer = Writer(self._directory, self._settings.sync, False)  # what rooms there are has not changed
         try:
             writer.check()
             writer.note_run(self.incarnation)
