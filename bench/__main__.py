@@ -1,6 +1,6 @@
 """Runs the measurements that are asked for and prints one table.
 
-    python -m bench [--only fanout,connect,memory,size,stalls,slow,history,search,wal,rich] [--rounds 5] [--seconds 2]
+    python -m bench [--only fanout,connect,...] [--rounds 5] [--seconds 2]
 
 Every round starts each server anew, one after the other, so that a machine whose speed drifts treats all alike. A value
 is the median of the rounds, a ratio is that of the medians, and the spread shown is that of gchat's value. Written to
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import gevent
 
+from .cluster import cluster
 from .history import history, search, wal
 from .load import Load, RunFailedError
 from .servers import Ergo, Gchat, Inspircd, Ncat, Ngircd, Reference, Server, Watched
@@ -193,7 +194,9 @@ def kernel_kb() -> int:
     return int(slab.split()[1]) + int(tcp.split()[-1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-MEASUREMENTS = {one.__name__: one for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich)}
+MEASUREMENTS = {
+    one.__name__: one for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, cluster)
+}
 
 
 def main() -> int:

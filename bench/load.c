@@ -12,7 +12,8 @@
  *     alone W SECONDS    how fast it reads and checks when another process does nothing but write to it
  *     quit
  *
- *     load PORT PROTOCOL LINE_BYTES      PROTOCOL: gchat, irc or ncat; rich: gchat, to which every client says that it is
+ *     load PORTS PROTOCOL LINE_BYTES     PORTS: one, or several with commas: each client connects to the next of them.
+ *                                        PROTOCOL: gchat, irc or ncat; rich: gchat, to which every client says that it is
  *                                        a terminal; typing: each of them has half a line typed besides
  *
  * While it connects it polls and never sleeps: to wake a process that sleeps on another core costs the one who sends to
@@ -51,7 +52,8 @@ struct client {
 
 static struct client clients[MOST];
 static int client_count, ready_count, closed_count, lazy_count;
-static int loop, port, line_bytes;
+static int ports[16], port_count;  /* each client connects to the next of them */
+static int loop, line_bytes;
 static enum { GCHAT, IRC, NCAT, BARE } protocol;
 static const char *terminal; /* what a client says when it has a name, to be taken for a terminal */
 
@@ -261,7 +263,7 @@ static void wait_for_events(int milliseconds)
 static void open_one(void)
 {
     struct client *client = &clients[client_count];
-    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons(ports[client_count % port_count])};
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + client_count / PER_SOURCE);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int on = 1;
@@ -414,7 +416,7 @@ static void do_alone(int width, double seconds)
     bind(listener, (struct sockaddr *)&address, size);
     listen(listener, 16);
     getsockname(listener, (struct sockaddr *)&address, &size);
-    port = ntohs(address.sin_port);
+    ports[0] = ntohs(address.sin_port);
     protocol = BARE;
     while (client_count < COUNT) {
         open_one();
@@ -446,10 +448,11 @@ static void do_alone(int width, double seconds)
 int main(int argc, char **argv)
 {
     if (argc != 4) {
-        fprintf(stderr, "usage: load PORT gchat|irc|ncat LINE_BYTES\n");
+        fprintf(stderr, "usage: load PORTS gchat|irc|ncat LINE_BYTES\n");
         return 2;
     }
-    port = atoi(argv[1]);
+    for (char *each = strtok(argv[1], ","); each && port_count < 16; each = strtok(NULL, ","))
+        ports[port_count++] = atoi(each);
     protocol = !strcmp(argv[2], "irc") ? IRC : !strcmp(argv[2], "ncat") ? NCAT : GCHAT;
     line_bytes = atoi(argv[3]);
     /* WILL NAWS, WONT TTYPE, DO ECHO, DO SGA: the answers to what it is going to be asked. */

@@ -16,13 +16,14 @@ class RunFailedError(Exception):
 
 
 class Load:
-    """Many clients of one server. A context manager; see load.c for what each order means."""
+    """Many clients of one server, or of several by turns. A context manager; see load.c for what each order means."""
 
-    def __init__(self, server: Server | None) -> None:
+    def __init__(self, *servers: Server | None) -> None:
         self._closed = self._lazy = 0
-        port, protocol = (server.port, server.protocol) if server is not None else (0, "gchat")
+        ports = ",".join(str(server.port if server is not None else 0) for server in servers)
+        protocol = servers[0].protocol if servers[0] is not None else "gchat"
         self._process = subprocess.Popen(
-            [*pinned(LOAD_CORE), str(compiled("load.c")), str(port), protocol, str(LINE_BYTES)],
+            [*pinned(LOAD_CORE), str(compiled("load.c")), ports, protocol, str(LINE_BYTES)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -20,7 +20,9 @@ class Table:
         self.failures: list[str] = []
         self.notes: list[str] = []
 
-    def compare(self, what: str, unit: str, runs: dict[str, list[float]], target: float, at_most: bool = False) -> None:
+    def compare(
+        self, what: str, unit: str, runs: dict[str, list[float]], target: float | None = None, at_most: bool = False
+    ) -> None:
         """Add a row: gchat's median, the reference's and the peers', and the ratio to the reference."""
         medians = {name: statistics.median(values) for name, values in runs.items() if values}
         ratio = medians["gchat"] / medians["reference"]
@@ -30,14 +32,14 @@ class Table:
                 ratio = median / medians["reference"]
                 self.notes.append(f"{what}, {name}: {number(median)} {unit}, {ratio:.2f} x reference")
 
-    def absolute(self, what: str, unit: str, values: list[float], target: float) -> None:
-        """Add a row whose value, not ratio, has a target that it may at most be."""
+    def absolute(self, what: str, unit: str, values: list[float], target: float | None = None) -> None:
+        """Add a row whose value, not ratio, has a target that it may at most be, if any."""
         self._add(what, unit, values, statistics.median(values), target, True, reference=None)
 
     def _add(
-        self, what: str, unit: str, values: list[float], judged: float, target: float, at_most: bool, **more: Any
+        self, what: str, unit: str, values: list[float], judged: float, target: float | None, at_most: bool, **more: Any
     ) -> None:
-        reached = judged <= target if at_most else judged >= target
+        reached = target is None or (judged <= target if at_most else judged >= target)
         row = {"what": what, "unit": unit, "value": statistics.median(values), "judged": judged, "target": target}
         self.rows.append({**row, "at_most": at_most, "reached": reached, "runs": values, **more})
 
@@ -49,7 +51,8 @@ class Table:
             sign = "<=" if row["at_most"] else ">="
             reference = number(row["reference"]) if row["reference"] is not None else ""
             ratio = f"{row['judged']:.2f} x" if row["reference"] is not None else ""
-            target = f"{sign} {row['target']:g}{' x' if ratio else ''}{'' if row['reached'] else '  NOT REACHED'}"
+            target = f"{sign} {row['target']:g}{' x' if ratio else ''}" if row["target"] is not None else ""
+            target += "" if row["reached"] else "  NOT REACHED"
             value = f"{number(row['value'])} {row['unit']}"
             lines.append((row["what"], value, f"{number(low)} to {number(high)}", reference, ratio, target))
         widths = [max(len(line[column]) for line in lines) for column in range(len(head))]

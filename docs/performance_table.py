@@ -48,6 +48,24 @@ NAMES = {
         "deliveries per second to terminals with a half-typed line (compared with plain clients), W=16"
     ),
     "memory of an idle terminal, more than a plain client": "memory per idle terminal, on top of a plain client's",
+    **{
+        f"deliveries/s of 2 workers against 1 process, on one core, W={w}": (
+            f"deliveries per second of two workers and their Redis on one core (compared with one process), W={w}"
+        )
+        for w in (1, 16, 200)
+    },
+    "a line to another node, idle, median": "a line to another node takes, median",
+    "a line to another node, idle, p99": "99 % of lines to another node take at most",
+    "a line to another node, 2,000 lines/s, median": "the same among 2,000 lines per second, median",
+    "a line to another node, 2,000 lines/s, p99": "99 % of lines to another node take at most, among 2,000 per second",
+    "events/s at which a node falls behind, batches of 20": "events per second from other nodes that a node can follow",
+    "a node that starts takes clients after, 100,000 present against none": (
+        "a server that starts takes clients after, 100,000 people present (compared with none)"
+    ),
+    "longest time the hub of the node is kept that tells it of them, CPU": (
+        "longest time that the event loop was kept of the one that tells it of them (CPU)"
+    ),
+    "longest time a line takes there meanwhile": "longest time that a line took there meanwhile",
 }
 """The rows as the page calls them, by what the benchmark calls them."""
 
@@ -65,7 +83,9 @@ def row(measured: dict[str, Any]) -> str:
     unit = "" if measured["unit"] == "/s" else f" {measured['unit']}"
     low, high = (figure(edge(measured["runs"])) + unit for edge in (min, max))
     compared = measured["reference"] is not None
-    target = f"{'≤' if measured['at_most'] else '≥'} {measured['target']:g}{'' if compared else unit}"
+    target = ""
+    if measured["target"] is not None:
+        target = f"{'≤' if measured['at_most'] else '≥'} {measured['target']:g}{'' if compared else unit}"
     cells = (
         NAMES.get(measured["what"], measured["what"]),
         figure(measured["value"]) + unit,
