@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import msgspec
 
 from ..chat.events import SnapshotAsked
-from ..chat.state import Snapshot, State
+from ..chat.state import State
 from ..cluster.member import stamped
 from ..cluster.store import Fenced, Recovering, Restarted, StoreGone, StoreRefused
 from ..errors import GchatError, StoreError
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..chat.events import Event
-    from ..chat.state import Node
+    from ..chat.state import Node, Snapshot
     from ..cluster.member import Member
     from ..cluster.redisstore import RedisStore
     from ..settings import Cluster
@@ -217,7 +217,7 @@ class RedisThread:
                     asked_at = event.place
             data = self._store.snapshot(asked_at) if asked_at else None
             if data is not None:
-                self.state = State.restore(msgspec.json.decode(data, type=Snapshot))
+                self.state = State.read(data)
                 return True
         return False
 
