@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
@@ -183,6 +184,18 @@ class State:
             state.users[record.id].rooms = tuple(state.rooms[compared(name)] for name in record.rooms)
         return state
 
+    @classmethod
+    def read(cls, data: bytes) -> State:
+        """Return the state that a snapshot was taken of which is given as JSON. Stops everybody else meanwhile.
+
+        The garbage collector does not run, which would look through the growing state again and again.
+        """
+        gc.disable()
+        try:
+            return cls.restore(msgspec.json.decode(data, type=Snapshot))
+        finally:
+            gc.enable()
+
     def _user_records(self) -> Iterator[UserRecord]:
         for user in self.users.values():
             rooms = tuple(room.name for room in user.rooms)
@@ -198,7 +211,7 @@ class State:
             )  # fmt: skip
 
 
-class UserRecord(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
+class UserRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array_like=True):
     """A user in a snapshot: see `User`."""
 
     id: int
@@ -210,7 +223,7 @@ class UserRecord(msgspec.Struct, frozen=True, omit_defaults=True, array_like=Tru
     said: tuple[Said, ...] = ()
 
 
-class RoomRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class RoomRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A room in a snapshot: see `Room`."""
 
     name: str

@@ -77,6 +77,7 @@ class RedisStore:
         self._asks: Any = None
         self._reads: Any = None
         self._reading = False  # whether Redis was asked for what comes next
+        self._position = ""  # the id of the entry that was read last on this connection
 
     def connect(self) -> None:
         """Connect anew. Raises StoreGone."""
@@ -95,7 +96,7 @@ class RedisStore:
         for connection in (self._asks, self._reads):
             if connection is not None:
                 connection.disconnect()
-        self._reading = False
+        self._reading, self._position = False, ""
 
     def unfit(self) -> str:
         """Say why this Redis may lose what it was given, or is too old; nothing if it is fit."""
@@ -199,34 +200,48 @@ class RedisStore:
     def read(self, after: int) -> list[Entry]:
         """Return what has come after a place where an entry ends, if anything has; never waits for it.
 
-        Asks Redis to tell when more comes: `fileno` is readable then.
+        Redis is asked for what comes next in `wait`, so that whoever hears of this does so first.
         """
         try:
-            found: Any = None
-            if self._reading and self._reads.can_read(0):
-                self._reading = False
-                found = self._reads.read_response(disable_decoding=True)
-            last = [_entry(one) for one in found[0][1]] if found else []
+            if self._reads is None or self._reads._sock is None:  # it would connect by itself
+                raise exceptions.ConnectionError("not connected")
             if not self._reading:
-                position = last[-1] if last else after
-                id = position.id if isinstance(position, Entry) else f"{position}-18446744073709551615"
-                block = int(BLOCK_SECONDS * 1000)
-                self._reads.send_command("XREAD", "COUNT", READ_ENTRIES, "BLOCK", block, "STREAMS", self._keys[0], id)
-                self._reading = True
+                self._read_after(self._position or f"{after}-{_HIGHEST}")
+            if not self._reads.can_read(0):
+                return []
+            self._reading = False
+            found: Any = self._reads.read_response(disable_decoding=True)
         except (RedisError, OSError) as error:
             self.disconnect()
             raise StoreGone(_why(error)) from None
-        return last
+        if not found:
+            return []
+        entries = [_entry(one) for one in found[0][1]]
+        self._position = entries[-1].id
+        return entries
+
+    def _read_after(self, id: str) -> None:
+        block = int(BLOCK_SECONDS * 1000)
+        self._reads.send_command("XREAD", "COUNT", READ_ENTRIES, "BLOCK", block, "STREAMS", self._keys[0], id)
+        self._reading = True
 
     def wait(self, wake: int, seconds: float) -> bool:
         """Wait until there may be something to read, until the descriptor `wake` is readable, or for some seconds.
 
-        Returns whether the stream may have something.
+        Returns whether the stream may have something; also if the connection is lost, which `read` tells.
         """
-        reads = self._reads._sock if self._reads is not None else None  # redis-py has no public name for it
-        if self._reading and reads is not None and self._reads.can_read(0):  # in the parser already
-            seconds = 0
-        readable, _, _ = select.select([wake, *([reads] if reads is not None else [])], [], [], max(0.0, seconds))
+        try:
+            reads = self._reads._sock if self._reads is not None else None  # redis-py has no public name for it
+            if reads is None:
+                return True
+            if not self._reading and self._position:
+                self._read_after(self._position)
+            if self._reading and self._reads.can_read(0):  # in the parser already
+                seconds = 0
+        except (RedisError, OSError):
+            self.disconnect()
+            return True
+        readable, _, _ = select.select([wake, reads], [], [], max(0.0, seconds))
         return reads in readable
 
     # Below.

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from ..chat.answers import Figures
 from ..chat.events import SnapshotAsked
-from ..chat.state import Snapshot, State
+from ..chat.state import State
 from ..cluster.member import stamped
 from ..cluster.store import Fenced, Recovering, Restarted, StoreGone, StoreRefused
 from ..errors import GchatError, StoreError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..chat.events import Event
-    from ..chat.state import Node
+    from ..chat.state import Node, Snapshot
     from ..cluster.member import Member
     from ..cluster.redisstore import RedisStore
     from ..settings import Cluster
@@ -207,7 +207,7 @@ class RedisThread:
                     asked_at = event.place
             data = self._store.snapshot(asked_at) if asked_at else None
             if data is not None:
-                self.state = State.restore(msgspec.json.decode(data, type=Snapshot))
+                self.state = State.read(data)
                 return True
         return False
 

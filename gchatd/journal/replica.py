@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from ..chat.events import Event
     from ..settings import History
 
+GATHER_SECONDS = 0.001
+"""How long it waits for more before it stores: the hub, which has the same events by then, goes first."""
+
 _MOST_AT_ONCE = 1000  # events to a commit
 _LOOK_SECONDS = 0.1  # how often whoever waits for the thread looks whether it has ended
 
@@ -245,6 +248,8 @@ class Replica:
             some = self._in.get(timeout=max(0.0, self._keeper.due - time.monotonic()))
         except queue.Empty:
             return [], 0, False
+        if some is not None and some[1]:
+            time.sleep(GATHER_SECONDS)
         self._keeper.space_commits()
         events: list[Event] = []
         given = 0
