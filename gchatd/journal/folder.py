@@ -1,6 +1,6 @@
 """The data directory: the lock on it, the files of the database, and what is wrong with them. Blocks, and knows no SQL.
 
-One file, `history.db`, and what SQLite keeps beside it while it is open; and `lock`.
+One file, `history.db`, and what SQLite keeps beside it while it is open; `lock`; and, in a cluster, `node`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import secrets
 from typing import TYPE_CHECKING
 
 import apsw
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "history.db"
+NODE = "node"
 
 
 class Lock:
@@ -50,6 +53,47 @@ class Lock:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def node_identity(directory: Path) -> str:
+    """Return the 16 hex digits that name a data directory for ever, and no other: make them up the first time.
+
+    They stand in a file, with the number (inode) of that file. So a copy of the whole directory is another one.
+    Raises StoreError. Whoever calls it has the lock.
+    """
+    path = directory / NODE
+    try:
+        with path.open("rb") as file:
+            noted = re.fullmatch(rb"([0-9a-f]{16}) ([0-9]+)\n", file.read(100))
+            if noted is not None and int(noted[2]) == os.fstat(file.fileno()).st_ino:
+                return noted[1].decode()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StoreError(f"{path}: {reason(error)}") from None
+    identity = secrets.token_hex(8)
+    note_identity(directory, identity)
+    return identity
+
+
+def note_identity(directory: Path, identity: str) -> None:
+    """Name a data directory; the name is on the disk then, and never half of it. Raises StoreError."""
+    path = directory / NODE
+    part = path.with_name(f"{NODE}.part")
+    with complaining(path):
+        part.unlink(missing_ok=True)
+        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(file, f"{identity} {os.fstat(file).st_ino}\n".encode())
+            os.fsync(file)
+        finally:
+            os.close(file)
+        part.rename(path)
+        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 class Files:

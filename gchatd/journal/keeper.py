@@ -68,11 +68,14 @@ class Pauses(NamedTuple):
 class LostError(StoreError):
     """A file of the database was deleted or replaced."""
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(
-            f"{file} was deleted or replaced. What was said before is lost, unless the {FILE} that is there now "
-            "has it; if there is none, a new one is made"
+    def __init__(self, file: Path, refilled: bool) -> None:
+        what_now = (
+            f"What was said before is lost, unless the {FILE} that is there now has it; if there is none, a new one is "
+            "made"
         )
+        if refilled:
+            what_now = "It is filled again, as far back as the stream of the cluster goes"
+        super().__init__(f"{file} was deleted or replaced. {what_now}")
 
 
 class Keeper:
@@ -87,18 +90,21 @@ class Keeper:
         pauses: Pauses,
         remark: Callable[[int, str], None],
         lost: Callable[[], None],
+        refilled: bool = False,
     ) -> None:
         """Open the database in a data directory whose lock we have. Raises StoreError; the lock is held then, too.
 
         `remark` is called with a level and a text for the log, `lost` when the files were deleted or replaced: whoever
-        has them open must close them.
+        has them open must close them. `refilled` says who makes up for a failure. By itself, what a failed commit left
+        in the database is taken back, since nobody was told of it, and no id up to the last of a lost database is used
+        again. If it is refilled, all that comes is so, and comes again, from `last_id` on.
         """
         self.works = True
         """Whether the last thing that was written was."""
         self.why = ""
         """Why not, in a few words for people who said something."""
-        self.incarnation = 0
-        """The number of this run, once it has one."""
+        self.failures = 0
+        """How often something has failed so far."""
         self._directory = directory
         self._settings = settings
         self._lock = lock
@@ -106,13 +112,22 @@ class Keeper:
         self._pauses = pauses
         self._remark = remark
         self._lose = lost
-        self._writer: Writer | None = Writer(directory, settings.sync)
-        self._last_id = self._writer.last_id  # of what was committed
+        self._refilled = refilled
+        self._writer: Writer | None = Writer(directory, settings.sync, forgets=not refilled)
+        self.last_id = self._writer.last_id
+        """The highest id that was committed."""
+        self.incarnation = self._writer.last_run
+        """The highest number that a run on this directory had."""
         self._searched = False  # whether somebody has searched who waits for the index
         self._trouble = ""  # what was logged when nothing could be written first; nothing, while it can
         self._lost: list[tuple[str, str, int, str]] | None = None  # of a database that is lost: how the rooms were
         self._retry_at = self._trim_at = 0.0
         self._index_at = math.inf  # monotonic seconds
+
+    @property
+    def ready_at(self) -> float:
+        """From when on something can be written, in monotonic seconds; endless while the database is not open."""
+        return math.inf if self._writer is None else self._retry_at
 
     @property
     def due(self) -> float:
@@ -124,6 +139,12 @@ class Keeper:
         assert self._writer is not None
         self.incarnation = self._writer.begin_run()
         return self.incarnation
+
+    def note_run(self, incarnation: int) -> None:
+        """Give no later run this incarnation, or a lower one: see `Writer.note_run`. `works` tells whether it did."""
+        self.write(lambda writer: writer.note_run(incarnation))
+        if self.works:
+            self.incarnation = max(self.incarnation, incarnation)
 
     def index_soon(self) -> None:
         """Make lines searchable when `do_what_can_wait` is called next. May be called on any thread."""
@@ -141,7 +162,7 @@ class Keeper:
             try:
                 writer = self._writer = self._writer or self._opened_anew()
                 result = writes(writer)
-                self._last_id = writer.last_id
+                self.last_id = writer.last_id
                 self.works = True
             except Exception as error:
                 self._fail(error)
@@ -154,7 +175,7 @@ class Keeper:
         """
         now = time.monotonic()
         try:
-            if self._writer is None and self._lost is not None and now >= self._retry_at:
+            if self._writer is None and (self._refilled or self._lost is not None) and now >= self._retry_at:
                 self._writer = self._opened_anew()
                 self.works = True
             if self._writer is None:
@@ -179,7 +200,7 @@ class Keeper:
         self._lock.close()
 
     def _opened_anew(self) -> Writer:
-        """Open the database after a failure, check it, and take back what was refused.
+        """Open the database after a failure, check it, and take back what was refused, or see what is there.
 
         Raises StoreError, apsw.Error.
         """
@@ -187,15 +208,19 @@ class Keeper:
             lock = Lock(self._directory)
             self._lock.close()
             self._lock = lock
-        writer = Writer(self._directory, self._settings.sync)
+        writer = Writer(self._directory, self._settings.sync, forgets=False)
         try:
             writer.check()
             writer.note_run(self.incarnation)
-            if self._lost is None and writer.last_id >= self._last_id:
-                writer.take_back_after(self._last_id)
+            self.incarnation = writer.last_run
+            if self._refilled:
+                writer.go_on_after(0, self._lost or [])
+                self.last_id, self._lost = writer.last_id, None
+            elif self._lost is None and writer.last_id >= self.last_id:
+                writer.take_back_after(self.last_id)
             else:  # it is another database: what is in it is not ours to take back
-                writer.go_on_after(self._last_id, self._lost or [])
-                self._last_id, self._lost = writer.last_id, None
+                writer.go_on_after(self.last_id, self._lost or [])
+                self.last_id, self._lost = writer.last_id, None
         except BaseException:  # whatever it was is handled further up; nobody else would close this
             writer.close()
             raise
@@ -217,7 +242,7 @@ class Keeper:
         """Check that the files are still there, then trim a little. Raises LostError, apsw.Error, OSError."""
         missing = writer.missing()
         if missing is not None:
-            raise LostError(self._directory / missing)
+            raise LostError(self._directory / missing, self._refilled)
         days, lines, moment = self._settings.days, self._settings.lines_per_room, self._clock.now() * 1000
         steps = range(1 + events // TRIM_STEP)  # so that more goes than comes
         if not all(writer.trim(days, lines, moment) for _ in steps):
@@ -225,7 +250,8 @@ class Keeper:
 
     def _fail(self, error: Exception) -> None:
         """Note a failure, in the log if it is the first. After all but a full disk the database is opened anew."""
-        trouble = f"history cannot be written, so what people say is refused: {reason(error)}"
+        consequence = "" if self._refilled else ", so what people say is refused"
+        trouble = f"history cannot be written{consequence}: {reason(error)}"
         if isinstance(error, LostError):
             self.why = "the file of its history was deleted"
             self._lost = []
@@ -239,6 +265,7 @@ class Keeper:
             self._trouble = trouble
             self._remark(logging.ERROR, self._trouble)
         self.works = False
+        self.failures += 1
         self._retry_at = self._trim_at = self._index_at = time.monotonic() + self._pauses.retrying
         if self._writer is not None and not isinstance(error, apsw.FullError):
             with contextlib.suppress(apsw.Error, OSError):

@@ -42,9 +42,11 @@ _WAL_LIMIT = 16 * 2**20  # bytes that an emptied write-ahead log may keep on the
 class Writer:
     """The connection that writes. Used by the thread that made it; one at a time, under a `Lock`."""
 
-    def __init__(self, directory: Path, sync: str) -> None:
+    def __init__(self, directory: Path, sync: str, forgets: bool = True) -> None:
         """Open the database, with `sync` normal or full; create it if it is missing, migrate it if it is older.
 
+        A room in which nothing was said did not outlive the server that it was in, so its topic and key are forgotten,
+        unless `forgets` is false: then it is still in some server's memory.
         Raises StoreError. A database that is not gchat's, or is newer than this program, is left as it is.
         """
         self._path = path = directory / FILE
@@ -69,16 +71,19 @@ class Writer:
                 self._db, "select coalesce(max(seq), 0) from sqlite_sequence where name = 'events'"
             )
             """The highest id that was ever given."""
-            first_id = value(self._db, "select min(id) from events") or self.last_id + 1
-            self._indexed: int = max(first_id - 1, value(self._db, "select max(id) from words_docsize") or 0)
+            self._indexed: int = value(self._db, "select max(id) from words_docsize") or 0
+            self.unindexed: int = value(self._db, "select count(*) from events where id > ?", self._indexed)
+            """How many lines cannot be searched for yet, at most."""
+            self.last_run: int = value(self._db, "select incarnation from runs")
+            """The highest incarnation that a run had."""
             self._counts = self._count()
             self._files = Files(directory)
-            # A room in which nothing was said did not outlive the server that it was in.
-            with transaction(self._db):
-                self._db.execute(
-                    "delete from states where not exists"
-                    "(select 1 from events where events.room = states.room and kind = 'said')"
-                )
+            if forgets:
+                with transaction(self._db):
+                    self._db.execute(
+                        "delete from states where not exists"
+                        "(select 1 from events where events.room = states.room and kind = 'said')"
+                    )
 
     def close(self) -> None:
         """Close the database, and clear away what is left beside one that was deleted. Raises apsw.Error, OSError."""
@@ -86,22 +91,24 @@ class Writer:
         self._files.clear_away()
 
     def begin_run(self) -> int:
-        """Begin a run: return its incarnation, one above all so far, when it is on the disk. Raises StoreError.
-
-        Even a power cut does not make two runs have the same one, whatever `sync` says: that costs one fsync.
-        """
+        """Begin a run: return its incarnation, one above all so far, when it is on the disk. Raises StoreError."""
         with complaining(self._path):
-            self._db.pragma("synchronous", "full")
-            with transaction(self._db):
-                self._db.execute("update runs set incarnation = incarnation + 1")
-            self._db.pragma("synchronous", self._sync)
-            incarnation: int = value(self._db, "select incarnation from runs")
-        return incarnation
+            self.note_run(self.last_run + 1)
+        return self.last_run
 
     def note_run(self, incarnation: int) -> None:
-        """Give no later run this incarnation, or a lower one. Raises apsw.Error."""
-        with transaction(self._db):
-            self._db.execute("update runs set incarnation = ?1 where incarnation < ?1", (incarnation,))
+        """Give no later run this incarnation, or a lower one. Raises apsw.Error.
+
+        It is on the disk then. Even a power cut does not make two runs have the same one, whatever `sync` says: that
+        costs one fsync.
+        """
+        self._db.pragma("synchronous", "full")
+        try:
+            with transaction(self._db):
+                self._db.execute("update runs set incarnation = ?1 where incarnation < ?1", (incarnation,))
+        finally:
+            self._db.pragma("synchronous", self._sync)
+        self.last_run = max(self.last_run, incarnation)
 
     def missing(self) -> str | None:
         """Return the name of a file of the database that was deleted or replaced, if one was. Raises OSError."""
@@ -121,8 +128,6 @@ class Writer:
             if id > self.last_id:
                 self._db.execute("delete from sqlite_sequence where name = 'events'")
                 self._db.execute("insert into sqlite_sequence values('events', ?)", (id,))
-        if not self.unindexed:
-            self._indexed = max(self._indexed, id)
         self.last_id = max(self.last_id, id)
 
     def append(self, events: Sequence[Event], at: int) -> int:
@@ -133,35 +138,63 @@ class Writer:
         """
         first_id = self.last_id + 1
         batch = msgspec.json.encode([_as_kept(event) for event in events]).decode()
-        adding = "insert into events(id, at, event) select ? + key, ?, value from json_each(?)"
+        self._add(
+            events,
+            "insert into events(id, at, event) select ? + key, ?, value from json_each(?)",
+            (first_id, at, batch),
+        )
+        self.last_id += len(events)
+        return first_id
+
+    def store(self, events: Sequence[Event]) -> None:
+        """Add events that have their ids and times already, in one transaction, as `append` does.
+
+        Ids need not follow each other, but they only grow: an event whose id is not above those before it is there
+        already, and skipped. Raises apsw.Error; then none of them is added.
+        """
+        last_id, new = self.last_id, []
+        for event in events:
+            if event.id > last_id:
+                last_id = event.id
+                new.append(event)
+        if new:
+            batch = msgspec.json.encode([(event.id, event.at, _as_stored(event)) for event in new]).decode()
+            self._add(
+                new,
+                "insert into events(id, at, event) select value ->> 0, value ->> 1, value -> 2 from json_each(?)",
+                (batch,),
+            )
+            self.last_id = last_id
+
+    def _add(self, events: Sequence[Event], statement: str, values: tuple[object, ...]) -> None:
+        """Add events by one statement, and the rooms that are new with them, in one transaction."""
         new = {event.room for event in events if isinstance(event, Said) and event.room not in self._counts}
         if new:
             with transaction(self._db):
-                self._db.execute(adding, (first_id, at, batch))
+                self._db.execute(statement, values)
                 rooms = msgspec.json.encode([(compared(room), room) for room in new]).decode()
                 self._db.execute(
                     "insert or replace into rooms select value ->> 0, value ->> 1 from json_each(?)", (rooms,)
                 )
         else:
-            self._db.execute(adding, (first_id, at, batch))
-        self.last_id += len(events)
+            self._db.execute(statement, values)
+        self.unindexed += len(events)
         for event in events:
             if isinstance(event, Said):
                 self._counts[event.room] = self._counts.get(event.room, 0) + 1
-        return first_id
-
-    @property
-    def unindexed(self) -> int:
-        """How many lines cannot be searched for yet, at most."""
-        return self.last_id - self._indexed
 
     def index(self, most: int) -> None:
         """Add up to so many new lines to the search index. Raises apsw.Error."""
-        upto = min(self.last_id, self._indexed + most)
         self._db.execute(
-            "insert into words(rowid, text) select id, text from spoken where id > ? and id <= ?", (self._indexed, upto)
+            "insert into words(rowid, text) select id, text from spoken where id > ? order by id limit ?",
+            (self._indexed, most),
         )
-        self._indexed = upto
+        added = self._db.changes()
+        if added < most:
+            self._indexed, self.unindexed = self.last_id, 0
+        else:
+            self._indexed = value(self._db, "select max(id) from words_docsize")
+            self.unindexed = max(0, self.unindexed - added)
 
     def checkpoint_when_due(self) -> None:
         """Copy a write-ahead log that has grown into the database, as far as nobody reads older pages.
@@ -257,6 +290,11 @@ class Writer:
 def _as_kept(event: Event) -> Event:
     """Return an event without what means something to one run of the server only."""
     return msgspec.structs.replace(event, place=0, user=0, origin=None)
+
+
+def _as_stored(event: Event) -> Event:
+    """Return an event as it is kept, without the id and the time that stand beside it."""
+    return msgspec.structs.replace(event, id=0, at=0, place=0, user=0, origin=None)
 
 
 def _copy_whole(db: apsw.Connection, file: Path) -> None:
