@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
-from ..chat.events import SnapshotAsked
+from ..chat.events import NodeLost, SnapshotAsked
 from ..chat.state import Snapshot, State
 from ..cluster.member import stamped
 from ..cluster.store import Fenced, Recovering, Restarted, StoreGone, StoreRefused
@@ -212,7 +212,10 @@ class RedisThread:
         self._member.append()
         asked_at, until = 0, time.monotonic() + SNAPSHOT_SECONDS
         while time.monotonic() < until:
-            for event in self._read_some():
+            events = self._read_some()
+            if any(isinstance(event, NodeLost) for event in events):
+                return False  # perhaps it was to give the snapshot
+            for event in events:
                 if isinstance(event, SnapshotAsked) and (event.node, event.attempt) == (self._member.node, attempt):
                     asked_at = event.place
             data = self._store.snapshot(asked_at) if asked_at else None
