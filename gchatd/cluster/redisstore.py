@@ -7,7 +7,6 @@ took 57 s.
 from __future__ import annotations
 
 import importlib.resources
-import select
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +16,7 @@ from redis.connection import ConnectionPool
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
+from .polling import readable
 from .store import (
     BoundsDifferError,
     Entry,
@@ -241,8 +241,7 @@ class RedisStore:
         except (RedisError, OSError):
             self.disconnect()
             return True
-        readable, _, _ = select.select([wake, reads], [], [], max(0.0, seconds))
-        return reads in readable
+        return reads.fileno() in readable([wake, reads.fileno()], seconds)
 
     # Below.
 

@@ -105,13 +105,15 @@ class Files:
     def __init__(self, directory: Path) -> None:
         """Note which files there are. Call it when the database is open."""
         self._directory = directory
-        names = (FILE, f"{FILE}-wal", f"{FILE}-shm")
-        self._noted = {name: identity for name in names if (identity := _identity(directory / name)) is not None}
+        self._noted = {FILE: _identity(directory / FILE)}  # None: deleted already, while it was being opened
+        for name in (f"{FILE}-wal", f"{FILE}-shm"):
+            if (identity := _identity(directory / name)) is not None:
+                self._noted[name] = identity
 
     def missing(self) -> str | None:
         """Return the name of a file that was deleted or replaced, if one was. Raises OSError."""
         for name, identity in self._noted.items():
-            if _identity(self._directory / name) != identity:
+            if identity is None or _identity(self._directory / name) != identity:
                 return name
         return None
 
@@ -120,7 +122,7 @@ class Files:
 
         Call it when the database is closed. Raises OSError.
         """
-        if _identity(self._directory / FILE) != self._noted.get(FILE):
+        if self._noted[FILE] is None or _identity(self._directory / FILE) != self._noted[FILE]:
             for name, identity in self._noted.items():
                 if name != FILE and _identity(self._directory / name) == identity:
                     (self._directory / name).unlink()

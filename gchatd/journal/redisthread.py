@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
@@ -23,9 +22,10 @@ import msgspec
 from msgspec.structs import replace
 
 from ..chat.answers import Figures
-from ..chat.events import SnapshotAsked
+from ..chat.events import NodeLost, SnapshotAsked
 from ..chat.state import State
 from ..cluster.member import stamped
+from ..cluster.polling import readable
 from ..cluster.store import Fenced, Recovering, Restarted, StoreGone, StoreRefused
 from ..errors import GchatError, StoreError
 
@@ -202,7 +202,10 @@ class RedisThread:
         self._member.append()
         asked_at, until = 0, time.monotonic() + SNAPSHOT_SECONDS
         while time.monotonic() < until:
-            for event in self._read_some():
+            events = self._read_some()
+            if any(isinstance(event, NodeLost) for event in events):
+                return False  # perhaps it was to give the snapshot
+            for event in events:
                 if isinstance(event, SnapshotAsked) and (event.node, event.attempt) == (self._member.node, attempt):
                     asked_at = event.place
             data = self._store.snapshot(asked_at) if asked_at else None
@@ -256,12 +259,12 @@ class RedisThread:
     def _wait(self) -> None:
         """Wait until something happens, or something is due."""
         if not (self._connected and self._agreed):
-            select.select([self._wake], [], [], RETRY_SECONDS)
+            readable([self._wake], RETRY_SECONDS)
         elif self._is_behind or not self._member.has_unsent or time.monotonic() < self._append_at:
             filling = self._replica is not None and not self._replica.live
             due = min(self._renew_at - time.monotonic(), 0.05 if filling or self._is_behind or self.closing else 1.0)
             if self._is_behind:
-                select.select([self._wake], [], [], max(0.0, due))
+                readable([self._wake], due)
             else:
                 self._store.wait(self._wake, due)
         with contextlib.suppress(BlockingIOError):
