@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
@@ -183,18 +182,6 @@ class State:
         for record in snapshot.users:
             state.users[record.id].rooms = tuple(state.rooms[compared(name)] for name in record.rooms)
         return state
-
-    @classmethod
-    def read(cls, data: bytes) -> State:
-        """Return the state that a snapshot was taken of which is given as JSON. Stops everybody else meanwhile.
-
-        The garbage collector does not run, which would look through the growing state again and again.
-        """
-        gc.disable()
-        try:
-            return cls.restore(msgspec.json.decode(data, type=Snapshot))
-        finally:
-            gc.enable()
 
     def _user_records(self) -> Iterator[UserRecord]:
         for user in self.users.values():

@@ -12,6 +12,7 @@ node's history up to date. What can go wrong with Redis ends here:
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import time
@@ -23,7 +24,7 @@ from msgspec.structs import replace
 
 from ..chat.answers import Figures
 from ..chat.events import NodeLost, SnapshotAsked
-from ..chat.state import State
+from ..chat.state import Snapshot, State
 from ..cluster.member import stamped
 from ..cluster.polling import readable
 from ..cluster.store import Fenced, Recovering, Restarted, StoreGone, StoreRefused
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..chat.events import Event
-    from ..chat.state import Node, Snapshot
+    from ..chat.state import Node
     from ..cluster.member import Member
     from ..cluster.redisstore import RedisStore
     from ..settings import Cluster
@@ -210,7 +211,7 @@ class RedisThread:
                     asked_at = event.place
             data = self._store.snapshot(asked_at) if asked_at else None
             if data is not None:
-                self.state = State.read(data)
+                self.state = _state_of(data)
                 return True
         return False
 
@@ -381,3 +382,15 @@ class RedisThread:
             with contextlib.suppress(StoreGone, StoreRefused, Restarted, Fenced):  # then the others will notice
                 self._member.leave()
         return True
+
+
+def _state_of(data: bytes) -> State:
+    """Return the state that a snapshot, as JSON, was taken of.
+
+    The garbage collector does not run, which would look through the growing state again and again.
+    """
+    gc.disable()
+    try:
+        return State.restore(msgspec.json.decode(data, type=Snapshot))
+    finally:
+        gc.enable()
