@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import re
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ def join(config: Settings, bounds: Bounds, motd: Sequence[str], worker: Worker |
     try:
         store = RedisStore(cluster.redis, cluster.name, cluster.lease_seconds, cluster.retain)
     except ValueError as error:
-        raise config.complain("cluster", "redis", cluster.redis, str(error)) from None
+        raise config.complain("cluster", "redis", _without_password(cluster.redis), str(error)) from None
     try:
         replica = Replica(directory, config.history) if history is not None else None
     except StoreError as error:
@@ -58,13 +59,19 @@ def join(config: Settings, bounds: Bounds, motd: Sequence[str], worker: Worker |
     except BoundsDifferError as error:
         raise ConfigError(_difference(agreed, str(error))) from None
     except (StoreGone, StoreRefused, Restarted, Fenced) as error:
-        raise config.complain("cluster", "redis", cluster.redis, str(error) or "restarted meanwhile") from None
+        why = str(error) or "Redis was started anew meanwhile"
+        raise config.complain("cluster", "redis", _without_password(cluster.redis), why) from None
     if replica is not None and history is not None:
         replica.on_loss, history.on_search = history.let_go, journal.index_soon
     hub = Hub(journal, journal.state or _founded(journal, bounds, history), config.history.queue, history, motd)
     hub.figures = lambda: journal.figures
     hub.on_snapshot_asked = lambda pause: journal.give_snapshot(hub.state.snapshot(pause))
     return hub, journal
+
+
+def _without_password(url: str) -> str:
+    """Return a URL for the eyes of whoever reads the log."""
+    return re.sub(r"(?<=//)[^/@]*@", "***@", url)
 
 
 def _founded(journal: RedisJournal, bounds: Bounds, history: History | None) -> State:
