@@ -176,8 +176,10 @@ def test_nobody_waits_for_a_worker_when_the_server_has_ended():
 def process(*command: str, number: int | None = None):
     environment = os.environ if number is None else {**os.environ, "GCHAT_WORKER": str(number)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as child:
-        yield child
-        child.kill()
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def worker(number: int, busy: str = ""):
@@ -227,6 +229,15 @@ def test_a_worker_that_is_started_again_goes_on_counting():
             assert again.rss_kb is not None
             assert again.cpu_seconds >= before
             assert list(watch.look()) == ["worker 1", "worker 2", "supervisor"]
+
+
+def test_when_all_workers_have_ended_the_supervisor_is_no_server_of_one_process():
+    with worker(1) as only:
+        watch = Watch(os.getpid())
+        only.kill()
+        only.wait()
+        for _ in range(2):
+            assert list(watch.look()) == ["worker 1", "supervisor"]
 
 
 def test_cpu_is_in_percent_of_one_core_for_each_and_for_all():

@@ -129,12 +129,12 @@ class Show:
         self._wait(1.0, lambda: self._sampled_at >= began)
         self._phase = "talking"
         self._row(time.monotonic())
-        self._meter.talk_begins()
+        before = self._meter.read()
         while not self._over() and self._connected() and time.monotonic() < began + plan.seconds + 0.05:
             self._turn(1.0)
         took = time.monotonic() - began
         self._talk_seconds = min(took, plan.seconds)
-        self._meter.talk_ends()
+        self._meter.note_talk(before)
 
     def _count(self) -> None:
         """Find out whether everybody heard everything."""

@@ -36,7 +36,7 @@ class Meter:
 
     def __init__(self, pid: int | None) -> None:
         self._watch = Watch(pid)
-        self._row = self._talk = self.read()
+        self._row = self.read()
         self._memory: dict[str, Memory] = {}
         self._busy: dict[str, float | None] = {}  # while people talked
         self._people: dict[str, int] = {}  # the most at once
@@ -68,12 +68,9 @@ class Meter:
         for name, look in self.read().looks.items():
             setattr(self._memory.setdefault(name, Memory()), stage, look.rss_kb)
 
-    def talk_begins(self) -> None:
-        self._talk = self.read()
-
-    def talk_ends(self) -> None:
-        """The CPU since `talk_begins` is that of the talk."""
-        self._busy = percents(self._talk, self.read())
+    def note_talk(self, before: Reading) -> None:
+        """Keep the CPU that it took since a reading as that of the talk."""
+        self._busy = percents(before, self.read())
 
     def row(self) -> tuple[float | None, int | None, list[PartRow]]:
         """Give the CPU since the last call, in percent of one core; the memory; and both of each of several parts."""
