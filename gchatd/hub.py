@@ -127,11 +127,24 @@ class Hub:
         self._came += 1
         return user_id(self.node, self._came)
 
-    def claim(self, name: Name, user: int) -> None:
-        """Make sure that a user can have a name. Switches where other nodes have a say in it.
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes share the stream, so that somebody there may be faster."""
+        return self._journal.shared
 
-        Broadcast `Arrived` or `Renamed` at once after that. Raises Refused if the name is taken. One that is being
-        given up is free.
+    def claim(self, name: Name, user: int) -> None:
+        """Make sure that a user can change their name. Switches where other nodes have a say in it.
+
+        Broadcast `Renamed` at once after that. Raises Refused if the name is taken.
+        """
+        self.check_name(name, user)
+        if self.shared:
+            self._claim_from_others(name, user)
+
+    def check_name(self, name: Name, user: int = 0) -> None:
+        """Raise Refused if a name is taken by anybody but this user, as far as is known here.
+
+        One that is being given up is free.
         """
         owner = self._owners.get(name.compared)
         if owner is None:
@@ -139,8 +152,12 @@ class Hub:
             owner = other.id if other is not None else 0
         if owner not in (0, user):
             raise Refused(NameTaken(name.shown))
-        if self._journal.shared:
-            self._claim_from_others(name, user)
+
+    def why_not(self, name: Name) -> Refusal:
+        """Return why somebody could not come in under a name."""
+        if self.closed:
+            return ShuttingDown()
+        return NameTaken(name.shown) if name.compared in self.users else OthersOutOfReach()
 
     def _claim_from_others(self, name: Name, user: int) -> None:
         """Claim a name: whoever is first in the stream has it. Switches. Raises Refused."""
@@ -180,9 +197,11 @@ class Hub:
         self._mentioned.update((event.user, before, after))
         self._naming.append((event.user, before, after))
 
-    def _forget_names(self) -> None:
-        """Forget what only the first of the events on their way says: it has been folded, or could not be."""
-        for user_or_name in self._naming.popleft():
+    def _forget_names(self, user: int) -> None:
+        """Forget what only the first event of a user on its way says: it has been folded, or could not be."""
+        noted = next(noted for noted in self._naming if noted[0] == user)  # mostly the first
+        self._naming.remove(noted)
+        for user_or_name in noted:
             self._mentioned[user_or_name] -= 1
             if not self._mentioned[user_or_name]:
                 del self._mentioned[user_or_name]
@@ -238,8 +257,8 @@ class Hub:
         self._undelivered -= len(events)
         if self._naming:
             for event in events:
-                if type(event) in _NAMING:
-                    self._forget_names()
+                if type(event) in _NAMING or (isinstance(event, NotSent) and event.of == "arrived"):
+                    self._forget_names(event.user)
         if self._undelivered - self._journal.uncommitted <= MOST_UNDELIVERED:
             self._caught_up.set()
 

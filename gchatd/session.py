@@ -293,19 +293,24 @@ class Session:
     # Coming in.
 
     def arrive(self, name: Name) -> None:
-        """Come into the chat, and into the lobby, under this name. May switch.
+        """Come into the chat, and into the lobby, under this name. Returns at once, before that has taken effect.
 
-        Raises Refused if the name is taken, or if this session has a name already.
+        Where other nodes may be faster, it returns afterwards, and switches until then. (`Link.happened` was called
+        meanwhile.) Raises Refused if the name is taken, or if this session has a name already.
         """
         if self.claimed:
             raise Refused(AlreadyHere())
-        user = self.hub.new_user()
-        self.hub.claim(name, user)
-        self.claimed = user
+        self.hub.check_name(name)
+        self.claimed = self.hub.new_user()
         self.came_at = self.active_at = time.monotonic()
         self.unheard += 1
         origin = Origin(self.hub.node, self.id, self.label)
         self.hub.broadcast(Arrived(room=LOBBY, user=self.claimed, name=name.shown, origin=origin))
+        if self.hub.shared:
+            self.wait_for_effect()
+            if self.user is None:
+                self.claimed = 0
+                raise Refused(self.hub.why_not(name))
 
     @property
     def ended(self) -> bool:
@@ -324,9 +329,8 @@ class Session:
 
     def happened(self, outcome: Outcome) -> None:
         if isinstance(outcome.event, Arrived):
-            logger.info("%s came", self)
-            if outcome.refusal is not None:  # not while names are claimed first
-                self.outbox.fail("its name was taken meanwhile")
+            if outcome.refusal is None:
+                logger.info("%s came", self)
         elif isinstance(outcome.event, Departed) and outcome.refusal is not None:
             self._sessions.remove(self)  # its user never came in
         elif isinstance(outcome.event, Renamed) and outcome.refusal is None:

@@ -19,6 +19,7 @@ import msgspec
 
 from ..chat import events
 from ..chat.events import (
+    Arrived,
     Claimed,
     Deleted,
     Edited,
@@ -51,8 +52,10 @@ REMEMBERED_BYTES = 8 * 2**20
 REFILL_BYTES = 2**20
 """About how much is put back in one go."""
 
-TALK = (Said, Edited, Deleted, Told, TopicSet, Claimed)
-"""What its author is told was not sent. All else waits until the store is back: a goodbye must not get lost."""
+TALK = (Said, Edited, Deleted, Told, TopicSet, Claimed, Arrived)
+"""What its author is told was not sent: also that they cannot come in, or have another name.
+
+All else waits until the store is back: a goodbye must not get lost."""
 
 _KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
 _KINDS.remove(Event)

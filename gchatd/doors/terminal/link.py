@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...chat.answers import AlreadyInRoom
+from ...chat.events import Arrived
 from ...errors import Refused
 from ...link import Request
 from ...text.cleaning import clean
@@ -113,6 +114,8 @@ class TerminalLink(Terminal):
 
     def happened(self, outcome: Outcome) -> None:
         user = outcome.user
+        if isinstance(outcome.event, Arrived) and outcome.refusal is None and self.session.hub.shared:
+            self._tell_name(outcome.event.name)
         if isinstance(outcome.refusal, AlreadyInRoom):  # such as the lobby, into which they were on their way
             self.talk_in(self.session.chat.room(outcome.refusal.room))
         elif outcome.entered is not None and user is not None:
@@ -129,7 +132,11 @@ class TerminalLink(Terminal):
         """Take a username, as it was typed. May switch. Raises Refused for one that is taken or not allowed."""
         name = parse_name(typed)
         self.session.arrive(name)
-        self.reply(f"Your username is {name.shown}.")
+        if not self.session.hub.shared:  # else that was said when it had taken effect
+            self._tell_name(name.shown)
+
+    def _tell_name(self, name: str) -> None:
+        self.reply(f"Your username is {name}.")
         for line in self.session.motd:
             self.reply(line)
         self.send_answers()  # before fan-out sends what was said lately

@@ -295,6 +295,8 @@ def _stamp(moment: int, fully: bool) -> bytes:
 def _notice(event: Event, notices: bool) -> str:
     """What the server says about an event; with `notices`, also if somebody comes, leaves or is renamed."""
     match event:
+        case NotSent(of="arrived"):
+            return ""  # who cannot come in is told so by a refusal
         case NotSent(why=why):
             return f"Not sent: {why}."
         case TopicSet(name=name, room=room, topic=topic):
