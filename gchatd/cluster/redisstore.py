@@ -217,9 +217,8 @@ class RedisStore:
             if self._reads is None or self._reads._sock is None:  # it would connect by itself
                 raise exceptions.ConnectionError("not connected")
             if not self._reading:
-                self._read_after(
-                    self._position or f"{after + 1}-0"
-                )  # which is a cut, if anything, and ends at that place
+                # What stands first at the next place is a cut, if anything, and ends at this one.
+                self._read_after(self._position or f"{after + 1}-0")
             if not self._reads.can_read(0):
                 return []
             self._reading = False

@@ -331,12 +331,16 @@ class RedisThread:
         after = self._replica.wants()
         if after is None:
             return True
-        entries = [one for one in self._store.entries(after, FILL_ENTRIES) if one.last <= self._member.place]
-        if not entries:
+        entries = self._store.entries(after, FILL_ENTRIES)
+        while entries and not any(one.size for one in entries):  # nothing but cuts
+            entries = self._store.entries(entries[-1].last, FILL_ENTRIES)
+        read = [one for one in entries if one.last <= self._member.place]
+        events = [event for one in read for event in stamped(one) if event.place > after]
+        if events:
+            self._replica.store(events)
+        else:
             self._replica.go_live()
-            return False
-        self._replica.store([event for entry in entries for event in stamped(entry) if event.place > after])
-        return True
+        return bool(events)
 
     # What can go wrong with Redis.
 
