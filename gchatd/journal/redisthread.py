@@ -250,6 +250,7 @@ class RedisThread:
         except Restarted:
             self._agreed = False
         except StoreRefused as refused:
+            self._renew_at = max(self._renew_at, time.monotonic() + RETRY_SECONDS)
             self._note_refused(str(refused))
         if self.closing and self._is_over():
             return True
@@ -360,7 +361,6 @@ class RedisThread:
 
     def _note_refused(self, why: str) -> None:
         self._append_at = time.monotonic() + REFUSED_SECONDS
-        self._renew_at = max(self._renew_at, self._append_at)
         if why != self._refused:
             self._refused = why
             self._journal.remark(logging.ERROR, f"what people say is refused: {why}")
