@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -52,9 +53,18 @@ class Chat:
         self.witnesses: list[Person] = []
         self._counter = itertools.count()
 
+    def data(self, name: str) -> Path:
+        """The data directory of a node."""
+        return self._home / name
+
+    def settings(self, **settings: object) -> dict[str, object]:
+        """The settings of a node that was not started yet, as words for the command line."""
+        settings = {"server__data": self.data("none"), "history__replay": 0, **self._settings, **settings}
+        return {name.replace("__", "."): value for name, value in settings.items()}
+
     def node(self, name: str, **settings: object) -> Node:
         """Start a node."""
-        node = Node(name, **{"data": self._home / name, **self._settings, **settings})
+        node = Node(name, **{"data": self.data(name), **self._settings, **settings})
         self.all.append(node)
         return node
 
@@ -85,14 +95,30 @@ class Chat:
                         pass
 
     def have_the_same_history(self, *nodes: Node) -> list[tuple[int, int, str]]:
-        """Wait until some nodes have the same history, and return it."""
+        """Wait until some nodes have all that was said in their histories; return it, which is the same everywhere."""
+
+        last = self.last_said()
 
         def same() -> bool:
             first, *others = [node.lines() for node in nodes]
-            return all(other == first for other in others)
+            return (first[-1][0] if first else 0) >= last and all(other == first for other in others)
 
         eventually(same)
         return nodes[0].lines()
+
+    def last_said(self) -> int:
+        """The place of the last line in the stream."""
+        for id, fields in self.redis.ask("XREVRANGE", "{gchat}:stream", "+", "-"):
+            first, events = int(id.split(b"-")[0]), json.loads(fields[b"d"])
+            said = [place for place, event in enumerate(events, first) if event["event"] == "said"]
+            if said:
+                return said[-1]
+        return 0
+
+    def texts(self, *nodes: Node) -> list[str]:
+        """What was said, in the order in which some nodes have it, once they all have the same."""
+        events = [json.loads(event) for _, _, event in self.have_the_same_history(*nodes)]
+        return [event["text"] for event in events if event["event"] == "said"]
 
     def close(self) -> None:
         for witness in self.witnesses:
