@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+<<<<<<< HEAD
 from people import GREETING, Person, Server
 from terminal import Terminal
+=======
+from people import Person, Server
+from replicas import Node, StoringDisk, Stream
+>>>>>>> replica
 
+from gchatd.journal import replica
 from gchatd.journal.reader import Reader
 from gchatd.journal.store import Writer
 
@@ -83,6 +89,44 @@ def look(tmp_path: Path, writer: Writer) -> Iterator[Reader]:
     reader = Reader(tmp_path)
     yield reader
     reader.close()
+
+
+@pytest.fixture
+def stream() -> Stream:
+    """The stream of a cluster."""
+    return Stream()
+
+
+@pytest.fixture
+def start_node(tmp_path: Path, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Node]]:
+    """Start nodes, which notice soon what happens to their files, and try again soon."""
+    monkeypatch.setattr(replica, "TRIM_SECONDS", 0.01)
+    monkeypatch.setattr(replica, "RETRY_SECONDS", 0.01)
+    nodes: list[Node] = []
+
+    def start(directory: Path = tmp_path, **settings: Any) -> Node:
+        nodes.append(Node(directory, stream, **settings))
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        node.close()
+
+
+@pytest.fixture
+def node(start_node: Callable[..., Node]) -> Node:
+    """A node in tmp_path, which is live."""
+    node = start_node()
+    node.catch_up()
+    return node
+
+
+@pytest.fixture
+def storing_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[StoringDisk]:
+    """The disk of replicas, which can be made to fail."""
+    disk = StoringDisk(monkeypatch)
+    yield disk
+    disk.thawed.set()
 
 
 def needs(program: str) -> str:
