@@ -5,13 +5,9 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-<<<<<<< HEAD
 from people import GREETING, Person, Server
-from terminal import Terminal
-=======
-from people import Person, Server
 from replicas import Node, StoringDisk, Stream
->>>>>>> replica
+from terminal import Terminal
 
 from gchatd.journal import replica
 from gchatd.journal.reader import Reader
