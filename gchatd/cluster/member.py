@@ -5,7 +5,7 @@
 2. Nothing is heard before it is read back from the stream. So everybody hears the same, in the same order.
 3. Each node remembers what it read lately. If the store comes back without the last of it, whoever read most puts it
    back (`agree`), and only then is anything new appended.
-4. A node that the others have given up stops (`Fenced`).
+4. A node that the others have given up, or that has read what they never will, stops (`Fenced`).
 
 Knows no Redis and no sockets: what is done is behind `Store`, whose operations block.
 """
@@ -33,10 +33,10 @@ from ..chat.events import (
     TopicSet,
 )
 from ..chat.state import Node, node_of
-from .store import NO_NODE, Fenced, Fine, Peer, StoreRefused
+from .store import NO_NODE, Fenced, Fine, Outdated, Peer, StoreRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from .store import Entry, Joined, Leases, Store
 
@@ -48,9 +48,6 @@ MOST_BATCH_CHARACTERS = 500_000
 
 REMEMBERED_BYTES = 8 * 2**20
 """How much of what was read a node remembers, to put it back if the store loses it: seconds of the busiest chat."""
-
-REFILL_BYTES = 2**20
-"""About how much is put back in one go."""
 
 TALK = (Said, Edited, Deleted, Told, TopicSet, Claimed, Arrived)
 """What its author is told was not sent: also that they cannot come in, or have another name.
@@ -84,12 +81,19 @@ class Member:
         self._identity = identity
         self._name = name
         self._bounds = bounds
-        self._run = ""  # of the store, as the nodes agreed on it last
+        self._begin()
+
+    def _begin(self) -> None:
+        self._ready = False
+        self._contact = 0  # how often this node has reported
+        self._highest = 0  # number of a node that was ever heard of
         self._waiting: deque[Event] = deque()  # events that are in no batch yet
         self._unread: deque[Batch] = deque()  # batches that were sent and not read back yet
         self._sent = 0  # the number of the last batch that is known to be in the stream
+        self._read = 0  # and of the last that was read back
         self._recent: deque[Entry] = deque()
         self._recent_bytes = 0
+        self._recent_after = 0  # the place after which all that was read is remembered
         self._secrets: dict[str, str] = {}  # the texts of this node's private messages that were not read back yet
         self._last_secret = 0
 
@@ -98,19 +102,29 @@ class Member:
     def join(self, incarnation: int, place: int) -> Joined:
         """Become a node; `incarnation` and `place` are the highest that its data directory knows of.
 
-        Raises Recovering, BoundsDifferError. If the answer gets lost, do it again.
+        Raises Recovering, BoundsDifferError. If anything goes wrong before the node is ready, do it again: what was
+        begun before is forgotten, and lost to the others.
         """
-        joined = self._store.join(self._identity, self._name, incarnation, place, self._bounds)
-        self.node, self.place, self.peers, self._run = joined.node, joined.place, joined.peers, joined.run
+        try:
+            joined = self._store.join(self._identity, self._name, incarnation, place, self._bounds)
+        except Outdated as outdated:  # a process before this one, or this one, was never told its number
+            joined = self._store.join(self._identity, self._name, outdated.incarnation, place, self._bounds)
+        self._begin()
+        self.node, self.peers, self._highest = joined.node, joined.peers, joined.node
+        self.place = self._recent_after = joined.place - 1  # its joining is the first that it reads
         return joined
 
     def found(self) -> int | None:
         """Begin the chat anew if no other node knows the state; return the place where it begins."""
         return self._store.found(self.node)
 
-    def ready(self) -> None:
-        """Take clients from now on."""
-        self._store.ready(self.node)
+    def ready(self, place: int) -> bool:
+        """Take clients from now on, with the state of a place.
+
+        Returns False if the chat has begun anew meanwhile, or may have: then that is not the state of the others.
+        """
+        self._ready = self._store.ready(self.node, place)
+        return self._ready
 
     def leave(self) -> None:
         """End as a node: everybody who is connected here departs."""
@@ -144,11 +158,10 @@ class Member:
         batch = next((one for one in self._unread if one.number > self._sent), None) or self._next_batch()
         if batch is None:
             return []
-        data = msgspec.json.encode(batch.events)
+        data, size = msgspec.json.encode(batch.events), len(batch.events)
         try:
-            self._store.append(self.node, batch.number, self.place, len(batch.events), data, batch.secrets)
+            self._store.append(self.node, batch.number, self._contact, self.place, size, data, batch.secrets)
         except StoreRefused as refused:
-            self._unread.pop()  # it is the last one: nothing was sent after it
             return self._take_back(batch, str(refused))
         self._sent = batch.number
         return []
@@ -178,12 +191,21 @@ class Member:
         return msgspec.structs.replace(told, text="", sealed=key), (key, told.text)
 
     def _take_back(self, batch: Batch, why: str) -> list[NotSent]:
-        """Give up what people said in a batch that the store refused; the rest of it waits again, before all else."""
-        for event in batch.events:
-            if isinstance(event, Told):
-                self._secrets.pop(event.sealed, None)
-        self._waiting.extendleft(event for event in reversed(batch.events) if not isinstance(event, TALK))
-        return [_not_sent(event, why) for event in batch.events if isinstance(event, TALK)]
+        """Give up what people said in a batch that the store refused; the rest of it waits again, before all else.
+
+        So do batches that were sent after it, before the store lost them all.
+        """
+        again = [event for event in batch.events if not isinstance(event, TALK)]
+        while (last := self._unread.pop()) is not batch:
+            again += [self._unsealed(event) for event in last.events]
+        self._waiting.extendleft(reversed(again))
+        return [_not_sent(self._unsealed(event), why) for event in batch.events if isinstance(event, TALK)]
+
+    def _unsealed(self, event: Event) -> Event:
+        """Undo `_seal`."""
+        if not isinstance(event, Told):
+            return event
+        return msgspec.structs.replace(event, text=self._secrets.pop(event.sealed), sealed="")
 
     def give_up(self, why: str) -> list[NotSent]:
         """Give up what people said that is in no batch yet. (A batch may be in the stream, so it is not given up.)"""
@@ -200,11 +222,16 @@ class Member:
         """
         if entry.first <= self.place:
             return []
+        if not entry.size and self.place not in (entry.batch, entry.last):
+            raise Fenced("the store has lost something that was heard here, and by nobody who is left")
         read = [self._opened(event) if isinstance(event, Told) else event for event in stamped(entry)]
         if entry.node == self.node:
             while self._unread and self._unread[0].number <= entry.batch:
                 self._unread.popleft()
-            self._sent = max(self._sent, entry.batch)
+            self._sent, self._read = max(self._sent, entry.batch), entry.batch
+            for event in read:
+                if isinstance(event, Told):
+                    self._secrets.pop(event.sealed, None)
         peer = self.peers.get(entry.node)
         if peer is not None:
             peer.batch, peer.first = entry.batch, entry.first
@@ -219,7 +246,7 @@ class Member:
         """Return a private message with its text, if one of the two is here; if it came too late, without."""
         text: str | None = ""
         if node_of(told.user) == self.node:
-            text = self._secrets.pop(told.sealed, "")
+            text = self._secrets.get(told.sealed, "")
         elif node_of(told.target) == self.node:
             text = self._store.secret(told.sealed)
         return msgspec.structs.replace(told, text=text or "")
@@ -227,6 +254,7 @@ class Member:
     def _note_peer(self, event: Event) -> None:
         if isinstance(event, NodeJoined):
             self.peers[event.node] = Peer(event.name, event.identity)
+            self._highest = max(self._highest, event.node)
         elif isinstance(event, NodeReady) and event.node in self.peers:
             self.peers[event.node].ready = True
         elif isinstance(event, NodeLost):
@@ -238,7 +266,9 @@ class Member:
         self._recent.append(entry)
         self._recent_bytes += len(entry.data)
         while self._recent_bytes > REMEMBERED_BYTES:
-            self._recent_bytes -= len(self._recent.popleft().data)
+            forgotten = self._recent.popleft()
+            self._recent_bytes -= len(forgotten.data)
+            self._recent_after = forgotten.last
 
     # After a connection was lost.
 
@@ -248,29 +278,19 @@ class Member:
         Call it after each new connection, and after Restarted. Raises Fenced.
         """
         others = [number for number in self.peers if number != self.node]
-        answer = self._store.report(self.node, self._run, self.place, others)
+        self._contact += 1
+        answer = self._store.report(self.node, self._contact, self.place, self._ready, others)
         if isinstance(answer, Fine):
-            self._run, self._sent = answer.run, answer.batch
+            if answer.batch < self._read:
+                raise Fenced("the store has lost what was heard here")
+            self._sent = answer.batch
             return True
         if answer is not None:
-            for entries in self._lost_after(answer.last):
-                self._store.refill(self.node, answer.run, entries)
-            self._store.refilled(self.node, answer.run, self.place, self._bounds, self.peers)
+            lost = [entry for entry in self._recent if entry.last > answer.last]
+            self._store.refill(
+                self.node, answer.run, self._bounds, self._highest, self.peers, self._recent_after, self.place, lost
+            )
         return False
-
-    def _lost_after(self, place: int) -> Iterator[list[Entry]]:
-        """Yield what this node remembers of the stream after a place, in pieces."""
-        piece: list[Entry] = []
-        size = 0
-        for entry in self._recent:
-            if entry.first > place:
-                piece.append(entry)
-                size += len(entry.data)
-                if size > REFILL_BYTES:
-                    yield piece
-                    piece, size = [], 0
-        if piece:
-            yield piece
 
 
 def stamped(entry: Entry) -> list[Event]:

@@ -24,6 +24,7 @@ from .store import (
     Fine,
     Joined,
     Leases,
+    Outdated,
     Peer,
     Recovering,
     Refill,
@@ -128,34 +129,41 @@ class RedisStore:
         answer = self._run("join", 0, identity, name, incarnation, place, bounds, self._lease)
         if answer[0] == b"recovering":
             raise Recovering
+        if answer[0] == b"outdated":
+            raise Outdated(int(answer[1]))
         if answer[0] == b"bounds":
             raise BoundsDifferError(answer[1].decode())
-        node, joined_at, run, last, trimmed, *rest = answer[1:]
+        node, joined_at, last, trimmed, *rest = answer[1:]
         peers = {
             int(number): msgspec.json.decode(details, type=Peer)
             for number, details in zip(rest[::2], rest[1::2], strict=True)
         }
-        return Joined(int(node), int(joined_at), run.decode(), int(last), int(trimmed), peers)
+        return Joined(int(node), int(joined_at), int(last), int(trimmed), peers)
 
     def append(
-        self, node: int, batch: int, seen: int, count: int, events: bytes, secrets: Sequence[tuple[str, str]]
+        self,
+        node: int,
+        batch: int,
+        contact: int,
+        seen: int,
+        count: int,
+        events: bytes,
+        secrets: Sequence[tuple[str, str]],
     ) -> int:
         keys = [f"{self._prefix}told:{key}" for key, _ in secrets]
         texts = [text for _, text in secrets]
-        answer = self._run("append", node, batch, seen, count, events, *texts, keys=keys, allow_full=False)
-        if answer[0] == b"gap":
-            raise Fenced(f"batch {batch} does not follow batch {int(answer[1])}")
-        return int(answer[1])
+        values = (node, batch, contact, seen, count, events, *texts)
+        return int(self._run("append", *values, keys=keys, allow_full=False)[1])
 
     def found(self, node: int) -> int | None:
-        answer = self._run("found", node)
+        answer = self._run("found", node, self._lease)
         return int(answer[1]) if answer[0] == b"ok" else None
 
-    def ready(self, node: int) -> int:
-        return int(self._run("ready", node)[1])
+    def ready(self, node: int, place: int) -> bool:
+        return bool(self._run("ready", node, place)[0] == b"ok")
 
     def renew(self, node: int) -> Leases:
-        _, last, *leases, now = self._run("renew", node, self._lease, self._retain)
+        _, last, now, *leases = self._run("renew", node, self._lease, self._retain)
         return Leases(
             int(last),
             {int(peer): int(until) - int(now) for peer, until in zip(leases[::2], leases[1::2], strict=True)},
@@ -164,28 +172,31 @@ class RedisStore:
     def leave(self, node: int) -> None:
         self._run("leave", node)
 
-    def report(self, node: int, run: str, seen: int, others: Sequence[int]) -> Fine | Refill | None:
-        answer = self._run("report", node, run, seen, self._lease, *others)
+    def report(self, node: int, contact: int, seen: int, ready: bool, others: Sequence[int]) -> Fine | Refill | None:
+        answer = self._run("report", node, contact, seen, int(ready), self._lease, *others)
         if answer[0] == b"fine":
-            return Fine(answer[1].decode(), int(answer[2]))
+            return Fine(int(answer[1]))
         return Refill(answer[2].decode(), int(answer[1])) if answer[0] == b"refill" else None
 
-    def refill(self, node: int, run: str, entries: Sequence[Entry]) -> None:
-        fields = [field for one in entries for field in (one.id, one.node, one.batch, one.at, one.data)]
-        self._run("refill", node, run, *fields)
-
-    def refilled(self, node: int, run: str, place: int, bounds: str, peers: Mapping[int, Peer]) -> None:
+    def refill(
+        self, node: int, run: str, bounds: str, counter: int, peers: Mapping[int, Peer], after: int, last: int,
+        entries: Sequence[Entry],
+    ) -> None:  # fmt: skip
         details = [word for number, peer in peers.items() for word in (number, msgspec.json.encode(peer))]
-        self._run("refilled", node, run, place, self._lease, bounds, *details)
+        fields = [field for one in entries for field in (one.id, one.node, one.batch, one.at, one.data)]
+        self._run("refill", node, run, self._lease, bounds, counter, after, last, len(peers), *details, *fields)
 
     def entries(self, after: int, most: int) -> list[Entry]:
         # The entry in which the place is may go on after it.
         before = self._ask("XREVRANGE", self._keys[0], f"{after}-{_HIGHEST}", "-", "COUNT", 1)
-        begins = before[0][0] if before and _entry(before[0]).last > after else f"{after + 1}-0"
+        begins = before[0][0] if before and _entry(before[0]).last > after else f"{after + 1}-1"
         return [_entry(one) for one in self._ask("XRANGE", self._keys[0], begins, "+", "COUNT", most)]
 
     def secret(self, key: str) -> str | None:
-        found = self._ask("GET", f"{self._prefix}told:{key}")
+        try:
+            found = self._ask("GET", f"{self._prefix}told:{key}")
+        except StoreRefused:  # what else was read must not get lost with it
+            return None
         return None if found is None else found.decode()
 
     def give_snapshot(self, place: int, data: bytes) -> None:
@@ -206,7 +217,8 @@ class RedisStore:
             if self._reads is None or self._reads._sock is None:  # it would connect by itself
                 raise exceptions.ConnectionError("not connected")
             if not self._reading:
-                self._read_after(self._position or f"{after}-{_HIGHEST}")
+                # What stands first at the next place is a cut, if anything, and ends at this one.
+                self._read_after(self._position or f"{after + 1}-0")
             if not self._reads.can_read(0):
                 return []
             self._reading = False
@@ -288,8 +300,8 @@ def _entry(found: Any) -> Entry:
 def _why(error: Exception) -> str:
     """Say in one line what is wrong."""
     text = " ".join(str(error).split())
-    if isinstance(error, ResponseError) and "OOM" in text:
+    if isinstance(error, exceptions.OutOfMemoryError) or (isinstance(error, ResponseError) and "OOM" in text):
         return "Redis has no memory left"
     if isinstance(error, ResponseError) and "MISCONF" in text:
         return "Redis cannot write to its disk"
-    return text[:200] or type(error).__name__
+    return text[:200].rstrip(".") or type(error).__name__

@@ -1,16 +1,25 @@
 -- What Redis does for the nodes of a cluster. Each call is one operation, all or nothing; docs/cluster.md explains it.
 --
--- KEYS: the stream, a hash of what the nodes agree on, leases by deadline, who reports after a restart, marks for trimming;
--- then, for `append`, the keys of private messages. ARGV: the operation, the node, and what the operation needs.
+-- KEYS: the stream, a hash of what the nodes agree on, leases by deadline, who reports after a restart, marks for
+-- trimming; then, for `append`, the keys of private messages. ARGV: the operation, the node, what the operation needs.
 --
--- The hash: `run` (which start of Redis the nodes have agreed on), `last` (the last place), `counter` (the last node's number),
--- `bounds`, `trimmed` (no events below this place are kept), `renewed` (when a lease was renewed last), `before` and `base` (the run before, and the last place that survived
--- it), `node:N` (name, identity, whether ready, last batch, its first place), `identity:I` (the node on a data directory).
+-- The hash: `run` (which start of Redis the nodes have agreed on), `last` (the last place), `counter` (a node's highest
+-- number), `bounds`, `trimmed` (some events below this place are not kept), `renewed` (when leases were looked at),
+-- `base` and `cut` (see `agree`), `founded` (where the chat last began anew), `fresh` (snapshots of places before this
+-- are no longer good), `node:N` (see `Peer` in store.py), `identity:I` (the node on a data directory).
+--
+-- The hash for a recovery: `run`, `since`, `nodes` (those that whoever saw most knows of), and of each node N that has
+-- reported: the place it has read to, when it said so, and whether it takes clients.
 local stream, meta, leases, recovery, marks = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local op, node = ARGV[1], ARGV[2]
 
 local GAP = 1048576 -- places left out where some may have been used that nobody here knows of
-local RECOVERY = 5000 -- how long (ms) a node may take to report after a restart of Redis
+local PLACES_PER_MS = 1024 -- more than are ever used in a millisecond
+local EPOCH = 1767225600000 -- 2026-01-01, in ms
+local SPARE_NODES = 16 -- numbers of nodes left out where some may have been used
+local GRACE = 1000 -- how long (ms) a recovery takes at least: nodes of which nobody knows may report
+local RECOVERY = 5000 -- how long (ms) nodes that are known may take to report
+local MARK = 60000 -- how often (ms) it is noted where the stream ends
 local SECRET_SECONDS = 60 -- how long a private message waits for the node that it is for
 
 local function integer(n)
@@ -37,15 +46,19 @@ end
 
 local function set_details(of, it)
     -- cjson would write large numbers with an exponent
-    local text = string.format('{"name":%s,"identity":%s,"ready":%s,"batch":%s,"first":%s}', cjson.encode(it.name),
-        cjson.encode(it.identity), tostring(it.ready), integer(it.batch), integer(it.first))
-    redis.call("HSET", meta, "node:" .. of, text)
+    redis.call("HSET", meta, "node:" .. of, string.format(
+        '{"name":%s,"identity":%s,"ready":%s,"batch":%s,"first":%s,"contact":%s}', cjson.encode(it.name),
+        cjson.encode(it.identity), tostring(it.ready), integer(it.batch), integer(it.first), integer(it.contact)))
 end
 
--- Add an entry to the stream. XADD comes first: what follows an error half way is not done, what came before not undone.
+local function put(id, from, batch, at, events)
+    redis.call("XADD", stream, id, "n", from, "b", batch, "t", at, "d", events)
+end
+
+-- Add an entry to the stream. XADD comes first: after an error half way, what came before it is not undone.
 local function add(from, batch, count, events)
     local first = number("last") + 1
-    redis.call("XADD", stream, integer(first) .. "-" .. count, "n", from, "b", batch, "t", integer(now()), "d", events)
+    put(integer(first) .. "-" .. count, from, batch, integer(now()), events)
     redis.call("HSET", meta, "last", integer(first + count - 1))
     return first
 end
@@ -54,13 +67,18 @@ local function note(event)
     return add(0, 0, 1, "[" .. cjson.encode(event) .. "]")
 end
 
+-- A place above all that were ever used, also by a Redis of which this one is an older copy.
+local function leap(last)
+    return math.max(last + GAP, (now() - EPOCH) * PLACES_PER_MS)
+end
+
 local function all_nodes()
     return redis.call("ZRANGE", leases, 0, -1)
 end
 
 local function forget(lost)
     local it = details(lost)
-    if it and redis.call("HGET", meta, "identity:" .. it.identity) == lost then
+    if redis.call("HGET", meta, "identity:" .. it.identity) == lost then
         redis.call("HDEL", meta, "identity:" .. it.identity)
     end
     redis.call("HDEL", meta, "node:" .. lost)
@@ -72,53 +90,108 @@ local function lose(lost)
     forget(lost)
 end
 
-local function reap(at)
+-- End the nodes whose leases have run out. But while Redis was away or stuck, nobody could renew theirs: then everybody
+-- gets the whole length again.
+local function reap(at, length)
+    for _, each in ipairs(at - number("renewed") > length / 2 and all_nodes() or {}) do
+        redis.call("ZADD", leases, at + length, each)
+    end
+    redis.call("HSET", meta, "renewed", integer(at))
     for _, lost in ipairs(redis.call("ZRANGEBYSCORE", leases, "-inf", at)) do
         lose(lost)
     end
 end
 
--- Everybody gets the whole lease again: while Redis was away or stuck, nobody could renew theirs.
-local function restart_leases(at, length)
-    for _, each in ipairs(all_nodes()) do
-        redis.call("ZADD", leases, at + length, each)
+local function be_ready(ready)
+    local it = details(ready)
+    if it and not it.ready then
+        it.ready = true
+        set_details(ready, it)
+        return note({ event = "nodeready", node = tonumber(ready) })
     end
-    redis.call("HSET", meta, "renewed", integer(at))
+    return number("last")
 end
 
--- End a recovery: what survived ends at `base`.
-local function agree(run, base, length)
-    local before = redis.call("HGET", meta, "run") or ""
-    local last = math.max(number("last"), base)
-    local next_last = last > 0 and last + GAP or 0
-    redis.call("HSET", meta, "before", before, "base", integer(base), "run", run, "last", integer(next_last))
-    restart_leases(now(), length)
-    for _, dead in ipairs(redis.call("SMEMBERS", recovery .. ":dead")) do
-        if details(dead) then
-            lose(dead)
+-- After a restart of Redis: how the nodes agree on what it still has.
+
+-- Begin a recovery, unless it has begun; note a report, if there is one; forget those of nodes that have been silent.
+-- Return who saw most, how much that is, and by node whether it takes clients.
+local function recover(run, at, report)
+    if redis.call("HGET", recovery, "run") ~= run then
+        redis.call("DEL", recovery, recovery .. ":dead")
+        redis.call("HSET", recovery, "run", run, "since", integer(at))
+    end
+    if report then
+        redis.call("HSET", recovery, node, report)
+    end
+    local best, most, found, fields = nil, -1, {}, redis.call("HGETALL", recovery)
+    for i = 1, #fields, 2 do
+        local place, when, ready = string.match(fields[i + 1], "^(%d+) (%d+) (%d)$")
+        if place and at - tonumber(when) >= RECOVERY then
+            redis.call("HDEL", recovery, fields[i])
+        elseif place then
+            found[fields[i]] = ready
+            place = tonumber(place)
+            if place > most or (place == most and tonumber(fields[i]) < tonumber(best)) then
+                best, most = fields[i], place
+            end
+        end
+    end
+    return best, most, found
+end
+
+-- Whether everybody has reported who may know more than Redis does, or has had the time to.
+local function all_reported(at, found)
+    local since = tonumber(redis.call("HGET", recovery, "since"))
+    local known = redis.call("HGET", recovery, "nodes") or ""
+    for each in string.gmatch(known .. " " .. table.concat(all_nodes(), " "), "%d+") do
+        if not found[each] and redis.call("SISMEMBER", recovery .. ":dead", each) == 0 then
+            return at - since >= RECOVERY
+        end
+    end
+    return at - since >= GRACE
+end
+
+-- End a recovery: what Redis has now is what there is. The stream says so: an entry without events, whose batch is the
+-- last place before it. Whoever has read anything between the two has heard what nobody else will, and ends: whether it
+-- reports first (`is_astray`) or reads this.
+local function agree(run, at, length, found)
+    local base = number("last")
+    local last = leap(base)
+    local counter = base == 0 and at % 65536 or number("counter") + SPARE_NODES -- 0: all is gone, if there was any
+    put(integer(last + 1) .. "-0", 0, integer(base), integer(at), "[]")
+    redis.call("HSET", meta, "run", run, "last", integer(last), "base", integer(base), "cut", integer(last + 1),
+        "fresh", integer(last), "renewed", "0", "counter", integer(counter))
+    reap(at, length)
+    local dead = redis.call("SMEMBERS", recovery .. ":dead")
+    table.sort(dead)
+    for _, each in ipairs(dead) do
+        if details(each) then
+            lose(each)
+        end
+    end
+    for _, each in ipairs(all_nodes()) do
+        local it = details(each)
+        it.contact = -1 -- it has to report before it appends
+        set_details(each, it)
+        if found[each] == "1" then -- Redis may have lost that it is ready
+            be_ready(each)
         end
     end
     redis.call("DEL", recovery, recovery .. ":dead")
 end
 
--- Begin a recovery, unless it has begun. Return when it did, and whether everybody has had time to report.
-local function recover(run, at)
-    if redis.call("HGET", recovery, "run") ~= run then
-        redis.call("DEL", recovery, recovery .. ":dead")
-        redis.call("HSET", recovery, "run", run, "since", integer(at))
-    end
-    return at - tonumber(redis.call("HGET", recovery, "since")) >= RECOVERY
+-- Whether somebody who has read to this place has heard what the others will not.
+local function is_astray(seen)
+    return seen > number("base") and seen < number("cut") - 1
 end
 
-local function reports()
-    local found, fields = {}, redis.call("HGETALL", recovery)
-    for i = 1, #fields, 2 do
-        local reporter = string.match(fields[i], "^place:(%d+)$")
-        if reporter then
-            found[reporter] = tonumber(fields[i + 1])
-        end
+-- Whether the nodes have agreed on what this Redis has. If a node has read more than there is, they have not.
+local function is_agreed(run, seen)
+    if seen > number("last") and redis.call("HGET", meta, "run") == run then
+        redis.call("HSET", meta, "run", "")
     end
-    return found
+    return redis.call("HGET", meta, "run") == run
 end
 
 local operations = {}
@@ -126,46 +199,45 @@ local operations = {}
 -- A process begins as a node. ARGV: "0", identity, name, the highest number and place it knows of, bounds, lease (ms).
 function operations.join()
     local identity, name, length = ARGV[3], ARGV[4], tonumber(ARGV[8])
+    local incarnation, known = tonumber(ARGV[5]), tonumber(ARGV[6])
     local run, at = run_id(), now()
-    local old = redis.call("HGET", meta, "identity:" .. identity) -- its process has ended: only one can have the directory
-    if redis.call("HGET", meta, "run") ~= run then
-        local over = recover(run, at)
+    local old = redis.call("HGET", meta, "identity:" .. identity) -- its process has ended: it had the same directory
+    if old and tonumber(old) > incarnation then -- the answer was lost with which it was told; or this comes late
+        return { "outdated", old }
+    end
+    if not is_agreed(run, 0) then
+        local _, most, found = recover(run, at)
         if old then
             redis.call("SADD", recovery .. ":dead", old)
         end
-        local awaited = false
-        for _, each in ipairs(all_nodes()) do
-            awaited = awaited or redis.call("SISMEMBER", recovery .. ":dead", each) == 0
-        end
-        local heard = tonumber(redis.call("HGET", recovery, "heard") or "0")
-        if at - heard < RECOVERY or (awaited and not over) then
+        local empty = redis.call("HEXISTS", meta, "run") == 0
+        local since = tonumber(redis.call("HGET", recovery, "since"))
+        local is_new = empty and incarnation == 0 and known == 0 and most < 0 -- else nodes may be about to report
+        local is_over = all_reported(at, found) and most <= number("last") and not (empty and at - since < RECOVERY)
+        if not (is_new or is_over) then
             return { "recovering" }
         end
-        for _, each in ipairs(all_nodes()) do -- they did not come
-            redis.call("SADD", recovery .. ":dead", each)
-        end
-        agree(run, number("last"), length)
+        agree(run, at, length, found)
         old = redis.call("HGET", meta, "identity:" .. identity)
     end
     if old then
         lose(old)
     end
-    reap(at)
-    local others = all_nodes()
-    if #others > 0 and redis.call("HGET", meta, "bounds") ~= ARGV[7] then
-        return { "bounds", redis.call("HGET", meta, "bounds") }
+    reap(at, length)
+    if #all_nodes() > 0 and redis.call("HGET", meta, "bounds") ~= ARGV[7] then
+        return { "bounds", redis.call("HGET", meta, "bounds") or "" }
     end
-    local last, known = number("last"), tonumber(ARGV[6])
+    local last = number("last")
     if known > last then -- what was stored there, this Redis has lost, or never had
-        redis.call("HSET", meta, "last", integer(known + GAP))
+        redis.call("HSET", meta, "last", integer(leap(known)))
     end
-    local new = math.max(number("counter"), tonumber(ARGV[5])) + 1
+    local new = math.max(number("counter"), incarnation) + 1
     local place = note({ event = "nodejoined", node = new, name = name, identity = identity })
-    redis.call("HSET", meta, "counter", new, "bounds", ARGV[7], "identity:" .. identity, new, "renewed", integer(at))
-    set_details(new, { name = name, identity = identity, ready = false, batch = 0, first = 0 })
+    redis.call("HSET", meta, "counter", new, "bounds", ARGV[7], "identity:" .. identity, new)
+    set_details(new, { name = name, identity = identity, ready = false, batch = 0, first = 0, contact = 0 })
     redis.call("ZADD", leases, at + length, new)
     local trimmed = redis.call("HGET", meta, "trimmed") or "0"
-    local reply = { "joined", integer(new), integer(place), run, integer(last), trimmed }
+    local reply = { "joined", integer(new), integer(place), integer(last), trimmed }
     for _, each in ipairs(all_nodes()) do
         table.insert(reply, each)
         table.insert(reply, redis.call("HGET", meta, "node:" .. each))
@@ -173,193 +245,153 @@ function operations.join()
     return reply
 end
 
--- Why a node can do nothing now, if so.
-local function trouble()
-    if redis.call("HGET", meta, "run") ~= run_id() then
-        return { "restarted" }
-    end
-    if redis.call("HEXISTS", meta, "node:" .. node) == 0 then
-        return { "unknown" }
-    end
-end
-
--- Append a batch. ARGV: node, batch, the last place it has seen, how many events, the events, the private messages' texts.
+-- Append a batch. ARGV: node, batch, how often the node has made contact, the last place it has read, how many events,
+-- the events, the private messages' texts.
 function operations.append()
-    local no = trouble()
-    if no then
-        return no
-    end
     local it, batch = details(node), tonumber(ARGV[3])
-    if batch == it.batch then -- its answer was lost
+    if it.contact ~= tonumber(ARGV[4]) then -- it comes late, after the node was told that it is not there
+        return { "restarted" }
+    elseif batch == it.batch then -- its answer was lost
         return { "ok", integer(it.first) }
     elseif batch ~= it.batch + 1 then
-        return { "gap", integer(it.batch) }
-    elseif tonumber(ARGV[4]) > number("last") then
-        redis.call("HSET", meta, "run", "")
-        return { "restarted" }
+        return { "unknown" }
     end
-    it.first, it.batch = add(node, ARGV[3], tonumber(ARGV[5]), ARGV[6]), batch
+    it.first, it.batch = add(node, ARGV[3], tonumber(ARGV[6]), ARGV[7]), batch
     set_details(node, it)
     for i = 6, #KEYS do
-        redis.call("SET", KEYS[i], ARGV[i + 1], "EX", SECRET_SECONDS)
+        redis.call("SET", KEYS[i], ARGV[i + 2], "EX", SECRET_SECONDS)
     end
     return { "ok", integer(it.first) }
 end
 
 -- Renew a lease. ARGV: node, lease (ms), how long to keep events (ms).
 function operations.renew()
-    local no = trouble()
-    if no then
-        return no
-    end
     local at, length = now(), tonumber(ARGV[3])
-    if at - number("renewed") > length / 2 then
-        restart_leases(at, length)
-    end
     redis.call("ZADD", leases, at + length, node)
-    redis.call("HSET", meta, "renewed", integer(at))
-    reap(at)
-    local newest = redis.call("LINDEX", marks, -1)
-    if not newest or at - tonumber(string.match(newest, "^%d+")) > 60000 then
+    reap(at, length)
+    local function age(index)
+        local mark = redis.call("LINDEX", marks, index)
+        return mark and at - tonumber(string.match(mark, "^%d+"))
+    end
+    if (age(-1) or math.huge) > MARK then
         redis.call("RPUSH", marks, integer(at) .. " " .. integer(number("last")))
     end
     local upto
-    local oldest = redis.call("LINDEX", marks, 0)
-    while oldest and tonumber(string.match(oldest, "^%d+")) < at - tonumber(ARGV[4]) do
-        upto = string.match(oldest, "%d+$")
-        redis.call("LPOP", marks)
-        oldest = redis.call("LINDEX", marks, 0)
+    while (age(0) or 0) > tonumber(ARGV[4]) do
+        upto = string.match(redis.call("LPOP", marks), "%d+$")
     end
     if upto then
         redis.call("XTRIM", stream, "MINID", "~", upto)
         redis.call("HSET", meta, "trimmed", upto)
     end
-    local reply = { "ok", integer(number("last")) }
-    for _, each in ipairs(redis.call("ZRANGE", leases, 0, -1, "WITHSCORES")) do
-        table.insert(reply, each)
-    end
-    table.insert(reply, integer(at))
-    return reply
+    return { "ok", integer(number("last")), integer(at), unpack(redis.call("ZRANGE", leases, 0, -1, "WITHSCORES")) }
 end
 
--- Take clients. `found` does so only if no node that is ready knows the state; then the chat begins anew, here.
-local function be_ready()
-    local it = details(node)
-    it.ready = true
-    set_details(node, it)
-    return { "ok", integer(note({ event = "nodeready", node = tonumber(node) })) }
-end
-
+-- Begin the chat anew, and take clients, if no node that is ready knows the state. ARGV: node, lease (ms).
 function operations.found()
-    local no = trouble()
-    if no then
-        return no
-    end
-    reap(now())
+    local at, length = now(), tonumber(ARGV[3])
+    redis.call("ZADD", leases, at + length, node)
+    reap(at, length)
     for _, each in ipairs(all_nodes()) do
         if details(each).ready then
             return { "no" }
         end
     end
-    return be_ready()
+    local place = integer(be_ready(node))
+    redis.call("HSET", meta, "founded", place, "fresh", place)
+    return { "ok", place }
 end
 
+-- Take clients. ARGV: node, the place of the state it was given. That must not be a state of a chat that is over.
 function operations.ready()
-    return trouble() or be_ready()
+    local is_fresh = tonumber(ARGV[3]) >= number("fresh")
+    return { is_fresh and be_ready(node) and "ok" or "no" }
 end
 
 -- End as a node.
 function operations.leave()
-    local no = trouble()
-    if no then
-        return no
-    end
     lose(node)
     return { "ok" }
 end
 
--- Speak with Redis again after a connection was lost. ARGV: node, the run it knows, the last place it has seen, lease (ms),
--- the other nodes it knows of. Answers "fine", the run and the last batch of
--- this node that is there; "wait"; "refill" and the last place that is there; "unknown" if it is too late.
+-- Speak with Redis again after a connection was lost. ARGV: node, how often it has made contact, the last place it has
+-- read, whether it takes clients, lease (ms), the other nodes it knows of. Answers "fine" and this node's last batch
+-- that is there; "wait"; "refill", the last place that is there and the run; "unknown" if it is too late.
 function operations.report()
-    local run, at, seen, length = run_id(), now(), tonumber(ARGV[4]), tonumber(ARGV[5])
-    if redis.call("HGET", meta, "run") == run then
-        local known = details(node)
-        local missed = ARGV[3] ~= run and (ARGV[3] ~= redis.call("HGET", meta, "before") or seen > number("base"))
-        if not known or missed then
+    local run, at, contact, seen, length = run_id(), now(), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+    if is_agreed(run, seen) then
+        local it = details(node)
+        if not it or is_astray(seen) or (ARGV[5] == "1" and seen < number("founded")) then
             return { "unknown" }
         end
-        return { "fine", run, integer(known.batch) }
-    end
-    local over = recover(run, at)
-    redis.call("HSET", recovery, "place:" .. node, integer(seen), "heard", integer(at))
-    local best, most = nil, -1
-    local found = reports()
-    for reporter, place in pairs(found) do
-        if place > most or (place == most and tonumber(reporter) < tonumber(best)) then
-            best, most = reporter, place
+        it.contact = math.max(it.contact, contact)
+        set_details(node, it)
+        if ARGV[5] == "1" then
+            be_ready(node)
         end
+        return { "fine", integer(it.batch) }
     end
+    local best, most, found = recover(run, at, integer(seen) .. " " .. integer(at) .. " " .. ARGV[5])
     if best == node then
-        redis.call("HSET", recovery, "nodes", table.concat(ARGV, " ", 6))
+        redis.call("HSET", recovery, "nodes", table.concat(ARGV, " ", 7))
     end
-    local nodes = redis.call("HGET", recovery, "nodes") or ""
-    for each in string.gmatch(nodes, "%d+") do
-        if not found[each] and redis.call("SISMEMBER", recovery .. ":dead", each) == 0 and not over then
-            return { "wait" }
+    if all_reported(at, found) then
+        if number("last") >= most then -- nothing that anybody has seen is missing
+            agree(run, at, length, found)
+        elseif best == node then
+            return { "refill", integer(number("last")), run }
         end
-    end
-    if number("last") >= most then -- nothing that anybody has seen is missing
-        agree(run, number("last"), length)
-        return { "wait" }
-    end
-    if best == node then
-        return { "refill", integer(number("last")), run }
-    end
-    if over and at - tonumber(redis.call("HGET", recovery, "since")) >= 2 * RECOVERY then -- it is gone
-        redis.call("HDEL", recovery, "place:" .. best, "nodes")
-        redis.call("HSET", recovery, "since", integer(at))
     end
     return { "wait" }
 end
 
--- Put entries back that Redis has lost. ARGV: node, run, then of each entry: id, n, b, t, d.
+-- Put entries back that Redis has lost, and end the recovery. ARGV: node, run, lease (ms), bounds, the highest number
+-- of a node, the place after which this node remembers all, the last place, how many nodes there are, of each its
+-- number and details, then of each entry: id, n, b, t, d.
 function operations.refill()
-    if redis.call("HGET", recovery, "run") ~= ARGV[3] or run_id() ~= ARGV[3] then
+    local run, at, length, from, place = ARGV[3], now(), tonumber(ARGV[4]), tonumber(ARGV[7]), tonumber(ARGV[8])
+    if run_id() ~= run or is_agreed(run, 0) or redis.call("HGET", recovery, "run") ~= run then
         return { "restarted" }
     end
+    local best, most, found = recover(run, at)
     local last = number("last")
-    for i = 4, #ARGV, 5 do
-        local first, count = string.match(ARGV[i], "^(%d+)-(%d+)$")
-        if tonumber(first) > last then
-            redis.call("XADD", stream, ARGV[i], "n", ARGV[i + 1], "b", ARGV[i + 2], "t", ARGV[i + 3], "d", ARGV[i + 4])
-            last = first + count - 1
-            redis.call("HSET", meta, "last", integer(last))
-        end
-    end
-    redis.call("HSET", recovery, "since", integer(now()), "heard", integer(now()))
-    return { "ok" }
-end
-
--- End a recovery: ARGV: node, run, the last place, lease (ms), bounds, then of each node its number and details.
-function operations.refilled()
-    if redis.call("HGET", recovery, "run") ~= ARGV[3] or run_id() ~= ARGV[3] then
+    if best ~= node or most ~= place or place <= last then -- it took too long
         return { "restarted" }
+    end
+    if from > last then -- what was between them is gone; whoever has not read it has to end
+        put(integer(from + 1) .. "-0", 0, integer(from), integer(at), "[]")
+        redis.call("HSET", meta, "trimmed", integer(from + 1))
+    end
+    local nodes = 10 + 2 * tonumber(ARGV[9])
+    for i = nodes, #ARGV, 5 do
+        local first, count = string.match(ARGV[i], "^(%d+)-(%d+)$")
+        if first + count - 1 > last then
+            put(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+        end
     end
     for _, each in ipairs(all_nodes()) do
         forget(each)
     end
-    local counter = number("counter")
-    for i = 7, #ARGV, 2 do
+    for i = 10, nodes - 1, 2 do
         local it = cjson.decode(ARGV[i + 1])
         set_details(ARGV[i], it)
         redis.call("HSET", meta, "identity:" .. it.identity, ARGV[i])
         redis.call("ZADD", leases, 0, ARGV[i])
-        counter = math.max(counter, tonumber(ARGV[i]))
     end
-    redis.call("HSET", meta, "counter", counter, "bounds", ARGV[6])
-    agree(ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]))
+    redis.call("HSET", meta, "last", integer(place), "bounds", ARGV[5],
+        "counter", integer(math.max(number("counter"), tonumber(ARGV[6]))))
+    agree(run, at, length, found)
     return { "ok" }
 end
 
-return operations[op]()
+-- Why a member that has read to `seen` can do nothing now, if so.
+local function trouble(seen)
+    if not is_agreed(run_id(), seen) then
+        return { "restarted" }
+    elseif redis.call("HEXISTS", meta, "node:" .. node) == 0 or is_astray(seen) then
+        return { "unknown" }
+    end
+end
+
+local for_anybody = op == "join" or op == "report" or op == "refill"
+return not for_anybody and trouble(op == "append" and tonumber(ARGV[5]) or 0) or operations[op]()

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NO_NODE = 0
-"""Stands as the node of entries that are no node's batch: that a node has joined, is ready, or is lost."""
+"""Stands as the node of entries that are no node's batch: that a node has joined, is ready, or is lost; or a cut."""
 
 
 class Entry(NamedTuple):
-    """One entry of the stream: a node's batch of `size` events, as JSON. `at` is in milliseconds since 1970."""
+    """One entry of the stream: a node's batch of `size` events, as JSON. `at` is in milliseconds since 1970.
+
+    One without events is a cut: what was in the stream between the place `batch` and this has been lost.
+    """
 
     first: int
     size: int
@@ -40,24 +43,27 @@ class Entry(NamedTuple):
 
 
 class Peer(msgspec.Struct):
-    """A node as all others know it: `batch` is its last one in the stream, and `first` the place where that begins."""
+    """A node as all others know it: `batch` is its last one in the stream, and `first` the place where that begins.
+
+    `contact` counts how often it has spoken with the store anew after a connection was lost.
+    """
 
     name: str
     identity: str
     ready: bool = False
     batch: int = 0
     first: int = 0
+    contact: int = 0
 
 
 class Joined(NamedTuple):
-    """What a node is told when it joins: its number, the place of its joining, the run of the store, and its peers.
+    """What a node is told when it joins: its number, the place of its joining, and its peers.
 
-    `last` was the last place before; what is below `trimmed` is no longer in the stream.
+    `last` was the last place before; some of what is below `trimmed` is no longer in the stream.
     """
 
     node: int
     place: int
-    run: str
     last: int
     trimmed: int
     peers: dict[int, Peer]
@@ -66,12 +72,11 @@ class Joined(NamedTuple):
 class Fine(NamedTuple):
     """The node and the store agree; `batch` is the node's last one that is in the stream."""
 
-    run: str
     batch: int
 
 
 class Refill(NamedTuple):
-    """The store has lost what was after the place `last`; this node knows most of it."""
+    """The store, in this run of it, has lost what was after the place `last`; this node knows most of it."""
 
     run: str
     last: int
@@ -100,6 +105,14 @@ class Recovering(GchatError):  # noqa: N818
     """The store was started anew, and its nodes have not agreed on that yet."""
 
 
+class Outdated(GchatError):  # noqa: N818
+    """The node did not join: its data directory had a higher number already, `incarnation`. It can try with that."""
+
+    def __init__(self, incarnation: int) -> None:
+        super().__init__(f"its last number was {incarnation}")
+        self.incarnation = incarnation
+
+
 class Fenced(GchatError):  # noqa: N818
     """The others go on without this node: its lease ran out, or it has seen what the store no longer has."""
 
@@ -114,19 +127,29 @@ class Store(Protocol):
     def join(self, identity: str, name: str, incarnation: int, place: int, bounds: str) -> Joined:
         """Become a node; `incarnation` and `place` are the highest that its data directory knows of.
 
-        Raises Recovering, BoundsDifferError.
+        Raises Recovering, Outdated, BoundsDifferError.
         """
 
     def append(
-        self, node: int, batch: int, seen: int, count: int, events: bytes, secrets: Sequence[tuple[str, str]]
+        self,
+        node: int,
+        batch: int,
+        contact: int,
+        seen: int,
+        count: int,
+        events: bytes,
+        secrets: Sequence[tuple[str, str]],
     ) -> int:
-        """Add a batch to the stream, or find it there; return its first place. Raises StoreRefused."""
+        """Add a batch to the stream, or find it there; return its first place. Raises StoreRefused.
+
+        `contact` is that of the last report, and `seen` the last place that was read.
+        """
 
     def found(self, node: int) -> int | None:
         """Begin the chat anew if no node that is ready is left; return the place where it begins."""
 
-    def ready(self, node: int) -> int:
-        """Take clients from now on."""
+    def ready(self, node: int, place: int) -> bool:
+        """Take clients from now on, with the state of a place. Returns False if the chat began anew after it."""
 
     def renew(self, node: int) -> Leases:
         """Keep the node's place among the others, and end those that were not heard of."""
@@ -134,14 +157,20 @@ class Store(Protocol):
     def leave(self, node: int) -> None:
         """End as a node."""
 
-    def report(self, node: int, run: str, seen: int, others: Sequence[int]) -> Fine | Refill | None:
-        """Agree on what the store still has; None: wait for the others."""
+    def report(self, node: int, contact: int, seen: int, ready: bool, others: Sequence[int]) -> Fine | Refill | None:
+        """Agree on what the store still has; None: wait for the others.
 
-    def refill(self, node: int, run: str, entries: Sequence[Entry]) -> None:
-        """Put entries back that the store has lost."""
+        What the node sent before, and the store does only after this, has no effect. `contact` grows with each report.
+        """
 
-    def refilled(self, node: int, run: str, place: int, bounds: str, peers: Mapping[int, Peer]) -> None:
-        """End the recovery: all is there up to this place."""
+    def refill(
+        self, node: int, run: str, bounds: str, counter: int, peers: Mapping[int, Peer], after: int, last: int,
+        entries: Sequence[Entry],
+    ) -> None:  # fmt: skip
+        """Put entries back that the store has lost: all that there was between two places. Raises Restarted.
+
+        `peers` are the nodes as of the last place, and `counter` the highest number that one ever had.
+        """
 
     def entries(self, after: int, most: int) -> list[Entry]:
         """Return the entries with events after a place."""

@@ -27,12 +27,11 @@ from ..chat.events import NodeLost, SnapshotAsked
 from ..chat.state import Snapshot, State
 from ..cluster.member import stamped
 from ..cluster.polling import readable
-from ..cluster.store import Fenced, Recovering, Restarted, StoreGone, StoreRefused
+from ..cluster.store import Fenced, Outdated, Recovering, Restarted, StoreGone, StoreRefused
 from ..errors import GchatError, StoreError
 
 if TYPE_CHECKING:
     import queue
-    from collections.abc import Iterable
 
     from ..chat.events import Event
     from ..chat.state import Node
@@ -118,6 +117,7 @@ class RedisThread:
         self._renew_at = self._append_at = 0.0
         self._refused = ""  # why Redis refused the last batch, if it did
         self._close_at = 0.0
+        self._remarks: dict[str, None] = {}  # of the beginning, each once
 
     def run(self, begun: queue.SimpleQueue[GchatError | None]) -> None:
         """Take part until the journal is closed, or until the others have given this node up."""
@@ -145,41 +145,44 @@ class RedisThread:
     def _begin(self) -> None:
         """Join, fill the history, and find out the state: from another node, or nobody knows one."""
         until = time.monotonic() + START_SECONDS
-        incarnation, last_id = (self._replica.incarnation, self._replica.last_id) if self._replica else (0, 0)
         while True:
             try:
                 self._store.connect()
                 self._check_redis()
-                joined = self._member.join(incarnation, last_id)
+                self._join()
                 break
-            except (StoreGone, Recovering) as error:
+            except (StoreGone, Restarted, Recovering, Outdated, Fenced) as error:
                 if time.monotonic() > until and isinstance(error, StoreGone) and "loading" not in str(error).lower():
                     raise
                 time.sleep(RETRY_SECONDS)
         self._connected = self._agreed = True
+        for remark in self._remarks:
+            self._journal.remark(logging.WARNING, remark)
+
+    def _join(self) -> None:
+        """Become a node that knows the state. If anything goes wrong with Redis, do it again."""
+        incarnation, last_id = (self._replica.incarnation, self._replica.last_id) if self._replica else (0, 0)
+        joined = self._member.join(incarnation, last_id)
+        self._renew_at = 0.0
         if self._replica is not None:
             self._replica.note_run(joined.node)
             if joined.trimmed > last_id + 1:
                 what = "some of what was said while this node was away is no longer in Redis and misses in its history"
-                self._journal.remark(logging.WARNING, f"{what}: it can be given a backup of another node's")
+                self._remarks[f"{what}: it can be given a backup of another node's"] = None
         if joined.last < last_id:
-            lost = (
-                f"Redis has nothing of what was said up to {last_id} here: a new or an older one; going on above that"
-            )
-            self._journal.remark(logging.WARNING, lost)
+            what = f"Redis has nothing of what was said up to {last_id} here: a new or an older one"
+            self._remarks[f"{what}; going on above that"] = None
         self._fill_history(joined.place)
         attempt = 0
-        while not self._know_state(attempt):
+        while (place := self._know_state(attempt)) is None or not self._member.ready(place):
             attempt += 1
-        self._member.ready()
 
     def _check_redis(self) -> None:
         """Say what this Redis may lose. Raises StoreRefused if that is more than cluster.any_redis allows."""
         unfit, may_lose = self._store.unfit(), self._store.may_lose()
         if unfit and not self._any_redis:
             raise StoreRefused(f"{unfit}. To use it all the same: cluster.any_redis = yes")
-        for remark in filter(None, (unfit, may_lose)):
-            self._journal.remark(logging.WARNING, remark)
+        self._remarks |= dict.fromkeys(filter(None, (unfit, may_lose)))
 
     def _fill_history(self, place: int) -> None:
         """Give the history what was said up to a place, for as long as it takes it."""
@@ -191,29 +194,29 @@ class RedisThread:
             elif not self._fill():
                 break
 
-    def _know_state(self, attempt: int) -> bool:
-        """Found the chat, or get a snapshot of it. Returns whether that has worked."""
+    def _know_state(self, attempt: int) -> int | None:
+        """Found the chat, or get a snapshot of it. Returns the place of the state, if that has worked."""
         founded_at = self._member.found()
         if founded_at is not None:
             while self._member.place < founded_at:
                 self._read_some()
-            self.began_at, self.nodes = founded_at, self._member.nodes
-            return True
+            self.state, self.began_at, self.nodes = None, founded_at, self._member.nodes
+            return founded_at
         self._member.queue([SnapshotAsked(node=self._member.node, attempt=attempt)])
         self._member.append()
         asked_at, until = 0, time.monotonic() + SNAPSHOT_SECONDS
         while time.monotonic() < until:
             events = self._read_some()
             if any(isinstance(event, NodeLost) for event in events):
-                return False  # perhaps it was to give the snapshot
+                return None  # perhaps it was to give the snapshot
             for event in events:
                 if isinstance(event, SnapshotAsked) and (event.node, event.attempt) == (self._member.node, attempt):
                     asked_at = event.place
             data = self._store.snapshot(asked_at) if asked_at else None
             if data is not None:
                 self.state = _state_of(data)
-                return True
-        return False
+                return self.state.place
+        return None
 
     def _read_some(self) -> list[Event]:
         """Wait a little for events; hand them to the hub, and return them. Renews the lease when that is due."""
@@ -227,8 +230,8 @@ class RedisThread:
     def _round(self) -> bool:
         """Do what there is to do, then wait for more. Returns whether this was the last round."""
         try:
-            if self.given:
-                self._member.queue(event for part in self._take_given() for event in part)
+            while self.given:
+                self._member.queue(self.given.popleft())
             if not self._connected:
                 self._store.connect()
                 self._connected, self._agreed = True, False
@@ -252,10 +255,6 @@ class RedisThread:
             return True
         self._wait()
         return False
-
-    def _take_given(self) -> Iterable[list[Event]]:
-        while self.given:
-            yield self.given.popleft()
 
     def _wait(self) -> None:
         """Wait until something happens, or something is due."""
@@ -332,12 +331,16 @@ class RedisThread:
         after = self._replica.wants()
         if after is None:
             return True
-        entries = [one for one in self._store.entries(after, FILL_ENTRIES) if one.last <= self._member.place]
-        if not entries:
+        entries = self._store.entries(after, FILL_ENTRIES)
+        while entries and not any(one.size for one in entries):  # nothing but cuts
+            entries = self._store.entries(entries[-1].last, FILL_ENTRIES)
+        read = [one for one in entries if one.last <= self._member.place]
+        events = [event for one in read for event in stamped(one) if event.place > after]
+        if events:
+            self._replica.store(events)
+        else:
             self._replica.go_live()
-            return False
-        self._replica.store([event for entry in entries for event in stamped(entry) if event.place > after])
-        return True
+        return bool(events)
 
     # What can go wrong with Redis.
 
@@ -357,6 +360,7 @@ class RedisThread:
 
     def _note_refused(self, why: str) -> None:
         self._append_at = time.monotonic() + REFUSED_SECONDS
+        self._renew_at = max(self._renew_at, self._append_at)
         if why != self._refused:
             self._refused = why
             self._journal.remark(logging.ERROR, f"what people say is refused: {why}")
