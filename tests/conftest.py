@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from people import Person, Server
+from redisserver import RedisServer
 
 from gchatd.journal.reader import Reader
 from gchatd.journal.store import Writer
@@ -64,6 +66,26 @@ def look(tmp_path: Path, writer: Writer) -> Iterator[Reader]:
     reader = Reader(tmp_path)
     yield reader
     reader.close()
+
+
+@pytest.fixture(scope="session")
+def one_redis() -> Iterator[RedisServer]:
+    with contextlib.closing(RedisServer(needs("redis-server"))) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(one_redis: RedisServer) -> RedisServer:
+    """A Redis with nothing in it. It is the same in all tests: leave it running."""
+    one_redis.ask("FLUSHALL")
+    return one_redis
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[[], RedisServer]]:
+    """Start servers of a test's own, which may be killed; they are gone when the test is over."""
+    with contextlib.ExitStack() as servers:
+        yield lambda: servers.enter_context(contextlib.closing(RedisServer(needs("redis-server"))))
 
 
 def needs(program: str) -> str:
