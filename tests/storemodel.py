@@ -341,9 +341,10 @@ class Model:
         """Whether a node puts back what is missing: nobody leaves a smaller hole, nor has read more."""
         assert self.keys.recovery is not None
         last, reports = self.keys.last, self.keys.recovery.reports
-        best = min((max(one.after, last), -one.place) for one in reports.values() if one.place > last)
-        mine = reports[node]
-        return mine.place > last and (max(mine.after, last), -mine.place) == best
+        mine, more = reports[node], [one for one in reports.values() if one.place > last]
+        return mine in more and all(
+            (max(one.after, last), -one.place) >= (max(mine.after, last), -mine.place) for one in more
+        )
 
     def _all_reported(self) -> bool:
         keys = self.keys

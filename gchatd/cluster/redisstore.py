@@ -288,7 +288,7 @@ def _entry(found: Any) -> Entry:
 def _why(error: Exception) -> str:
     """Say in one line what is wrong."""
     text = " ".join(str(error).split())
-    if isinstance(error, ResponseError) and "OOM" in text:
+    if isinstance(error, exceptions.OutOfMemoryError):
         return "Redis has no memory left"
     if isinstance(error, ResponseError) and "MISCONF" in text:
         return "Redis cannot write to its disk"
