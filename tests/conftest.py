@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import os
-import shutil
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from people import GREETING, Person, Server
+from people import GREETING, Person, Server, needs
+from redisserver import RedisServer
 from replicas import Node, StoringDisk, Stream
 from terminal import Terminal
 
@@ -125,12 +125,21 @@ def storing_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[StoringDisk]:
     disk.thawed.set()
 
 
-def needs(program: str) -> str:
-    """Give the path of a program; skip the test where it is missing, but fail where CI is set."""
-    path = shutil.which(program)
-    if path is None:
-        message = f"{program} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
+@pytest.fixture(scope="session")
+def one_redis() -> Iterator[RedisServer]:
+    with contextlib.closing(RedisServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(one_redis: RedisServer) -> RedisServer:
+    """A Redis with nothing in it. It is the same in all tests: leave it running."""
+    one_redis.ask("FLUSHALL")
+    return one_redis
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[[], RedisServer]]:
+    """Start servers of a test's own, which may be killed; they are gone when the test is over."""
+    with contextlib.ExitStack() as servers:
+        yield lambda: servers.enter_context(contextlib.closing(RedisServer()))
