@@ -73,5 +73,5 @@ def attempt(table: Table, kind: type[Server]):
     """A run that fails is told, and is no number. That of a peer is no failure of ours."""
     try:
         yield
-    except (RunFailedError, RuntimeError, NotImplementedError) as error:
+    except (RunFailedError, RuntimeError, NotImplementedError, OSError) as error:
         (table.notes if kind.peer else table.failures).append(f"{kind.name}: {error}")

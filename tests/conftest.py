@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-import os
-import shutil
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from people import GREETING, Person, Server
+from people import GREETING, Person, Server, needs
+from redisserver import RedisServer
+from replicas import Node, StoringDisk, Stream
 from terminal import Terminal
 
+from gchatd.journal import replica
 from gchatd.journal.reader import Reader
 from gchatd.journal.store import Writer
 
@@ -85,12 +87,59 @@ def look(tmp_path: Path, writer: Writer) -> Iterator[Reader]:
     reader.close()
 
 
-def needs(program: str) -> str:
-    """Give the path of a program; skip the test where it is missing, but fail where CI is set."""
-    path = shutil.which(program)
-    if path is None:
-        message = f"{program} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
+@pytest.fixture
+def stream() -> Stream:
+    """The stream of a cluster."""
+    return Stream()
+
+
+@pytest.fixture
+def start_node(tmp_path: Path, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Node]]:
+    """Start nodes, which notice soon what happens to their files, and try again soon."""
+    monkeypatch.setattr(replica, "TRIM_SECONDS", 0.01)
+    monkeypatch.setattr(replica, "RETRY_SECONDS", 0.01)
+    nodes: list[Node] = []
+
+    def start(directory: Path = tmp_path, **settings: Any) -> Node:
+        nodes.append(Node(directory, stream, **settings))
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        node.close()
+
+
+@pytest.fixture
+def node(start_node: Callable[..., Node]) -> Node:
+    """A node in tmp_path, which is live."""
+    node = start_node()
+    node.catch_up()
+    return node
+
+
+@pytest.fixture
+def storing_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[StoringDisk]:
+    """The disk of replicas, which can be made to fail."""
+    disk = StoringDisk(monkeypatch)
+    yield disk
+    disk.thawed.set()
+
+
+@pytest.fixture(scope="session")
+def one_redis() -> Iterator[RedisServer]:
+    with contextlib.closing(RedisServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(one_redis: RedisServer) -> RedisServer:
+    """A Redis with nothing in it. It is the same in all tests: leave it running."""
+    one_redis.ask("FLUSHALL")
+    return one_redis
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[[], RedisServer]]:
+    """Start servers of a test's own, which may be killed; they are gone when the test is over."""
+    with contextlib.ExitStack() as servers:
+        yield lambda: servers.enter_context(contextlib.closing(RedisServer()))

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,3 +186,14 @@ def eventually(look, patience: float = PATIENCE):
         assert time.monotonic() < until, f"waited {patience:g} s in vain"
         time.sleep(0.01)
     return found
+
+
+def needs(program: str) -> str:
+    """Give the path of a program; skip the test where it is missing, but fail where CI is set."""
+    path = shutil.which(program)
+    if path is None:
+        message = f"{program} is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path

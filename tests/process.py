@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import greenlet
 import msgspec
 from deeds import Person, deed
-from storemodel import Link
+from storelink import Link
 
 from gchatd.chat.events import Arrived, Claimed, Departed, NotSent, Renamed, SnapshotAsked
 from gchatd.chat.folding import fold

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import redis
-from conftest import needs
-from people import PATIENCE, eventually
+from people import PATIENCE, eventually, needs
 
 if TYPE_CHECKING:
     from typing import Any
@@ -33,11 +32,15 @@ class RedisServer:
         self.data.mkdir()
         self.url = f"unix://{self.socket}"
         self._options = {**SAFE, **{name.replace("_", "-"): value for name, value in options.items()}}
+        self._copies = 0
         self._log = open(Path(self._home.name) / "log", "ab")
         self.start()
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def start(self, copy: Path | None = None) -> None:
+        """Start it, with what was there when it ended, or with an older copy of that; wait until it answers."""
+        if copy is not None:
+            shutil.rmtree(self.data)
+            shutil.copytree(copy, self.data)
         options = {**self._options, "port": "0", "unixsocket": str(self.socket), "dir": str(self.data)}
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         self.process = subprocess.Popen([self._program, *words], stdout=self._log, stderr=self._log)
@@ -80,6 +83,13 @@ class RedisServer:
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
+
+    def copy(self) -> Path:
+        """Copy what is on the disk now, for `start`."""
+        self._copies += 1
+        copy = Path(self._home.name) / f"copy{self._copies}"
+        shutil.copytree(self.data, copy)
+        return copy
 
     def copies_its_files(self) -> None:
         """Keep a copy of the files as they are now, as a snapshot of the disk would."""

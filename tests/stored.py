@@ -61,4 +61,4 @@ def wait_until(look: Callable[[], object]) -> None:
 
 def delete_history(directory: Path) -> None:
     for file in directory.glob("history.db*"):
-        file.unlink()
+        file.unlink(missing_ok=True)

@@ -1,13 +1,13 @@
 """What script.lua does, in Python: a store for tests, with a clock of their own, that fails as they want it to.
 
-A test compares the two, operation by operation. `Link` is one node's connection to it.
+A test compares the two, operation by operation.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -23,7 +23,6 @@ from gchatd.cluster.store import (
     Recovering,
     Refill,
     Restarted,
-    StoreGone,
     StoreRefused,
 )
 
@@ -34,14 +33,23 @@ GAP, PLACES_PER_MS, EPOCH, SPARE_NODES = 2**20, 1024, 1767225600000, 16
 GRACE, RECOVERY, MARK, SECRET, SNAPSHOT = 1000, 5000, 60_000, 60_000, 60_000
 
 
+class Report(NamedTuple):
+    """The place that a node has read to, that after which it remembers all, when it said so, if it takes clients."""
+
+    place: int
+    after: int
+    when: int
+    ready: bool
+
+
 @dataclasses.dataclass
 class Recovery:
-    """A recovery that goes on: by node the place it has reported, when it did, and whether it takes clients."""
+    """A recovery that goes on, with the reports by node."""
 
     run: str
     since: int
     nodes: tuple[int, ...] = ()
-    reports: dict[int, tuple[int, int, bool]] = dataclasses.field(default_factory=dict)
+    reports: dict[int, Report] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -80,13 +88,13 @@ class Keys:
 class Model:
     """See `Store`; `now` is its time in milliseconds."""
 
-    def __init__(self, now: int, lease: int = 15_000, retain: int = 86_400_000) -> None:
+    def __init__(self, now: int = EPOCH + 1_000_000_000, lease: int = 15_000, retain: int = 86_400_000) -> None:
         self.now = now
         self.keys = Keys()
         self.starts = 1
         """How often it was started: connections end with that."""
         self.full = False
-        self.on_agree: Callable[[dict[int, tuple[int, int, bool]], int], None] = lambda _, __: None
+        self.on_agree: Callable[[dict[int, Report], int], None] = lambda _, __: None
         """Called when a recovery has ended, with what was reported, and how long it took."""
         self._lease = lease
         self._retain = retain
@@ -95,11 +103,19 @@ class Model:
     def run(self) -> str:
         return f"run{self.starts}"
 
+    def copy(self) -> Keys:
+        """Return what is kept now, for `restart`."""
+        return self.keys.copy()
+
     def restart(self, keys: Keys | None = None) -> None:
         """Start anew, with an older copy of all keys if that is given."""
         self.starts += 1
         if keys is not None:
             self.keys = keys.copy()
+
+    def flush(self) -> None:
+        """Delete all keys; connections stay."""
+        self.keys = Keys()
 
     # The operations, in the order of script.lua.
 
@@ -109,7 +125,7 @@ class Model:
         if old is not None and old > incarnation:
             raise Outdated(old)
         if not self._is_agreed():
-            _, most = self._recover()
+            most = self._recover()
             assert keys.recovery is not None
             if old is not None:
                 keys.dead |= {old}
@@ -191,7 +207,9 @@ class Model:
         self._member(node)
         self._lose(node)
 
-    def report(self, node: int, contact: int, seen: int, ready: bool, others: Sequence[int]) -> Fine | Refill | None:
+    def report(
+        self, node: int, contact: int, seen: int, after: int, ready: bool, others: Sequence[int]
+    ) -> Fine | Refill | None:
         keys = self.keys
         if self._is_agreed(seen):
             peer = keys.nodes.get(node)
@@ -201,14 +219,14 @@ class Model:
             if ready:
                 self._be_ready(node)
             return Fine(peer.batch)
-        best, most = self._recover((node, (seen, self.now, ready)))
+        most = self._recover(node, Report(seen, after, self.now, ready))
         assert keys.recovery is not None
-        if best == node:
+        if seen == most:
             keys.recovery.nodes = tuple(others)
         if self._all_reported():
             if keys.last >= most:
                 self._agree()
-            elif best == node:
+            elif self._puts_back(node):
                 return Refill(self.run, keys.last)
         return None
 
@@ -219,7 +237,8 @@ class Model:
         keys = self.keys
         if self.run != run or self._is_agreed() or keys.recovery is None or keys.recovery.run != run:
             raise Restarted
-        if self._recover() != (node, last) or last <= keys.last:
+        self._recover()
+        if node not in keys.recovery.reports or keys.recovery.reports[node].place != last or not self._puts_back(node):
             raise Restarted
         if after > keys.last:
             self._put(Entry(after + 1, 0, 0, after, self.now, b"[]"))
@@ -231,7 +250,6 @@ class Model:
         keys.identities = {peer.identity: number for number, peer in peers.items()}
         keys.leases = dict.fromkeys(peers, 0)
         keys.last, keys.bounds, keys.counter = last, bounds, max(keys.counter, counter)
-        self._agree()
 
     # What is read.
 
@@ -308,17 +326,25 @@ class Model:
         self.keys.nodes[node] = msgspec.structs.replace(self.keys.nodes[node], ready=True)
         return self._note(event="nodeready", node=node)
 
-    def _recover(self, report: tuple[int, tuple[int, int, bool]] | None = None) -> tuple[int, int]:
+    def _recover(self, node: int = 0, report: Report | None = None) -> int:
         keys = self.keys
         if keys.recovery is None or keys.recovery.run != self.run:
             keys.recovery, keys.dead = Recovery(self.run, self.now), frozenset()
-        if report is not None:
-            keys.recovery.reports[report[0]] = report[1]
         reports = keys.recovery.reports
-        for node in [node for node, (_, when, _) in reports.items() if self.now - when >= RECOVERY]:
-            del reports[node]
-        most, best = max(((place, -node) for node, (place, _, _) in reports.items()), default=(-1, 0))
-        return -best, most
+        if report is not None:
+            reports[node] = report
+        for silent in [node for node, one in reports.items() if self.now - one.when >= RECOVERY]:
+            del reports[silent]
+        return max((one.place for one in reports.values()), default=-1)
+
+    def _puts_back(self, node: int) -> bool:
+        """Whether a node puts back what is missing: nobody leaves a smaller hole, nor has read more."""
+        assert self.keys.recovery is not None
+        last, reports = self.keys.last, self.keys.recovery.reports
+        mine, more = reports[node], [one for one in reports.values() if one.place > last]
+        return mine in more and all(
+            (max(one.after, last), -one.place) >= (max(mine.after, last), -mine.place) for one in more
+        )
 
     def _all_reported(self) -> bool:
         keys = self.keys
@@ -340,62 +366,7 @@ class Model:
                 self._lose(node)
         for node in self._all_nodes():
             keys.nodes[node] = msgspec.structs.replace(keys.nodes[node], contact=-1)
-            if node in reports and reports[node][2]:
+            if node in reports and reports[node].ready:
                 self._be_ready(node)
         keys.recovery, keys.dead = None, frozenset()
         self.on_agree(reports, took)
-
-
-class Link:
-    """One node's connection to a model. What can happen to it is decided by `fails`, each time it asks."""
-
-    def __init__(self, model: Model, pause: Callable[[], None], fails: Callable[[str], str]) -> None:
-        """`pause` is called where others may act; `fails` says what gets lost: the request, the answer, or nothing."""
-        self._model = model
-        self._pause = pause
-        self._fails = fails
-        self._start = 0  # at which the model was connected to; 0: not connected
-
-    @property
-    def connected(self) -> bool:
-        return self._start == self._model.starts
-
-    def connect(self) -> None:
-        self._pause()
-        self._start = self._model.starts
-        if self._fails("connect"):
-            self.gone()
-
-    def gone(self) -> None:
-        self._start = 0
-        raise StoreGone("the connection is lost")
-
-    def read(self, after: int, most: int) -> list[Entry]:
-        found: list[Entry] = self._do("entries", after, most)
-        return found
-
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        return lambda *args: self._do(operation, *args)
-
-    def _do(self, operation: str, *args: Any) -> Any:
-        self._pause()
-        if not self.connected:
-            self.gone()
-        fault = self._fails(operation)
-        if fault == "request":
-            self.gone()
-        elif fault == "late":  # it is done when nobody waits for it any more
-            self.on_late(lambda: getattr(self._model, operation)(*args))
-            self.gone()
-        answer = getattr(self._model, operation)(*args)
-        self.on_done(operation, answer)
-        if fault == "answer":
-            self.gone()
-        if fault == "slow":
-            self._pause()
-            if not self.connected:
-                self.gone()
-        return answer
-
-    on_late: Callable[[Callable[[], Any]], None] = lambda _: None
-    on_done: Callable[[str, Any], None] = lambda *_: None

@@ -17,10 +17,10 @@ from stored import DAY, NOW, close, delete_history, said, says, texts, wait_unti
 
 from gchatd.chat.events import MadePrivate, NotSent, Said
 from gchatd.errors import Refused, StoreError
-from gchatd.journal import History, SqliteJournal, sqlite
+from gchatd.journal import History, SqliteJournal, sqlite, store
 from gchatd.journal import history as asking
 from gchatd.journal.clock import CautiousClock
-from gchatd.journal.folder import FILE, Lock, complaining
+from gchatd.journal.folder import FILE, Files, Lock, complaining
 from gchatd.journal.reader import Reader
 from gchatd.journal.refusals import HistoryUnreadable, NothingToSearchFor, TooManySearches, TooManyWords
 from gchatd.journal.store import Writer
@@ -175,6 +175,22 @@ def test_when_the_folder_is_deleted_it_is_made_again_with_its_lock(running, tmp_
         Lock(tmp_path)
     say(running, line("two"))
     wait_until(lambda: texts(running.past.last("lobby", 9)) == ["two"])
+
+
+@pytest.mark.parametrize("deleted", [[FILE], [f"{FILE}-wal"], [FILE, f"{FILE}-wal", f"{FILE}-shm"]])
+def test_files_that_are_deleted_in_the_moment_in_which_they_are_opened_are_missed(tmp_path, monkeypatch, deleted):
+    class Late(Files):
+        def __init__(self, directory):
+            for name in deleted:
+                (directory / name).unlink()
+            super().__init__(directory)
+
+    monkeypatch.setattr(store, "Files", Late)
+    writer = Writer(tmp_path, "normal")
+    assert writer.missing() == deleted[0]
+    writer.close()
+    if FILE in deleted:
+        assert not list(tmp_path.glob(f"{FILE}*"))
 
 
 # Those who ask.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import needs
-from people import GREETING
+from people import GREETING, needs
 from terminal import Terminal
 
 

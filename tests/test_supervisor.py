@@ -15,8 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import needs
-from people import GREETING, PATIENCE, ROOT, Person, Server, eventually
+from people import GREETING, PATIENCE, ROOT, Person, Server, eventually, needs
 
 from gchatd.operate import children
 from gchatd.operate.children import Child

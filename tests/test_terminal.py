@@ -7,8 +7,7 @@ import subprocess
 
 import pexpect
 import pytest
-from conftest import needs
-from people import GREETING, PATIENCE
+from people import GREETING, PATIENCE, needs
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from gchatd.chat.state import node_of
 from gchatd.cluster.member import stamped
 
 if TYPE_CHECKING:
-    from worlds import Process, World
+    from process import Process
+    from storemodel import Report
+    from worlds import World
 
     from gchatd.chat.events import Event
     from gchatd.chat.folding import Outcome
@@ -102,7 +104,7 @@ class Witness:
         out_of_touch = self._world.now - record.renewed_at > 15_000
         assert record.may_be_fenced or out_of_touch, f"{process.directory} was in touch, and is fenced: {why}"
 
-    def have_agreed(self, reports: dict[int, tuple[int, int, bool]], took: int) -> None:
+    def have_agreed(self, reports: dict[int, Report], took: int) -> None:
         """Note that the nodes have agreed on what the store has."""
         keys = self._world.model.keys
         self._world.note("they agree on", keys.base, "after", took, "ms:", reports)
@@ -115,6 +117,9 @@ class Witness:
                 assert is_there or record.may_be_fenced, f"{process.directory} has heard what is gone, and had said so"
                 if process.node in keys.nodes:
                     record.renewed_at = self._world.now
+                hole = keys.trimmed - 1  # where it ends, if there is one
+                remembered = any(one.after < hole <= one.place for one in reports.values())
+                record.may_be_fenced |= process.member.place < hole and not remembered
                 continue
             record.may_be_fenced = True
             assert took >= GRACE or not reports, "too early for those of whom nobody knows"

@@ -12,8 +12,8 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import greenlet
-from process import LEASE, Directory, Process
-from storemodel import EPOCH, Keys, Model
+from process import Directory, Process
+from storemodel import Keys, Model
 from witness import Witness
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ MOST_REST_MS = 200_000
 class World:
     """Some data directories, the processes on them, and the store that they share."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, model: Model | None = None) -> None:
         self.seed = seed
         self.random = random.Random(seed)
-        self.model = Model(now=EPOCH + 1_000_000_000, lease=LEASE)
+        self.model = model or Model()
         self.main = greenlet.getcurrent()
         self.witness = Witness(self)
         self.model.on_agree = self.witness.have_agreed
@@ -70,9 +70,9 @@ class World:
         if operation in ("join", "renew"):
             self.witness.has_renewed(process)
         if operation in ("join", "append", "found", "ready", "renew", "report"):
-            self.past.append(self.model.keys.copy())
+            self.past.append(self.model.copy())
             if self.random.random() < 0.05:
-                self.copies.append(self.model.keys.copy())
+                self.copies.append(self.model.copy())
 
     # What happens.
 
@@ -200,7 +200,8 @@ class World:
         """Delete all keys; connections stay."""
         if self.may_lose and self.random.random() < 0.5:
             self.note("everything is deleted")
-            self.model.keys = Keys()
+            self.model.now += 1
+            self.model.flush()
             self.past.clear()
 
     def be_full(self) -> None:

@@ -279,7 +279,7 @@ class Member:
         """
         others = [number for number in self.peers if number != self.node]
         self._contact += 1
-        answer = self._store.report(self.node, self._contact, self.place, self._ready, others)
+        answer = self._store.report(self.node, self._contact, self.place, self._recent_after, self._ready, others)
         if isinstance(answer, Fine):
             if answer.batch < self._read:
                 raise Fenced("the store has lost what was heard here")

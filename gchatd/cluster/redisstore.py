@@ -54,12 +54,14 @@ SNAPSHOT_SECONDS = 60
 _HIGHEST = 2**64 - 1  # the highest second half that an id in Redis can have
 
 _GONE = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError)
-_SCRIPT = importlib.resources.files(__package__).joinpath("script.lua").read_text(encoding="utf-8")
 _HEADS = {True: "#!lua flags=allow-oom\n", False: "#!lua\n"}  # a batch is refused if Redis is full; a lease is not
 
 
 class RedisStore:
     """See `Store`. Not connected until `connect`, and after `StoreGone` not until then again."""
+
+    script = importlib.resources.files(__package__).joinpath("script.lua").read_text(encoding="utf-8")
+    """What Redis does."""
 
     def __init__(self, url: str, name: str, lease_seconds: float, retain_days: float) -> None:
         """`name` is the setting cluster.name. Raises ValueError for a URL that is none."""
@@ -87,7 +89,7 @@ class RedisStore:
             self._asks, self._reads = self._pool.make_connection(), self._pool.make_connection()
             self._asks.connect()
             self._reads.connect()
-            self._hashes = {allow: self._command("SCRIPT", "LOAD", _HEADS[allow] + _SCRIPT) for allow in (True, False)}
+            self._hashes = {full: self._command("SCRIPT", "LOAD", head + self.script) for full, head in _HEADS.items()}
         except exceptions.AuthenticationError as error:
             raise StoreGone(f"Redis does not let this node in: {error}") from None
         except (RedisError, OSError) as error:
@@ -172,8 +174,10 @@ class RedisStore:
     def leave(self, node: int) -> None:
         self._run("leave", node)
 
-    def report(self, node: int, contact: int, seen: int, ready: bool, others: Sequence[int]) -> Fine | Refill | None:
-        answer = self._run("report", node, contact, seen, int(ready), self._lease, *others)
+    def report(
+        self, node: int, contact: int, seen: int, after: int, ready: bool, others: Sequence[int]
+    ) -> Fine | Refill | None:
+        answer = self._run("report", node, contact, seen, after, int(ready), self._lease, *others)
         if answer[0] == b"fine":
             return Fine(int(answer[1]))
         return Refill(answer[2].decode(), int(answer[1])) if answer[0] == b"refill" else None
@@ -184,7 +188,7 @@ class RedisStore:
     ) -> None:  # fmt: skip
         details = [word for number, peer in peers.items() for word in (number, msgspec.json.encode(peer))]
         fields = [field for one in entries for field in (one.id, one.node, one.batch, one.at, one.data)]
-        self._run("refill", node, run, self._lease, bounds, counter, after, last, len(peers), *details, *fields)
+        self._run("refill", node, run, bounds, counter, after, last, len(peers), *details, *fields)
 
     def entries(self, after: int, most: int) -> list[Entry]:
         # The entry in which the place is may go on after it.

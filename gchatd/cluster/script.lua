@@ -8,8 +8,8 @@
 -- `base` and `cut` (see `agree`), `founded` (where the chat last began anew), `fresh` (snapshots of places before this
 -- are no longer good), `node:N` (see `Peer` in store.py), `identity:I` (the node on a data directory).
 --
--- The hash for a recovery: `run`, `since`, `nodes` (those that whoever saw most knows of), and of each node N that has
--- reported: the place it has read to, when it said so, and whether it takes clients.
+-- The hash for a recovery: `run`, `since`, `nodes` (those that whoever read most knows of), and of each node N that has
+-- reported: the place it has read to, the one after which it remembers all, when it said so, whether it takes clients.
 local stream, meta, leases, recovery, marks = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local op, node = ARGV[1], ARGV[2]
 
@@ -44,11 +44,12 @@ local function details(of)
     return found and cjson.decode(found)
 end
 
-local function set_details(of, it)
+local function set_details(of, it, contact)
     -- cjson would write large numbers with an exponent
     redis.call("HSET", meta, "node:" .. of, string.format(
         '{"name":%s,"identity":%s,"ready":%s,"batch":%s,"first":%s,"contact":%s}', cjson.encode(it.name),
-        cjson.encode(it.identity), tostring(it.ready), integer(it.batch), integer(it.first), integer(it.contact)))
+        cjson.encode(it.identity), tostring(it.ready), integer(it.batch), integer(it.first),
+        integer(contact or it.contact)))
 end
 
 local function put(id, from, batch, at, events)
@@ -115,7 +116,7 @@ end
 -- After a restart of Redis: how the nodes agree on what it still has.
 
 -- Begin a recovery, unless it has begun; note a report, if there is one; forget those of nodes that have been silent.
--- Return who saw most, how much that is, and by node whether it takes clients.
+-- Return the reports by node, and the last place that anybody has read.
 local function recover(run, at, report)
     if redis.call("HGET", recovery, "run") ~= run then
         redis.call("DEL", recovery, recovery .. ":dead")
@@ -124,32 +125,40 @@ local function recover(run, at, report)
     if report then
         redis.call("HSET", recovery, node, report)
     end
-    local best, most, found, fields = nil, -1, {}, redis.call("HGETALL", recovery)
+    local found, most, fields = {}, -1, redis.call("HGETALL", recovery)
     for i = 1, #fields, 2 do
-        local place, when, ready = string.match(fields[i + 1], "^(%d+) (%d+) (%d)$")
+        local place, after, when, ready = string.match(fields[i + 1], "^(%d+) (%d+) (%d+) (%d)$")
         if place and at - tonumber(when) >= RECOVERY then
             redis.call("HDEL", recovery, fields[i])
         elseif place then
-            found[fields[i]] = ready
-            place = tonumber(place)
-            if place > most or (place == most and tonumber(fields[i]) < tonumber(best)) then
-                best, most = fields[i], place
-            end
+            found[fields[i]] = { place = tonumber(place), after = tonumber(after), ready = ready == "1" }
+            most = math.max(most, tonumber(place))
         end
     end
-    return best, most, found
+    return found, most
 end
 
 -- Whether everybody has reported who may know more than Redis does, or has had the time to.
 local function all_reported(at, found)
-    local since = tonumber(redis.call("HGET", recovery, "since"))
-    local known = redis.call("HGET", recovery, "nodes") or ""
+    local since, known = redis.call("HGET", recovery, "since"), redis.call("HGET", recovery, "nodes") or ""
     for each in string.gmatch(known .. " " .. table.concat(all_nodes(), " "), "%d+") do
         if not found[each] and redis.call("SISMEMBER", recovery .. ":dead", each) == 0 then
             return at - since >= RECOVERY
         end
     end
     return at - since >= GRACE
+end
+
+-- Whether this node puts back what is missing: nobody leaves a smaller hole, or no larger one and has read more.
+local function puts_back(found)
+    local last, me = number("last"), found[node]
+    for _, it in pairs(found) do
+        local hole, mine = math.max(it.after, last), math.max(me.after, last)
+        if it.place > last and (hole < mine or (hole == mine and it.place > me.place)) then
+            return false
+        end
+    end
+    return me.place > last
 end
 
 -- End a recovery: what Redis has now is what there is. The stream says so: an entry without events, whose batch is the
@@ -171,10 +180,8 @@ local function agree(run, at, length, found)
         end
     end
     for _, each in ipairs(all_nodes()) do
-        local it = details(each)
-        it.contact = -1 -- it has to report before it appends
-        set_details(each, it)
-        if found[each] == "1" then -- Redis may have lost that it is ready
+        set_details(each, details(each), -1) -- it has to report before it appends
+        if found[each] and found[each].ready then -- Redis may have lost that it is
             be_ready(each)
         end
     end
@@ -198,20 +205,19 @@ local operations = {}
 
 -- A process begins as a node. ARGV: "0", identity, name, the highest number and place it knows of, bounds, lease (ms).
 function operations.join()
-    local identity, name, length = ARGV[3], ARGV[4], tonumber(ARGV[8])
-    local incarnation, known = tonumber(ARGV[5]), tonumber(ARGV[6])
-    local run, at = run_id(), now()
+    local identity, name, incarnation, known = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+    local run, at, length = run_id(), now(), tonumber(ARGV[8])
     local old = redis.call("HGET", meta, "identity:" .. identity) -- its process has ended: it had the same directory
     if old and tonumber(old) > incarnation then -- the answer was lost with which it was told; or this comes late
         return { "outdated", old }
     end
     if not is_agreed(run, 0) then
-        local _, most, found = recover(run, at)
+        local found, most = recover(run, at)
         if old then
             redis.call("SADD", recovery .. ":dead", old)
         end
         local empty = redis.call("HEXISTS", meta, "run") == 0
-        local since = tonumber(redis.call("HGET", recovery, "since"))
+        local since = redis.call("HGET", recovery, "since")
         local is_new = empty and incarnation == 0 and known == 0 and most < 0 -- else nodes may be about to report
         local is_over = all_reported(at, found) and most <= number("last") and not (empty and at - since < RECOVERY)
         if not (is_new or is_over) then
@@ -225,7 +231,7 @@ function operations.join()
     end
     reap(at, length)
     if #all_nodes() > 0 and redis.call("HGET", meta, "bounds") ~= ARGV[7] then
-        return { "bounds", redis.call("HGET", meta, "bounds") or "" }
+        return { "bounds", redis.call("HGET", meta, "bounds") }
     end
     local last = number("last")
     if known > last then -- what was stored there, this Redis has lost, or never had
@@ -236,8 +242,7 @@ function operations.join()
     redis.call("HSET", meta, "counter", new, "bounds", ARGV[7], "identity:" .. identity, new)
     set_details(new, { name = name, identity = identity, ready = false, batch = 0, first = 0, contact = 0 })
     redis.call("ZADD", leases, at + length, new)
-    local trimmed = redis.call("HGET", meta, "trimmed") or "0"
-    local reply = { "joined", integer(new), integer(place), integer(last), trimmed }
+    local reply = { "joined", integer(new), integer(place), integer(last), integer(number("trimmed")) }
     for _, each in ipairs(all_nodes()) do
         table.insert(reply, each)
         table.insert(reply, redis.call("HGET", meta, "node:" .. each))
@@ -315,55 +320,54 @@ function operations.leave()
 end
 
 -- Speak with Redis again after a connection was lost. ARGV: node, how often it has made contact, the last place it has
--- read, whether it takes clients, lease (ms), the other nodes it knows of. Answers "fine" and this node's last batch
--- that is there; "wait"; "refill", the last place that is there and the run; "unknown" if it is too late.
+-- read, the place after which it remembers all, whether it takes clients, lease (ms), the other nodes it knows of.
+-- Answers "fine" and this node's last batch that is there; "wait"; "refill", the last place that is there and the run;
+-- "unknown" if it is too late.
 function operations.report()
-    local run, at, contact, seen, length = run_id(), now(), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+    local run, at, contact, seen, length = run_id(), now(), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[7])
     if is_agreed(run, seen) then
         local it = details(node)
-        if not it or is_astray(seen) or (ARGV[5] == "1" and seen < number("founded")) then
+        if not it or is_astray(seen) or (ARGV[6] == "1" and seen < number("founded")) then
             return { "unknown" }
         end
-        it.contact = math.max(it.contact, contact)
-        set_details(node, it)
-        if ARGV[5] == "1" then
+        set_details(node, it, math.max(it.contact, contact))
+        if ARGV[6] == "1" then
             be_ready(node)
         end
         return { "fine", integer(it.batch) }
     end
-    local best, most, found = recover(run, at, integer(seen) .. " " .. integer(at) .. " " .. ARGV[5])
-    if best == node then
-        redis.call("HSET", recovery, "nodes", table.concat(ARGV, " ", 7))
+    local found, most = recover(run, at, table.concat({ ARGV[4], ARGV[5], integer(at), ARGV[6] }, " "))
+    if seen == most then
+        redis.call("HSET", recovery, "nodes", table.concat(ARGV, " ", 8))
     end
     if all_reported(at, found) then
-        if number("last") >= most then -- nothing that anybody has seen is missing
+        if number("last") >= most then -- nothing that anybody has read is missing
             agree(run, at, length, found)
-        elseif best == node then
+        elseif puts_back(found) then
             return { "refill", integer(number("last")), run }
         end
     end
     return { "wait" }
 end
 
--- Put entries back that Redis has lost, and end the recovery. ARGV: node, run, lease (ms), bounds, the highest number
--- of a node, the place after which this node remembers all, the last place, how many nodes there are, of each its
--- number and details, then of each entry: id, n, b, t, d.
+-- Put entries back that Redis has lost. ARGV: node, run, bounds, the highest number of a node, the place after which
+-- this node remembers all, the last place, how many nodes there are, of each its number and details, then the entries:
+-- of each id, n, b, t, d.
 function operations.refill()
-    local run, at, length, from, place = ARGV[3], now(), tonumber(ARGV[4]), tonumber(ARGV[7]), tonumber(ARGV[8])
+    local run, at, from, place, last = ARGV[3], now(), tonumber(ARGV[6]), tonumber(ARGV[7]), number("last")
     if run_id() ~= run or is_agreed(run, 0) or redis.call("HGET", recovery, "run") ~= run then
         return { "restarted" }
     end
-    local best, most, found = recover(run, at)
-    local last = number("last")
-    if best ~= node or most ~= place or place <= last then -- it took too long
+    local found = recover(run, at)
+    if not found[node] or found[node].place ~= place or not puts_back(found) then -- it took too long
         return { "restarted" }
     end
     if from > last then -- what was between them is gone; whoever has not read it has to end
         put(integer(from + 1) .. "-0", 0, integer(from), integer(at), "[]")
         redis.call("HSET", meta, "trimmed", integer(from + 1))
     end
-    local nodes = 10 + 2 * tonumber(ARGV[9])
-    for i = nodes, #ARGV, 5 do
+    local entries = 9 + 2 * tonumber(ARGV[8])
+    for i = entries, #ARGV, 5 do
         local first, count = string.match(ARGV[i], "^(%d+)-(%d+)$")
         if first + count - 1 > last then
             put(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
@@ -372,15 +376,13 @@ function operations.refill()
     for _, each in ipairs(all_nodes()) do
         forget(each)
     end
-    for i = 10, nodes - 1, 2 do
+    for i = 9, entries - 1, 2 do
         local it = cjson.decode(ARGV[i + 1])
         set_details(ARGV[i], it)
         redis.call("HSET", meta, "identity:" .. it.identity, ARGV[i])
         redis.call("ZADD", leases, 0, ARGV[i])
     end
-    redis.call("HSET", meta, "last", integer(place), "bounds", ARGV[5],
-        "counter", integer(math.max(number("counter"), tonumber(ARGV[6]))))
-    agree(run, at, length, found)
+    redis.call("HSET", meta, "last", ARGV[7], "bounds", ARGV[4], "counter", math.max(number("counter"), ARGV[5]))
     return { "ok" }
 end
 

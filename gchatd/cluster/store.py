@@ -157,10 +157,13 @@ class Store(Protocol):
     def leave(self, node: int) -> None:
         """End as a node."""
 
-    def report(self, node: int, contact: int, seen: int, ready: bool, others: Sequence[int]) -> Fine | Refill | None:
+    def report(
+        self, node: int, contact: int, seen: int, after: int, ready: bool, others: Sequence[int]
+    ) -> Fine | Refill | None:
         """Agree on what the store still has; None: wait for the others.
 
-        What the node sent before, and the store does only after this, has no effect. `contact` grows with each report.
+        The node has read to the place `seen`, and remembers all after the place `after`. What it sent before, and the
+        store does only after this, has no effect. `contact` grows with each report.
         """
 
     def refill(

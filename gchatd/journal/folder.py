@@ -103,12 +103,10 @@ class Files:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Note which files there are. Call it when the database is open."""
+        """Note which files there are. Call it when the database is open: one that is not there was deleted already."""
         self._directory = directory
-        self._noted = {FILE: _identity(directory / FILE)}  # None: deleted already, while it was being opened
-        for name in (f"{FILE}-wal", f"{FILE}-shm"):
-            if (identity := _identity(directory / name)) is not None:
-                self._noted[name] = identity
+        names = (FILE, f"{FILE}-wal", f"{FILE}-shm")
+        self._noted = {name: _identity(directory / name) for name in names}
 
     def missing(self) -> str | None:
         """Return the name of a file that was deleted or replaced, if one was. Raises OSError."""
@@ -124,7 +122,7 @@ class Files:
         """
         if self._noted[FILE] is None or _identity(self._directory / FILE) != self._noted[FILE]:
             for name, identity in self._noted.items():
-                if name != FILE and _identity(self._directory / name) == identity:
+                if name != FILE and identity is not None and _identity(self._directory / name) == identity:
                     (self._directory / name).unlink()
 
 

@@ -351,7 +351,9 @@ class RedisThread:
             self._gone_at = now
             self._journal.remark(logging.ERROR, f"cannot reach Redis, so what people say waits: {why}")
         elif now - self._gone_at > QUEUE_SECONDS:
-            self._hand_back(list(self._member.give_up("the server has lost touch with the others")))
+            given_up = self._member.give_up("the server has lost touch with the others")
+            if given_up:  # no events would be the end
+                self._hand_back(list(given_up))
 
     def _redis_is_back(self) -> None:
         if self._gone_at:
