@@ -117,12 +117,16 @@ class Person:
             self._sock.close()
             raise
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connected()
         self._unread = b""
         self.name = name
         if name:
             self.sees(GREETING)
             self.says(name)
             self.sees(f"server: Your username is {name}.")
+
+    def connected(self) -> None:
+        """What happens before anything is said."""
 
     def says(self, line: str) -> None:
         self.sends(line.encode() + b"\n")  # as nc ends it: nobody who does is taken for a telnet

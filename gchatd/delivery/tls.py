@@ -42,7 +42,7 @@ class Certificate:
 class TlsTransport:
     """What it promises stands at `Transport`. TLS 1.3's new keys are agreed to in between, renegotiation is refused."""
 
-    __slots__ = ("_below", "_encrypted", "_incoming", "_outgoing", "_taken", "_tls", "_unread")
+    __slots__ = ("_below", "_encrypted", "_ended", "_incoming", "_outgoing", "_taken", "_tls", "_unread")
 
     def __init__(self, below: Transport, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
         self._below = below
@@ -51,6 +51,7 @@ class TlsTransport:
         self._outgoing = outgoing
         self._encrypted = b""  # what the kernel has not taken
         self._unread = b""
+        self._ended = False  # whether the client has said goodbye: it may go on listening
         self._taken = 0  # bytes that `send` was given, and will be given again, that are encrypted already
 
     def shake_hands(self, wait: Callable[[Callable[[], None]], bool]) -> None:
@@ -121,15 +122,22 @@ class TlsTransport:
         if self._unread:
             data, self._unread = self._unread[:size], self._unread[size:]
             return data
+        if self._ended:
+            return b""
         if not self._has_more():
             data = self._below.recv(RECORD)
             if not data:  # without TLS's own goodbye: a line that was cut off is dropped anyway
                 return b""
             self._incoming.write(data)
         try:
-            return self._tls.read(size)
+            data = self._tls.read(size)
+            self._ended = not data
+            return data
         except ssl.SSLWantReadError:
             raise BlockingIOError from None
+        except ssl.SSLZeroReturnError:  # both have said goodbye
+            self._ended = True
+            return b""
         finally:
             self._answer()
 
@@ -143,7 +151,7 @@ class TlsTransport:
 
     def _has_more(self) -> bool:
         """Whether something has been received that was not read, of which the socket knows nothing any more."""
-        return bool(self._unread or self._tls.pending() or self._incoming.pending)
+        return bool(self._unread or self._ended or self._tls.pending() or self._incoming.pending)
 
     def unread(self, data: bytes) -> None:
         self._unread = data + self._unread
@@ -164,6 +172,9 @@ class TlsTransport:
 
     def say_goodbye(self) -> None:
         """Tell the client, in TLS's own way, that nothing more will come. Never waits; raises nothing."""
+        with contextlib.suppress(OSError):
+            while more := self._tls.read(RECORD):  # what `unwrap` would stumble over
+                self._unread += more
         with contextlib.suppress(OSError):
             self._tls.unwrap()  # which cannot read the client's own goodbye yet: ssl.SSLWantReadError
         with contextlib.suppress(OSError):
