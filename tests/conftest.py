@@ -4,16 +4,22 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+import gevent
 import pytest
-from people import GREETING, Person, Server
+from front import Asked
+from gevent.server import StreamServer
+from people import GREETING, PATIENCE, Person, Server
 from terminal import Terminal
 
+from gchatd.doors.front import Front
 from gchatd.journal.reader import Reader
 from gchatd.journal.store import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from gchatd.settings import Settings
 
 
 @pytest.fixture
@@ -67,6 +73,23 @@ def terminal(request: pytest.FixtureRequest) -> Iterator[Callable[..., Terminal]
     yield start
     for one in terminals:
         one.close()
+
+
+@pytest.fixture
+def house():
+    """A front door in this process, its settings to choose; gives a port and the door behind it."""
+    servers = []
+
+    def build(settings: Settings) -> tuple[int, Asked]:
+        door = Asked()
+        servers.append(StreamServer(("127.0.0.1", 0), Front(door, settings), spawn=gevent.spawn_raw))
+        servers[-1].start()
+        return servers[-1].server_port, door
+
+    with gevent.Timeout(PATIENCE):
+        yield build
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture

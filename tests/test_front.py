@@ -7,71 +7,14 @@ import time
 
 import gevent
 import gevent.socket
-import msgspec
 import pytest
-from gevent.server import StreamServer
+from front import reads, sends, with_server
 from people import GREETING, PATIENCE, SECOND, Person, eventually
 
-from gchatd.doors.front import Front
-from gchatd.settings import Server as ServerSettings
-from gchatd.settings import Settings
 from gchatd.wire import http, irc
 
 LATE = 0.25
 """How many seconds somebody may say nothing before they are greeted (server.greet_after)."""
-
-
-class Asked:
-    """A door that notes what its clients said and where they are, and says `in`."""
-
-    def __init__(self) -> None:
-        self.served: list[tuple[bytes, tuple[str, int]]] = []
-
-    def serve(self, transport, address) -> None:
-        try:
-            heard = transport.recv(65536)
-        except BlockingIOError:
-            heard = b""
-        self.served.append((heard, address))
-        transport.send(b"in")
-
-
-@pytest.fixture
-def house():
-    """A front door in this process, its settings to choose; gives a port and the door behind it."""
-    servers = []
-
-    def build(settings: Settings) -> tuple[int, Asked]:
-        door = Asked()
-        servers.append(StreamServer(("127.0.0.1", 0), Front(door, settings), spawn=gevent.spawn_raw))
-        servers[-1].start()
-        return servers[-1].server_port, door
-
-    with gevent.Timeout(PATIENCE):
-        yield build
-    for server in servers:
-        server.stop()
-
-
-def with_server(**settings) -> Settings:
-    return msgspec.structs.replace(Settings(), server=ServerSettings(**settings))
-
-
-def sends(port: int, *pieces: bytes) -> bytes:
-    """Send pieces, each read alone; give all that comes until the server hangs up."""
-    with gevent.socket.create_connection(("127.0.0.1", port)) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for piece in pieces:
-            sock.sendall(piece)
-            gevent.sleep(0.0005)  # for the order of things only: they may be read together, too
-        return reads(sock)
-
-
-def reads(sock) -> bytes:
-    answer = b""
-    while data := sock.recv(65536):
-        answer += data
-    return answer
 
 
 @pytest.mark.parametrize(
