@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 from . import http, irc, proxy
@@ -15,12 +16,16 @@ LONGEST: Final = 4096
 _HANDSHAKE: Final = 0x16
 """How TLS begins (RFC 8446 section 5.1), and nothing that people type."""
 
+_WORD: Final = re.compile(rb"[^\x16\xff\r\n ][^\n ]*\n")  # a username, as nearly always
+
 
 def opening_of(data: bytes) -> Opening | None:
     """Return what a client is that has sent these bytes so far (at least one); None while they do not tell.
 
     Whoever sends no more is a terminal then.
     """
+    if _WORD.match(data):
+        return "terminal"
     if data[0] == _HANDSHAKE:
         if len(data) == 1:
             return None
