@@ -51,6 +51,16 @@ def test_who_has_said_nothing_is_a_terminal_after_a_moment_and_so_is_who_stops_i
         assert door.served.pop()[0] == begun
 
 
+def test_who_comes_later_is_greeted_later(house):
+    port, _ = house(with_server(greet_after=0.3))
+    first = gevent.spawn(sends, port)
+    gevent.sleep(0.15)
+    since = time.monotonic()
+    assert sends(port) == b"in"
+    assert time.monotonic() - since >= 0.29
+    assert first.dead
+
+
 def test_who_drips_bytes_is_greeted_no_later(house):
     port, _ = house(with_server(greet_after=0.1))
     with gevent.socket.create_connection(("127.0.0.1", port)) as sock:
