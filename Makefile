@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run cluster test check format bench crowd torture fuzz docs figures picture clean
+.PHONY: help run cluster test check format bench crowd torture fuzz cert docs figures picture clean
 
 help:
 	@echo 'make run      start the server (make run ARGS="--listen 0.0.0.0:1337")'
@@ -15,6 +15,7 @@ help:
 	@echo 'make crowd    fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
 	@echo 'make torture  kill the server 200 times under load, let people move while they talk, make the disk fail, and play 100,000 worlds of nodes (SEED=n)'
 	@echo 'make fuzz     type random commands for a minute, then send random bytes for ten (SECONDS=600)'
+	@echo 'make cert     make a certificate to try TLS with, signed by itself: cert.pem, key.pem'
 	@echo 'make docs     rewrite docs/commands.md from the table of commands'
 	@echo 'make figures  put the results of the last full make bench into docs/performance.md'
 	@echo 'make picture  redraw the picture in README.md'
@@ -54,6 +55,12 @@ fuzz: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	$(BIN)/python tests/fuzz/commands.py --seconds 60
 	$(BIN)/python tests/fuzz/terminal.py -dict=tests/fuzz/terminal.dict -max_len=400 -max_total_time=$(or $(SECONDS),600) -print_final_stats=1 -verbosity=0
+
+cert:
+	@test ! -e key.pem || { echo 'there is a key.pem already' >&2; exit 1; }
+	umask 077; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj /CN=localhost \
+		-addext subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1 -keyout key.pem -out cert.pem
+	@echo 'now: make run ARGS="--set tls.certificate=cert.pem --set tls.key=key.pem"'
 
 docs: $(VENV)/dev
 	$(BIN)/python docs/commands_page.py

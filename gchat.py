@@ -32,6 +32,7 @@ from gchatd.delivery.outbox import SlowReaders
 from gchatd.delivery.sessions import Sessions
 from gchatd.doors import listening
 from gchatd.doors.accepting import PatientServer
+from gchatd.doors.front import Front
 from gchatd.doors.terminal.connection import Terminals
 from gchatd.doors.terminal.door import TelnetDoor
 from gchatd.errors import ConfigError, StoreError
@@ -92,7 +93,7 @@ def serve(config: Settings, worker: Worker | None = None) -> None:
     sessions = Sessions(hub.node)
     fanout = Fanout(hub, sessions, journal, slow_readers)
     terminals = Terminals(slow_readers, config.limits, probes=config.telnet.mode == "auto")
-    door = TelnetDoor(hub, sessions, terminals)
+    front = Front(TelnetDoor(hub, sessions, terminals), config)
 
     stop = _stop_on_signals()
     if worker is not None:
@@ -102,7 +103,7 @@ def serve(config: Settings, worker: Worker | None = None) -> None:
     gevent.spawn(sweeper.run, slow_readers, terminals)  # ends with the process
     # Each is a gevent.server.StreamServer, which spawns a greenlet for every client; a raw one costs 0.9 KB less than a
     # Greenlet. (gevent's stubs do not know that it is allowed here.)
-    servers = [PatientServer(listener, door, spawn=gevent.spawn_raw) for listener in _listeners(config, worker)]  # type: ignore[call-overload]
+    servers = [PatientServer(listener, front, spawn=gevent.spawn_raw) for listener in _listeners(config, worker)]  # type: ignore[call-overload]
     for server in servers:
         server.start()
     if worker is not None:

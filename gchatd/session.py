@@ -381,7 +381,7 @@ class Session:
     def _say_goodbye(self) -> None:
         """Leave, and let the client read what is still its own."""
         try:
-            self._ended = self.outbox.failed or self._ended or self._link.refused or "hung up"
+            self._ended = self.outbox.failed or self._link.refused or self._ended or "hung up"
             tag = str(self)
             self.depart()
             logger.info("%s left: %s", tag, self._ended)

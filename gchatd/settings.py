@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -26,6 +27,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Lease = Annotated[float, msgspec.Meta(ge=1, le=3600)]
 RedisOrNone = Annotated[str, msgspec.Meta(pattern=r"^(?:(?:rediss?|unix)://\S+)?$", max_length=4096)]
 Prefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Networks = tuple[IPv4Network | IPv6Network, ...]
 NodeOrNone = Annotated[str, msgspec.Meta(pattern=r"^\S{0,64}$")]
 
 COMMAND_LINE = "command line"
@@ -55,6 +57,8 @@ class Server(msgspec.Struct, frozen=True):
     data: str = "data"
     motd: FileOrNone = ""
     drain_seconds: Seconds = 5.0
+    greet_after: Seconds = 0.25
+    proxies: Networks = ()
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -63,6 +67,7 @@ class Limits(msgspec.Struct, frozen=True):
     paste_lines: Count = 100
     sendq: Count = 262144
     stalled_seconds: Seconds = 10.0
+    login_seconds: Seconds = 60.0
 
 
 class Rooms(msgspec.Struct, frozen=True):
@@ -72,6 +77,12 @@ class Rooms(msgspec.Struct, frozen=True):
 
 class Telnet(msgspec.Struct, frozen=True):
     mode: Literal["auto", "line"] = "auto"
+
+
+class Tls(msgspec.Struct, frozen=True):
+    certificate: FileOrNone = ""
+    key: FileOrNone = ""
+    required: bool = False
 
 
 class History(msgspec.Struct, frozen=True):
@@ -104,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     rooms: Rooms = Rooms()
     telnet: Telnet = Telnet()
+    tls: Tls = Tls()
     history: History = History()
     cluster: Cluster = Cluster()
     log: Log = Log()
@@ -190,6 +202,8 @@ def _convert(text: str, type: Any) -> Any:
         if not addresses:
             raise ValueError("expected at least one ADDRESS:PORT")
         return addresses
+    if type == Networks:
+        return tuple(_network(word) for word in text.replace(",", " ").split())
     if type is bool:
         if text.lower() not in configparser.ConfigParser.BOOLEAN_STATES:
             raise ValueError("expected yes or no")
@@ -200,6 +214,13 @@ def _convert(text: str, type: Any) -> Any:
         return msgspec.convert(text, type, strict=False)
     except msgspec.ValidationError:
         raise ValueError(_EXPECTED.get(type) or f"expected one of {', '.join(type.__args__)}") from None
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ValueError("expected addresses or networks, such as 192.0.2.7 or 2001:db8::/32, or nothing") from None
 
 
 _TEXTS = (str, FileOrNone, RedisOrNone, Prefix, NodeOrNone)

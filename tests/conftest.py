@@ -3,12 +3,16 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import gevent
 import pytest
-from people import GREETING, Person, Server, needs
+from front import Asked
+from gevent.server import StreamServer
+from people import GREETING, PATIENCE, Person, Server, needs
 from redisserver import RedisServer
 from replicas import Node, StoringDisk, Stream
 from terminal import Terminal
 
+from gchatd.doors.front import Front
 from gchatd.journal import replica
 from gchatd.journal.reader import Reader
 from gchatd.journal.store import Writer
@@ -16,6 +20,8 @@ from gchatd.journal.store import Writer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from gchatd.settings import Settings
 
 
 @pytest.fixture
@@ -69,6 +75,23 @@ def terminal(request: pytest.FixtureRequest) -> Iterator[Callable[..., Terminal]
     yield start
     for one in terminals:
         one.close()
+
+
+@pytest.fixture
+def house():
+    """A front door in this process, its settings to choose; gives a port and the door behind it."""
+    servers = []
+
+    def build(settings: Settings) -> tuple[int, Asked]:
+        door = Asked()
+        servers.append(StreamServer(("127.0.0.1", 0), Front(door, settings), spawn=gevent.spawn_raw))
+        servers[-1].start()
+        return servers[-1].server_port, door
+
+    with gevent.Timeout(PATIENCE):
+        yield build
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture

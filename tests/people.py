@@ -35,7 +35,8 @@ GREETING = "server: Input username."
 
 class Server:
     """A gchat in a process of its own, on a port that was free. Those who come in are not shown what was said before,
-    unless `history__replay` says so; its data are gone with it, unless `data` is a folder.
+    unless `history__replay` says so, and who says nothing is greeted at once, unless `server__greet_after` does. Its
+    data are gone with it, unless `data` is a folder.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Server:
         self._log = tempfile.TemporaryFile("w+")
         self._home = tempfile.TemporaryDirectory()
         self.data = data or Path(self._home.name) / "data"
-        settings = {"server__data": self.data, "history__replay": 0, **settings}
+        settings = {"server__data": self.data, "history__replay": 0, "server__greet_after": 0, **settings}
         sets = [word for name, value in settings.items() for word in ("--set", f"{name.replace('__', '.')}={value}")]
         listening = [word for address in listen for word in ("--listen", address)]
         self.process = subprocess.Popen(
@@ -119,12 +120,16 @@ class Person:
             self._sock.close()
             raise
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connected()
         self._unread = b""
         self.name = name
         if name:
             self.sees(GREETING)
             self.says(name)
             self.sees(f"server: Your username is {name}.")
+
+    def connected(self) -> None:
+        """What happens before anything is said."""
 
     def says(self, line: str) -> None:
         self.sends(line.encode() + b"\n")  # as nc ends it: nobody who does is taken for a telnet

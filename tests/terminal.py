@@ -6,12 +6,16 @@ import os
 import select
 import time
 import unicodedata
+from typing import TYPE_CHECKING
 
 import pexpect
 import pyte
 import pytest
 from people import PATIENCE
 from wcwidth import wcswidth
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 inetutils = pytest.mark.parametrize("terminal", ["inetutils-telnet"], indirect=True)
 """Marks a test that one telnet is enough for."""
@@ -20,11 +24,13 @@ inetutils = pytest.mark.parametrize("terminal", ["inetutils-telnet"], indirect=T
 class Terminal:
     """A telnet in a terminal of its own, and what one sees there."""
 
-    def __init__(self, port: int, columns: int, rows: int, program: str, term: str) -> None:
+    def __init__(self, port: int, columns: int, rows: int, program: str, term: str, more: Sequence[str] = ()) -> None:
         env = {**os.environ, "TERM": term, "LC_ALL": "C.UTF-8"}
         # netkit's takes one of the bytes of a kana for its escape character, whatever is negotiated.
         options = ["-E"] if program.endswith("telnet-ssl") else []
-        self.child = pexpect.spawn(program, [*options, "127.0.0.1", str(port)], dimensions=(rows, columns), env=env)
+        self.child = pexpect.spawn(
+            program, [*options, *more, "127.0.0.1", str(port)], dimensions=(rows, columns), env=env
+        )
         self.child.delaybeforesend = None
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)

@@ -120,7 +120,7 @@ def test_sockets_are_known_where_clients_come_in_and_where_bytes_go_out():
     }
     doors = {"gchatd.doors.accepting", "gchatd.doors.listening"}
     supervisor = {"gchatd.operate.supervisor", "gchatd.operate.redis_server"}
-    assert known == {"gchat", "gchatd.delivery.transport", *doors, *supervisor}
+    assert known == {"gchat", "gchatd.delivery.transport", "gchatd.delivery.tls", *doors, *supervisor}
 
 
 PURE = {name: [one for one in SOURCES if package(one) == f"gchatd.{name}"] for name in ("text", "wire", "chat")}

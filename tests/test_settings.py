@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECTIONS = {
-    name: getattr(Settings(), name) for name in ("server", "limits", "rooms", "telnet", "history", "cluster", "log")
+    name: getattr(Settings(), name)
+    for name in ("server", "limits", "rooms", "telnet", "tls", "history", "cluster", "log")
 }
 OPTIONS = [(section, option) for section, struct in SECTIONS.items() for option in struct.__struct_fields__]
+
+MAY_BE_EMPTY = ("motd", "proxies", "certificate", "key", "redis", "node")
+THERE_ARE = "no such section; the sections are server, limits, rooms, telnet, tls, history, cluster, log"
+OF_LIMITS = "line, message, paste_lines, sendq, stalled_seconds, login_seconds"
 
 brief = hypothesis_settings(max_examples=200, deadline=None)
 
@@ -119,6 +125,16 @@ def test_a_value_that_turns_out_not_to_work_is_told_with_its_source(write):
         ("cluster", "name", "gchat-2.test_it", "gchat-2.test_it"),
         ("cluster", "node", "ber1/2", "ber1/2"),
         ("server", "data", "/var/lib/my chat/100%", "/var/lib/my chat/100%"),
+        ("server", "greet_after", "0", 0.0),
+        ("server", "proxies", "", ()),
+        (
+            "server",
+            "proxies",
+            "192.0.2.7, 10.0.0.0/8 2001:db8::/32",
+            tuple(map(ip_network, ("192.0.2.7/32", "10.0.0.0/8", "2001:db8::/32"))),
+        ),
+        ("tls", "certificate", "/etc/my chat/cert.pem", "/etc/my chat/cert.pem"),
+        ("tls", "required", "yes", True),
         ("server", "listen", "127.0.0.1:0", (Address("127.0.0.1", 0),)),
         ("server", "listen", "localhost:65535", (Address("localhost", 65535),)),
         ("server", "listen", "[::1]:1337", (Address("::1", 1337),)),
@@ -157,6 +173,14 @@ WRONG = [
     ),
     ("server", "drain_seconds", ["-1", "nan", "5s", "soon", ""], "a number of seconds from 0 to 1000000000"),
     ("telnet", "mode", ["rich", ""], "one of auto, line"),
+    (
+        "server",
+        "proxies",
+        ["localhost", "10.0.0.1/8", "10.0.0", "::1/129", "192.0.2.7:1337"],
+        "addresses or networks, such as 192.0.2.7 or 2001:db8::/32, or nothing",
+    ),
+    ("server", "greet_after", ["-1", "soon", ""], "a number of seconds from 0 to 1000000000"),
+    ("tls", "required", ["sometimes"], "yes or no"),
     ("history", "keep", ["maybe", "2", ""], "yes or no"),
     ("history", "sync", ["fast", ""], "one of normal, full"),
     ("history", "replay", ["-1", "1001", "9" * 30], "a whole number from 0 to 1000"),
@@ -205,17 +229,13 @@ def test_a_wrong_value_is_told_with_source_name_and_what_would_be_right(write, s
 @pytest.mark.parametrize("section", ["limit", "Limits", "DEFAULT", "sources", "my section"])
 def test_an_unknown_section_is_told_with_those_there_are(write, section):
     file = write(f"[{section}]\nline = 5\n")
-    told = (
-        f"[{section}] line = 5: no such section; the sections are server, limits, rooms, telnet, history, cluster, log"
-    )
+    told = f"[{section}] line = 5: {THERE_ARE}"
     assert trouble(file) == f"{file}: {told}"
     assert trouble(None, (section, "line", "5")) == f"command line: {told}"
 
 
 def test_an_unknown_section_without_options_is_told_too(write):
-    assert trouble(write("[limitss]\n# line = 5\n")).endswith(
-        ": [limitss]: no such section; the sections are server, limits, rooms, telnet, history, cluster, log"
-    )
+    assert trouble(write("[limitss]\n# line = 5\n")).endswith(f": [limitss]: {THERE_ARE}")
 
 
 def test_whatever_is_in_a_value_the_trouble_is_one_printable_line(write):
@@ -231,7 +251,7 @@ def test_a_file_may_begin_with_a_byte_order_mark(write):
 @pytest.mark.parametrize("option", ["lines", "listen", "li ne", "__class__"])
 def test_an_unknown_option_is_told_with_those_there_are(write, option):
     file = write(f"[limits]\nline = 5\n{option} = 6\n")
-    told = f"[limits] {option} = 6: no such option; [limits] has line, message, paste_lines, sendq, stalled_seconds"
+    told = f"[limits] {option} = 6: no such option; [limits] has {OF_LIMITS}"
     assert trouble(file) == f"{file}: {told}"
     assert trouble(None, ("limits", option, "6")) == f"command line: {told}"
 
@@ -287,7 +307,7 @@ def test_any_value_is_in_order_or_told_in_one_line(name, value):
         told = str(ConfigError(f"command line: [{section}] {option} = {value}: "))
         assert trouble(None, (section, option, value)).startswith(told)
     else:
-        assert taken >= 0 if isinstance(taken, int | float) else taken or option in ("motd", "redis", "node")
+        assert taken >= 0 if isinstance(taken, int | float) else taken or option in MAY_BE_EMPTY
 
 
 parts = st.sampled_from(

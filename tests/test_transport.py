@@ -215,7 +215,7 @@ def test_lines_that_tls_has_decrypted_already_are_read_though_the_socket_has_not
 
 
 def test_a_browser_is_answered_and_one_that_goes_on_talking_is_left_after_a_moment(pair, monkeypatch):
-    monkeypatch.setattr("gchatd.doors.terminal.connection.LINGER_SECONDS", 0.05)
+    monkeypatch.setattr("gchatd.doors.turning_away.LINGER_SECONDS", 0.05)
     ours, theirs = pair
     hub = Hub(MemoryJournal())
     door = TelnetDoor(hub, Sessions(hub.node), Terminals(SlowReaders(10**6, 10), Limits()))
@@ -228,7 +228,7 @@ def test_a_browser_is_answered_and_one_that_goes_on_talking_is_left_after_a_mome
 
 
 def test_a_browser_that_says_nothing_more_may_hang_up_by_itself(pair, monkeypatch):
-    monkeypatch.setattr("gchatd.doors.terminal.connection.LINGER_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr("gchatd.doors.turning_away.LINGER_SECONDS", 10 * PATIENCE)
     ours, theirs = pair
     hub = Hub(MemoryJournal())
     door = TelnetDoor(hub, Sessions(hub.node), Terminals(SlowReaders(10**6, 10), Limits()))

@@ -1,4 +1,4 @@
-"""How bytes get to one client and back: over a plain socket today, over TLS one day.
+"""How bytes get to one client and back: over a plain socket; over TLS in tls.py.
 
 An outbox sends through a transport, a door reads through it, and nobody else touches the socket. Knows nothing of what
 the bytes mean, nor of what waits to be sent.
@@ -49,6 +49,10 @@ class Transport(Protocol):
         """
         ...
 
+    def unread(self, data: bytes) -> None:
+        """Let `recv` return these bytes once more, before anything else. Whoever has them looked at what came first."""
+        ...
+
     def wait_readable(self) -> None:
         """Wait until `recv` is worth a try, which may give nothing all the same. Switches, unless it is so already.
 
@@ -94,19 +98,28 @@ class Socket(Protocol):
 class PlainTransport:
     """A transport that is a TCP connection and nothing else. What it promises stands at `Transport`."""
 
-    __slots__ = ("_sock",)
+    __slots__ = ("_sock", "_unread")
 
     def __init__(self, sock: Socket) -> None:
         self._sock = sock
+        self._unread = b""
 
     @property
     def send(self) -> Callable[[bytes | memoryview], int]:
         return self._sock._sock.send
 
     def recv(self, size: int) -> bytes:
+        if self._unread:
+            data, self._unread = self._unread[:size], self._unread[size:]
+            return data
         return self._sock._sock.recv(size)
 
+    def unread(self, data: bytes) -> None:
+        self._unread = data + self._unread
+
     def wait_readable(self) -> None:
+        if self._unread:
+            return
         self._sock.hub.wait(self._sock._read_event or _closed())
 
     def wait_writable(self) -> None:

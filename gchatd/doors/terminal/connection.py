@@ -14,11 +14,12 @@ import gevent
 import msgspec
 
 from ...delivery.outbox import Outbox
-from ...wire import http
+from ...wire import http, irc, opening
 from ...wire.lineedit import Ask, Candidates, Interrupt, LineEditor, Quit, TooMuch
 from ...wire.negotiation import IAC, NOP
 from ...wire.telnet import TelnetWire  # msgspec reads the types of a struct
 from ...wire.typed import TOO_LONG
+from ..turning_away import hang_up
 from .look import Look, same_look, wrapped_at
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 NOP_SECONDS: Final = 30.0
 """How often a terminal is sent something that it does not show, so that no NAT on the way forgets the connection."""
 
-LINGER_SECONDS: Final = 1.0
-"""How long a browser may take to read what it is answered, and to hang up."""
-
 REST_SECONDS: Final = 0.005
 """How long a terminal waits that has sent more than there was time for: more than half of the time is the others'."""
 
@@ -42,6 +40,11 @@ PLAIN: Final = Look()
 _TELNETS_END = re.compile(rb"[^\r\n]*\r[\n\0]")  # a line that ends as those of telnet do, and those of nc do not
 _CHUNK = 4096  # bytes taken from one client before others are served
 _MOST_CANDIDATES = 60  # names that Tab lists
+
+
+_Stage = Literal["new", "served", "http", "irc"]
+_ANSWERS: Final = {"http": http.ANSWER, "irc": irc.ANSWER}
+_WHY: Final = {"new": "", "served": "", "http": "sent an HTTP request", "irc": "speaks IRC"}
 
 
 class Terminals:
@@ -73,7 +76,7 @@ class ConnectionState(msgspec.Struct, frozen=True):
     """A connection, written down: all but its socket, and what it has yet to be sent."""
 
     look: Look
-    stage: Literal["new", "served", "refused"]
+    stage: _Stage
     held: bytes
     styled: bool
     wire: TelnetWire
@@ -91,7 +94,7 @@ class TelnetConnection:
         self._shared = shared
         self._address = address
         self._wire = TelnetWire(shared.limits.line)
-        self._stage: Literal["new", "served", "refused"] = "new"  # "new" until the first line
+        self._stage: _Stage = "new"  # "new" until the first line
         self._held = b""  # bytes to send with the next answer
         self._styled = False  # whether `_style` has chosen a look
 
@@ -139,7 +142,7 @@ class TelnetConnection:
     @property
     def refused(self) -> str:
         """Why the client was turned away, for the log. Empty for most."""
-        return "sent an HTTP request" if self._stage == "refused" else ""
+        return _WHY[self._stage]
 
     def wait(self) -> None:
         """Wait until there is something to read. Switches; never for longer than the client lives."""
@@ -170,8 +173,8 @@ class TelnetConnection:
         begun = wire.unfinished + data if self._stage == "new" else b""
         typed, reply = wire.feed(data, complete)
         if typed and self._stage == "new":
-            if http.is_request(str(typed[0])) or (typed[0] == TOO_LONG and http.begins_request(begun)):
-                self._refuse()
+            if typed[0] == TOO_LONG and http.begins_request(begun):
+                self._refuse("http")
                 return None
             self._serve(data)
         if wire.negotiation is not None:
@@ -183,6 +186,16 @@ class TelnetConnection:
             return typed  # type: ignore[return-value]  # without an editor there are only lines
         self._make_room()
         return [line for one in typed if (line := self._line(one)) is not None]
+
+    def turns_away(self, line: str) -> bool:
+        """Answer a browser, or an IRC client, that says this where a username is expected. Returns whether it is one.
+
+        Nothing else that it has sent may be handled. No terminal with a line editor is one.
+        """
+        found = opening.foreign(line) if self._wire.editor is None else None
+        if found is not None:
+            self._refuse(found)
+        return found is not None
 
     def take_held(self) -> bytes:
         """Return the bytes to send along with the next answer, once."""
@@ -222,8 +235,8 @@ class TelnetConnection:
             self.outbox.display_with(None)
             self.outbox.put(self._wire.edit_no_more())
             self._shared.rich.pop(self, None)
-        if self._stage == "refused":
-            self._hang_up()
+        if self._stage in _ANSWERS:
+            hang_up(self.outbox.transport)
 
     def _serve(self, data: bytes) -> None:
         """Accept a client that has sent a line, in `data`; if that ends as telnet's do, ask if it is a terminal."""
@@ -231,30 +244,11 @@ class TelnetConnection:
         if self._shared.probes and _TELNETS_END.match(data):
             self._held = self._wire.probe()
 
-    def _refuse(self) -> None:
-        """Answer a browser, and ignore whatever else it sends."""
-        self._stage = "refused"
-        self.outbox.put(http.ANSWER)
-
-    def _hang_up(self) -> None:
-        """Read and drop what a browser still sends, for a moment. Closing at once would reset the connection, and the
-        browser would never see the answer. Switches.
-        """
-        transport = self.outbox.transport
-        try:
-            with gevent.Timeout(LINGER_SECONDS):
-                transport.end_sending()
-                while not self._has_hung_up():
-                    transport.wait_readable()
-        except (OSError, gevent.Timeout):
-            pass  # it was faster, or too slow
-
-    def _has_hung_up(self) -> bool:
-        """Drop a chunk of what has come; tell whether there was an end to it instead."""
-        try:
-            return not self.outbox.transport.recv(_CHUNK)
-        except BlockingIOError:
-            return False
+    def _refuse(self, stage: Literal["http", "irc"]) -> None:
+        """Answer who is no terminal, and ignore whatever else it sends."""
+        self._stage = stage
+        self._held = b""
+        self.outbox.put(_ANSWERS[stage])
 
     def _adopt(self) -> tuple[Sequence[Typed], bytes]:
         """Act on what has been negotiated. Returns what was typed and a reply, as `TelnetWire.feed` does."""

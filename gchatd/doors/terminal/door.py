@@ -11,7 +11,7 @@ from .link import TerminalLink
 
 if TYPE_CHECKING:
     from ...delivery.sessions import Sessions
-    from ...delivery.transport import Socket
+    from ...delivery.transport import Socket, Transport
     from ...hub import Hub
     from .connection import Terminals
 
@@ -26,5 +26,9 @@ class TelnetDoor:
 
     def __call__(self, sock: Socket, address: tuple[str, int]) -> None:
         """Serve one client in this greenlet until it is gone. Raises nothing. The caller closes the socket."""
-        link = TerminalLink(TelnetConnection(self._terminals, PlainTransport(sock), address))
+        self.serve(PlainTransport(sock), address)
+
+    def serve(self, transport: Transport, address: tuple[str, int]) -> None:
+        """Serve a client that comes through a transport, in the same way."""
+        link = TerminalLink(TelnetConnection(self._terminals, transport, address))
         Session(self._hub, self._sessions, link).run()

@@ -77,6 +77,9 @@ class TerminalLink(Terminal):
 
     def perform(self, request: Request) -> Answer | None:
         line, session = request.text, self.session
+        if not session.claimed and self.telnet.turns_away(line):
+            session.quit("")
+            return None
         if line == TOO_LONG:
             self.last_said.refuses()  # it may have been a private message
             raise sorry(f"That line was too long, so it was dropped. The limit is {self.telnet.line_limit} bytes.")

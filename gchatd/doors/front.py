@@ -1,0 +1,216 @@
+"""The front door: looks at the first thing a client says, and chooses the door for it. All of them share one port.
+
+A proxy says first where its client is; then TLS may begin; then, inside it or without it, a person at a terminal, a
+browser or an IRC client. Everything happens in the client's own greenlet. What was read to choose is not lost: its door
+reads it once more (`Transport.unread`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ..delivery.tls import Certificate, TlsTransport
+from ..delivery.transport import PlainTransport
+from ..wire import http, irc, proxy
+from ..wire.opening import LONGEST, opening_of
+from .patience import Patience
+from .turning_away import hang_up
+
+if TYPE_CHECKING:
+    from ..delivery.transport import Socket, Transport
+    from ..settings import Settings
+    from ..wire.opening import Opening
+
+logger = logging.getLogger(__name__)
+
+_NO_TLS: Final = b"\x15\x03\x01\x00\x02\x02\x28"  # a fatal alert: handshake_failure (RFC 8446 section 6)
+_TLS_ONLY: Final = (
+    b"server: This chat is encrypted. Connect with TLS: telnet-ssl -z ssl, ncat --ssl, or openssl s_client.\r\n"
+)
+_HEADER_MISSING: Final = b"server: This address has to send a PROXY header first (server.proxies).\r\n"
+_HEADER_REFUSED: Final = b"server: PROXY headers are taken only from server.proxies.\r\n"
+
+_NO_DOOR: Final = {
+    "http": (http.ANSWER, "sent an HTTP request"),
+    "irc": (irc.ANSWER, "speaks IRC"),
+    "proxy": (_HEADER_REFUSED, "sent a PROXY header, and is not in server.proxies"),
+    "tls": (b"", "speaks TLS inside TLS"),
+}
+"""What a client is answered for which there is no door, and what the log says."""
+
+Address = tuple[str, int]
+
+
+class Door(Protocol):
+    """Serves one kind of client."""
+
+    def serve(self, transport: Transport, address: Address) -> None:
+        """Serve one client in this greenlet until it is gone. Raises nothing; closing the socket is the caller's."""
+
+
+class _TurnedAwayError(Exception):
+    """A client finds no door: what it is answered, and why, for the log."""
+
+    def __init__(self, answer: bytes, why: str) -> None:
+        super().__init__(why)
+        self.answer = answer
+
+
+class Front:
+    """Serves whoever comes: `StreamServer(listener, Front(...))`."""
+
+    def __init__(self, terminals: Door, config: Settings) -> None:
+        """Raises ConfigError as `configure` does."""
+        self._terminals = terminals
+        self.configure(config)
+
+    def configure(self, config: Settings) -> None:
+        """Go by these settings from now on, and read the certificate anew; those who are here notice nothing.
+
+        Raises ConfigError, and then goes on as before.
+        """
+        certificate = _certificate(config)
+        self._certificate = certificate
+        self._must_encrypt = config.tls.required
+        self._greeting = Patience(config.server.greet_after)
+        self._arriving = Patience(config.limits.login_seconds)
+        networks = config.server.proxies
+
+        @functools.lru_cache(1024)
+        def is_proxy(host: str) -> bool:
+            address = ip_address(host.partition("%")[0])
+            return any(address in network for network in networks)
+
+        self._is_proxy = is_proxy if networks else None
+
+    def __call__(self, sock: Socket, address: Address) -> None:
+        """Serve one client in this greenlet until it is gone. Raises nothing. The caller closes the socket."""
+        try:
+            way = self._way_in(PlainTransport(sock), address)
+        except OSError as error:
+            _log("client", address, f"connection lost: {error.strerror or error}")
+            return
+        except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
+            logger.exception("[client %s:%s] failed", *address[:2])
+            return
+        if way is not None:
+            transport, address = way
+            del way  # what is here stays as long as the client: 0.1 KB; a call with *way would keep 0.5 KB
+            self._terminals.serve(transport, address)
+            if isinstance(transport, TlsTransport):
+                transport.say_goodbye()
+
+    def _way_in(self, transport: Transport, address: Address) -> tuple[Transport, Address] | None:
+        """Return how, and from where, a terminal comes in. None: it was something else, and is gone. Switches.
+
+        Raises OSError if the connection is lost.
+        """
+        try:
+            if self._is_proxy is not None and self._is_proxy(address[0]):
+                address = self._take_header(transport) or address
+            opening = self._look(transport, self._arriving if self._must_encrypt else self._greeting)
+            if opening == "tls":
+                transport = self._secure(transport)
+                opening = self._look(transport, self._greeting)
+            elif self._must_encrypt and opening == "terminal":
+                raise _TurnedAwayError(_TLS_ONLY, "does not speak TLS (tls.required)")
+            if opening != "terminal":
+                raise _TurnedAwayError(*_NO_DOOR[opening])
+        except _TurnedAwayError as turned:
+            _log("client", address, str(turned))
+            with contextlib.suppress(OSError):
+                transport.send(turned.answer)
+                hang_up(transport)
+            return None
+        return transport, address
+
+    def _look(self, transport: Transport, patience: Patience) -> Opening:
+        """Return what a client is; a terminal, if it does not tell in time. Switches while it does not."""
+        data, time_left = b"", None
+        opening: Opening | None = None
+        try:
+            while opening is None:
+                try:
+                    more = transport.recv(LONGEST - len(data))
+                except BlockingIOError:
+                    time_left = time_left or patience.begin()
+                    if not time_left.wait(transport.wait_readable):
+                        break
+                    continue
+                if not more:
+                    break
+                data += more
+                opening = opening_of(data)
+        finally:
+            if time_left is not None:
+                time_left.end()
+        transport.unread(data)
+        return opening or "terminal"
+
+    def _take_header(self, transport: Transport) -> Address | None:
+        """Read a proxy's header; return where its client is, None if it speaks for itself. Switches."""
+        data, header, time_left = b"", None, self._arriving.begin()
+        try:
+            while header is None:
+                try:
+                    more = transport.recv(proxy.LONGEST)
+                except BlockingIOError:
+                    if not time_left.wait(transport.wait_readable):
+                        raise _TurnedAwayError(_HEADER_MISSING, "sent no PROXY header in time") from None
+                    continue
+                if not more:
+                    raise ConnectionError("hung up before its PROXY header")
+                data += more
+                header = proxy.read(data)
+        except proxy.BadHeaderError as error:
+            raise _TurnedAwayError(_HEADER_MISSING, f"is in server.proxies, and sent {error}") from None
+        finally:
+            time_left.end()
+        transport.unread(data[header.size :])
+        return header.source
+
+    def _secure(self, transport: Transport) -> Transport:
+        """Shake hands with a client that speaks TLS; return the transport inside. Switches."""
+        if self._certificate is None:
+            raise _TurnedAwayError(_NO_TLS, "speaks TLS, and there is no tls.certificate")
+        inside = self._certificate.secure(transport)
+        time_left = self._arriving.begin()
+        try:
+            inside.shake_hands(time_left.wait)
+        finally:
+            time_left.end()
+        return inside
+
+
+def _log(kind: str, address: Address, why: str) -> None:
+    host, port = address[:2]
+    logger.info("[%s %s] left: %s", kind, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", why)
+
+
+def _certificate(config: Settings) -> Certificate | None:
+    """Read the certificate, if there is to be one. Raises ConfigError."""
+    files = config.tls
+    if not files.certificate:
+        if files.key or files.required:
+            raise config.complain("tls", "certificate", "", "is needed for the rest of [tls]")
+        return None
+    for option in ("certificate", "key"):
+        name = getattr(files, option)
+        try:
+            if name:
+                Path(name).read_bytes()
+        except OSError as error:
+            trouble = (error.strerror or str(error)).lower()
+            raise config.complain("tls", option, name, f"cannot be read: {trouble}") from None
+    try:
+        return Certificate(files.certificate, files.key)
+    except OSError as error:
+        if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
+            raise config.complain("tls", "key", files.key, "is not the key of tls.certificate") from None
+        trouble = "expected a certificate and its private key, in PEM, without a passphrase"
+        raise config.complain("tls", "certificate", files.certificate, trouble) from None

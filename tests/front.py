@@ -1,0 +1,47 @@
+"""A front door in the test's own process, and clients that send what a test says."""
+
+from __future__ import annotations
+
+import socket
+
+import gevent
+import gevent.socket
+import msgspec
+
+from gchatd.settings import Server, Settings
+
+
+class Asked:
+    """A door that notes what its clients said and where they are, and says `in`."""
+
+    def __init__(self) -> None:
+        self.served: list[tuple[bytes, tuple[str, int]]] = []
+
+    def serve(self, transport, address) -> None:
+        try:
+            heard = transport.recv(65536)
+        except BlockingIOError:
+            heard = b""
+        self.served.append((heard, address))
+        transport.send(b"in")
+
+
+def with_server(**settings) -> Settings:
+    return msgspec.structs.replace(Settings(), server=Server(**settings))
+
+
+def sends(port: int, *pieces: bytes) -> bytes:
+    """Send pieces, each read alone; give all that comes until the server hangs up."""
+    with gevent.socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            sock.sendall(piece)
+            gevent.sleep(0.0005)  # for the order of things only: they may be read together, too
+        return reads(sock)
+
+
+def reads(sock) -> bytes:
+    answer = b""
+    while data := sock.recv(65536):
+        answer += data
+    return answer
