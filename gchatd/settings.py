@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import configparser
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -27,7 +27,6 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Lease = Annotated[float, msgspec.Meta(ge=1, le=3600)]
 RedisOrNone = Annotated[str, msgspec.Meta(pattern=r"^(?:(?:rediss?|unix)://\S+)?$", max_length=4096)]
 Prefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-Networks = tuple[IPv4Network | IPv6Network, ...]
 NodeOrNone = Annotated[str, msgspec.Meta(pattern=r"^\S{0,64}$")]
 
 COMMAND_LINE = "command line"
@@ -50,6 +49,15 @@ class Address(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Network(msgspec.Struct, frozen=True):
+    """An address, or all that begin alike: as `ipaddress.ip_network` writes it."""
+
+    text: str
+
+
+Networks = tuple[Network, ...]
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -216,9 +224,9 @@ def _convert(text: str, type: Any) -> Any:
         raise ValueError(_EXPECTED.get(type) or f"expected one of {', '.join(type.__args__)}") from None
 
 
-def _network(text: str) -> IPv4Network | IPv6Network:
+def _network(text: str) -> Network:
     try:
-        return ip_network(text)
+        return Network(str(ip_network(text)))
     except ValueError:
         raise ValueError("expected addresses or networks, such as 192.0.2.7 or 2001:db8::/32, or nothing") from None
 

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 from people import PATIENCE, ROOT
 
 from gchatd.errors import ConfigError
-from gchatd.settings import Address, Limits, Server, Settings, load
+from gchatd.settings import Address, Limits, Network, Server, Settings, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +130,7 @@ def test_a_value_that_turns_out_not_to_work_is_told_with_its_source(write):
             "server",
             "proxies",
             "192.0.2.7, 10.0.0.0/8 2001:db8::/32",
-            tuple(map(ip_network, ("192.0.2.7/32", "10.0.0.0/8", "2001:db8::/32"))),
+            tuple(map(Network, ("192.0.2.7/32", "10.0.0.0/8", "2001:db8::/32"))),
         ),
         ("tls", "certificate", "/etc/my chat/cert.pem", "/etc/my chat/cert.pem"),
         ("tls", "required", "yes", True),

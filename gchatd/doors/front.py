@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -79,7 +79,7 @@ class Front:
         self._must_encrypt = config.tls.required
         self._greeting = Patience(config.server.greet_after)
         self._arriving = Patience(config.limits.login_seconds)
-        networks = config.server.proxies
+        networks = [ip_network(network.text) for network in config.server.proxies]
 
         @functools.lru_cache(1024)
         def is_proxy(host: str) -> bool:
