@@ -37,6 +37,7 @@ from gchatd.doors.terminal.door import TelnetDoor
 from gchatd.errors import ConfigError, StoreError
 from gchatd.hub import Hub, restored
 from gchatd.journal import History, MemoryJournal, SqliteJournal
+from gchatd.limits.flood import Flood
 from gchatd.operate import archive, joining, supervisor, sweeper
 from gchatd.operate.worker import Worker
 from gchatd.text.cleaning import clean
@@ -89,7 +90,7 @@ def serve(config: Settings, worker: Worker | None = None) -> None:
     _allow_many_files()
     hub, journal = _hub_and_journal(config, worker)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
-    sessions = Sessions(hub.node)
+    sessions = Sessions(hub.node, Flood.of(config.limits))
     fanout = Fanout(hub, sessions, journal, slow_readers)
     terminals = Terminals(slow_readers, config.limits, probes=config.telnet.mode == "auto")
     door = TelnetDoor(hub, sessions, terminals)

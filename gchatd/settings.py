@@ -6,6 +6,7 @@ The command line overrides the configuration file, which overrides the built-in 
 from __future__ import annotations
 
 import configparser
+import ipaddress
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ Replay = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=1e5)]
 FileOrNone = Annotated[str, msgspec.Meta(max_length=4096)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Rate = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 Lease = Annotated[float, msgspec.Meta(ge=1, le=3600)]
 RedisOrNone = Annotated[str, msgspec.Meta(pattern=r"^(?:(?:rediss?|unix)://\S+)?$", max_length=4096)]
 Prefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -55,6 +57,24 @@ class Server(msgspec.Struct, frozen=True):
     data: str = "data"
     motd: FileOrNone = ""
     drain_seconds: Seconds = 5.0
+    clients: WholeNumber = 0
+
+
+class Network(msgspec.Struct, frozen=True):
+    """One address of the internet, or a range of them."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Network:
+        """Read `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/32`. Raises ValueError."""
+        try:
+            return cls(str(ipaddress.ip_network(text)))
+        except ValueError:
+            raise ValueError("expected addresses such as 192.0.2.1, 192.0.2.0/24 or ::1, or nothing") from None
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -63,6 +83,17 @@ class Limits(msgspec.Struct, frozen=True):
     paste_lines: Count = 100
     sendq: Count = 262144
     stalled_seconds: Seconds = 10.0
+    flood: bool = True
+    burst: Count = 5
+    lines_per_second: Rate = 2.0
+    bytes_per_second: Count = 1024
+    flood_seconds: Seconds = 60.0
+    questions: Count = 5
+    questions_per_minute: Rate = 30.0
+    per_address: Count = 64
+    exempt: tuple[Network, ...] = (Network("127.0.0.0/8"), Network("::1/128"))
+    login_seconds: Seconds = 60.0
+    idle: Seconds = 0.0
 
 
 class Rooms(msgspec.Struct, frozen=True):
@@ -190,6 +221,8 @@ def _convert(text: str, type: Any) -> Any:
         if not addresses:
             raise ValueError("expected at least one ADDRESS:PORT")
         return addresses
+    if type == tuple[Network, ...]:
+        return tuple(Network.parse(word) for word in text.replace(",", " ").split())
     if type is bool:
         if text.lower() not in configparser.ConfigParser.BOOLEAN_STATES:
             raise ValueError("expected yes or no")
@@ -211,6 +244,7 @@ _EXPECTED: dict[Any, str] = {
     Replay: "expected a whole number from 0 to 1000",
     Days: "expected a number of days, more than 0 and at most 100000",
     Seconds: "expected a number of seconds from 0 to 1000000000",
+    Rate: "expected a number, more than 0 and at most 1000000",
     Lease: "expected a number of seconds from 1 to 3600",
     RedisOrNone: "expected redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH, or nothing",
     Prefix: "expected 1 to 64 letters of English, digits, dots, hyphens and underscores",

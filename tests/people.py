@@ -12,6 +12,7 @@ import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,8 @@ GREETING = "server: Input username."
 
 class Server:
     """A gchat in a process of its own, on a port that was free. Those who come in are not shown what was said before,
-    unless `history__replay` says so; its data are gone with it, unless `data` is a folder.
+    unless `history__replay` says so, and are not held back when they say much, unless `limits__flood` says so; its data
+    are gone with it, unless `data` is a folder.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Server:
         self._log = tempfile.TemporaryFile("w+")
         self._home = tempfile.TemporaryDirectory()
         self.data = data or Path(self._home.name) / "data"
-        settings = {"server__data": self.data, "history__replay": 0, **settings}
+        settings = {"server__data": self.data, "history__replay": 0, "limits__flood": False, **settings}
         sets = [word for name, value in settings.items() for word in ("--set", f"{name.replace('__', '.')}={value}")]
         listening = [word for address in listen for word in ("--listen", address)]
         self.process = subprocess.Popen(
@@ -169,6 +171,11 @@ class Person:
             data += more
 
     def hangs_up(self) -> None:
+        self._sock.close()
+
+    def resets(self) -> None:
+        """Vanish without a goodbye: whatever comes then is answered by a reset."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
     def says_no_more(self) -> None:

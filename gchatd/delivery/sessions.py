@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
     from ..chat.events import Event
     from ..chat.state import Room, User
+    from ..limits.flood import Flood
     from .listener import Listener
 
 
 class Sessions:
     """Who is connected here. `node` is this run of the server, as events name it in their origin."""
 
-    def __init__(self, node: int) -> None:
+    def __init__(self, node: int, flood: Flood | None = None) -> None:
         self.node = node
+        self.flood = flood
+        """How fast each may ask for things; None: as fast as they like."""
         self.by_id: dict[int, Listener] = {}
         self.audiences: dict[Room, Audience] = {}
         """Who listens to a room, if anybody here does."""
