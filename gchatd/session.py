@@ -296,6 +296,7 @@ class Session(Intake):
         user = self.hub.new_user()
         self.hub.claim(name, user)
         self.claimed = user
+        self._sessions.has_name(self)
         self.came_at = self.active_at = time.monotonic()
         self.unheard += 1
         origin = Origin(self.hub.node, self.id, self.label)
@@ -374,7 +375,11 @@ class Session(Intake):
             self._ended = self.outbox.failed or self._ended or self._link.refused or "hung up"
             tag = str(self)
             self.depart()
-            logger.info("%s left: %s", tag, self._ended)
+            line = f"{tag} left: {self._ended}"
+            if self.claimed:
+                logger.info("%s", line)
+            else:
+                self._sessions.repeats.log(tag.rpartition(":")[0][1:], f"left: {self._ended}", line)
             if not self._link.refused:
                 self._link.send_answers()
             self._link.close()

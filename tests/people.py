@@ -170,6 +170,10 @@ class Person:
                 return data
             data += more
 
+    def waits(self, seconds: float) -> None:
+        """Wait for so long, or until something can be read."""
+        select.select([self._sock], [], [], seconds)
+
     def hangs_up(self) -> None:
         self._sock.close()
 

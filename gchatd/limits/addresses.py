@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -71,11 +72,11 @@ class Addresses:
 
     def _forget(self, since: float) -> None:
         """Forget two addresses, if they did not come since then, or are too many: faster than new ones can come."""
-        for key in list(zip(range(2), self._lately, strict=False)):
-            came = self._lately[key[1]]
+        for key in list(islice(self._lately, 2)):
+            came = self._lately[key]
             if len(self._lately) < MOST_KNOWN and came and came[-1] > since:
                 return
-            del self._lately[key[1]]
+            del self._lately[key]
 
     def _find_key(self, host: str) -> str:
         """Return what connections from this host are counted under; nothing for one that is exempt."""

@@ -129,6 +129,7 @@ class TerminalLink(Terminal):
         """Take a username, as it was typed. May switch. Raises Refused for one that is taken or not allowed."""
         name = parse_name(typed)
         self.session.arrive(name)
+        self.telnet.trust()
         self.reply(f"Your username is {name.shown}.")
         for line in self.session.motd:
             self.reply(line)
