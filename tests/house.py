@@ -147,7 +147,7 @@ class House:
             gevent.sleep(0.0002)
 
     def _is_busy(self) -> bool:
-        if self._journal._committed or self.hub._undelivered:
+        if self._journal._committed or self.hub.undelivered:
             return True
         for wire, session in self._served.values():
             backlog = session.outbox._backlog
