@@ -51,7 +51,7 @@ MOST_UNDELIVERED = 2000
 """Once more committed events than this are on their way to listeners, people who talk have to wait."""
 
 MOST_UNDELIVERED_BYTES = 262_144
-"""The same for what they hold: as much as a reader may have waiting (limits.sendq), so that long lines that come at once
+"""The same for what they hold: as much as a reader may have waiting (limits.sendq), so that many long lines
 are not too much for somebody who reads.
 """
 

@@ -122,6 +122,7 @@ def flood() -> None:
     print(f"500 send lines as fast as they can for {FLOOD_SECONDS:g} s, and 100 say a line every 30 s")
     with contextlib.closing(Server(limits__flood=True)) as server:
         flooding, talking = Masses(server.port), Masses(server.port)
+        flooding.only_drops = True
         floods = flooding.connect(500, "flood")
         talkers = talking.connect(101, "talker")
         flooding.look_until(lambda: all(client.named for client in floods))
@@ -190,6 +191,7 @@ def files() -> None:
 def come_and_go(port: int, count: int, orders: Connection) -> None:
     """Be 18,000 clients that lose their connections, and come back: a process of its own."""
     masses = Masses(port)
+    masses.only_drops = True
 
     def come() -> float:
         begun = time.monotonic()

@@ -35,6 +35,8 @@ class Masses:
     def __init__(self, port: int) -> None:
         self.clients: dict[int, Client] = {}
         self.open = 0
+        self.only_drops = False
+        """Whether those who have a name drop what they hear: this process has more to do than to look at it."""
         self.on_lines: Callable[[Client, list[bytes]], None] = lambda client, lines: None
         self.on_writable: Callable[[Client], None] = lambda client: None
         self._address = "127.0.0.1", port
@@ -104,6 +106,8 @@ class Masses:
             data = b""
         if not data:
             self._forget(client)
+            return
+        if self.only_drops and client.named:
             return
         *lines, client.last = (client.last + data).split(b"\r\n")
         if not client.named:
