@@ -38,7 +38,10 @@ from gchatd.doors.terminal.door import TelnetDoor
 from gchatd.errors import ConfigError, StoreError
 from gchatd.hub import Hub, restored
 from gchatd.journal import History, MemoryJournal, SqliteJournal
+from gchatd.limits.addresses import Addresses
+from gchatd.limits.flood import Flood
 from gchatd.operate import archive, joining, supervisor, sweeper
+from gchatd.operate.deadlines import Deadlines
 from gchatd.operate.worker import Worker
 from gchatd.text.cleaning import clean
 
@@ -90,26 +93,33 @@ def serve(config: Settings, worker: Worker | None = None) -> None:
     _allow_many_files()
     hub, journal = _hub_and_journal(config, worker)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
-    sessions = Sessions(hub.node)
+    sessions = Sessions(hub.node, Flood.of(config.limits))
     fanout = Fanout(hub, sessions, journal, slow_readers)
     terminals = Terminals(slow_readers, config.limits, probes=config.telnet.mode == "auto")
-    front = Front(TelnetDoor(hub, sessions, terminals), config)
+    exempt = map(str, (*config.limits.exempt, *config.server.proxies))
+    addresses = Addresses(config.limits.per_address, exempt, config.server.clients)
+    front = Front(TelnetDoor(hub, sessions, terminals), addresses, config)
+    deadlines = Deadlines(sessions, config.limits)
 
     stop = _stop_on_signals()
     if worker is not None:
         gevent.signal_handler(signal.SIGHUP, logger.debug, "there is nothing to read again yet")
         gevent.spawn(_stop_without_supervisor, worker, stop)  # ends with the process
     delivering = gevent.spawn(fanout.run)  # ends when the journal has been closed and is empty
-    gevent.spawn(sweeper.run, slow_readers, terminals)  # ends with the process
+    tasks = slow_readers.close_stalled, terminals.keep_alive, deadlines.close_late, sessions.repeats.sum_up
+    gevent.spawn(sweeper.run, *tasks)  # ends with the process
     # Each is a gevent.server.StreamServer, which spawns a greenlet for every client; a raw one costs 0.9 KB less than a
-    # Greenlet. (gevent's stubs do not know that it is allowed here.)
-    servers = [PatientServer(listener, front, spawn=gevent.spawn_raw) for listener in _listeners(config, worker)]  # type: ignore[call-overload]
+    # Greenlet.
+    servers = [
+        PatientServer(listener, front, addresses, sessions.repeats, spawn=gevent.spawn_raw)
+        for listener in _listeners(config, worker)
+    ]
     for server in servers:
         server.start()
     if worker is not None:
         worker.says_that_it_serves()
     else:
-        listening.say_what_to_type(servers[0].address)
+        listening.say_what_to_type(servers[0].address)  # type: ignore[arg-type]  # of the internet, so it is a pair
 
     delivering.link(lambda _: stop.set())  # as it does if the other nodes of a cluster have given this one up
     stop.wait()

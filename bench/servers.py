@@ -91,7 +91,8 @@ class Gchat(Server):
     settings: tuple[str, ...] = ()
 
     def command(self) -> list[str]:
-        sets = [word for setting in self.settings for word in ("--set", setting)]
+        settings = ("limits.flood=no", *self.settings)  # a talker says thousands of lines a second
+        sets = [word for setting in settings for word in ("--set", setting)]
         program = str(HERE.parent / self.program)
         return [sys.executable, program, "--listen", f"127.0.0.1:{self.port}", "--data", str(self.home / "data"), *sets]
 

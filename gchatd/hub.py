@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import gevent
@@ -29,6 +30,7 @@ from .chat.events import (
     Said,
     SnapshotAsked,
     TopicSet,
+    size,
 )
 from .chat.state import State, user_id
 from .errors import Refused
@@ -47,6 +49,11 @@ if TYPE_CHECKING:
 
 MOST_UNDELIVERED = 2000
 """Once more committed events than this are on their way to listeners, people who talk have to wait."""
+
+MOST_UNDELIVERED_BYTES = 262_144
+"""The same for what they hold: as much as a reader may have waiting (limits.sendq), so that many long lines
+are not too much for somebody who reads.
+"""
 
 COMMIT_SECONDS = 0.01
 """How long a question about history waits until what was said before it has been committed."""
@@ -94,8 +101,9 @@ class Hub:
         """
         self.figures: Callable[[], Figures | None] = lambda: None
         """How this node keeps up with the others; None: it is the only one."""
-        self._undelivered = 0
-        self._caught_up = gevent.event.Event()
+        self._sizes: deque[int] = deque()  # of the events that were broadcast and not delivered yet, in order
+        self._held = 0  # the sum of these
+        self._talkers: deque[gevent.event.Event] = deque()  # people who wait to talk, who came first is first
         self._journal = journal
         self._queue = queue
         self.closed = False
@@ -113,7 +121,8 @@ class Hub:
 
     def broadcast(self, event: Event) -> None:
         """Send an event to everybody it concerns. Returns at once; they hear it once the journal has committed it."""
-        self._undelivered += 1
+        self._sizes.append(size(event))
+        self._held += self._sizes[-1]
         if event.origin is None:  # it is of no session, but of this node
             event = msgspec.structs.replace(event, origin=Origin(self.node, 0))
         if type(event) in _NAMING:
@@ -227,24 +236,50 @@ class Hub:
     def wait_to_talk(self) -> None:
         """Wait while too much is undelivered, so that nobody talks faster than everybody can hear.
 
-        Blocks the talker's greenlet, so that TCP holds the talker back in the end. Raises Refused if the disk has not
-        kept up for QUEUE_SECONDS, and if the server is shutting down.
+        Who came first goes on first, so among many who talk without pause nobody is forgotten. Blocks the talker's
+        greenlet, so that TCP holds the talker back in the end. Raises Refused if the disk has not kept up for
+        QUEUE_SECONDS, and if the server is shutting down.
         """
-        until = 0.0
-        while not self.closed:
-            uncommitted = self._journal.uncommitted
-            if uncommitted >= self._queue:
-                until = until or time.monotonic() + QUEUE_SECONDS
-                timeout: float | None = until - time.monotonic()
-                if until <= time.monotonic():
+        if self._talkers or not self._has_room():
+            turn = gevent.event.Event()
+            self._talkers.append(turn)
+            try:
+                self._wait_in_line(turn)
+            finally:
+                self._talkers.remove(turn)
+                self._let_next_talk()
+        if self.closed:
+            raise Refused(ShuttingDown())
+
+    def _wait_in_line(self, turn: gevent.event.Event) -> None:
+        until = time.monotonic() + QUEUE_SECONDS
+        while not (self.closed or (self._talkers[0] is turn and self._has_room())):
+            turn.clear()
+            if not turn.wait(until - time.monotonic()) and not self.closed:
+                if self._is_disk_behind():
                     raise Refused(DiskBehind())
-            elif self._undelivered - uncommitted > MOST_UNDELIVERED:
-                timeout = None
-            else:
-                return
-            self._caught_up.clear()
-            self._caught_up.wait(timeout)
-        raise Refused(ShuttingDown())
+                until = time.monotonic() + QUEUE_SECONDS
+
+    def _let_next_talk(self) -> None:
+        if self._talkers and self._has_room():
+            self._talkers[0].set()
+
+    def _has_room(self) -> bool:
+        uncommitted = self._journal.uncommitted
+        if uncommitted >= self._queue or self._held > MOST_UNDELIVERED_BYTES:
+            return False
+        return len(self._sizes) - uncommitted <= MOST_UNDELIVERED
+
+    def _is_disk_behind(self) -> bool:
+        """Whether there is no room because of what has yet to be committed."""
+        uncommitted = self._journal.uncommitted
+        held = sum(islice(reversed(self._sizes), uncommitted))
+        return uncommitted >= self._queue or held > MOST_UNDELIVERED_BYTES / 2
+
+    @property
+    def undelivered(self) -> int:
+        """How many events were broadcast here and have not been delivered yet."""
+        return len(self._sizes)
 
     def wait_for_history(self) -> None:
         """Wait up to COMMIT_SECONDS until what was said so far is in the history, so that it can be found. Switches."""
@@ -254,18 +289,19 @@ class Hub:
 
     def delivered(self, events: Sequence[Event]) -> None:
         """Note that events which this hub broadcast have been delivered."""
-        self._undelivered -= len(events)
+        for _ in events:  # what was broadcast first is delivered first, or stands for that
+            self._held -= self._sizes.popleft()
         if self._naming:
             for event in events:
                 if type(event) in _NAMING or (isinstance(event, NotSent) and event.of == "arrived"):
                     self._forget_names(event.user)
-        if self._undelivered - self._journal.uncommitted <= MOST_UNDELIVERED:
-            self._caught_up.set()
+        self._let_next_talk()
 
     def close(self) -> None:
         """Refuse anything new. What was said before is still delivered."""
         self.closed = True
-        self._caught_up.set()
+        for turn in self._talkers:
+            turn.set()
         while self._claims:
             self._claims.popitem()[1].set(ShuttingDown())
         self._journal.close()

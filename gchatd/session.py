@@ -19,6 +19,7 @@ from .chat.answers import AlreadyHere, NoHistory, NotHere, SameName
 from .chat.events import Arrived, Departed, Origin, Renamed
 from .chat.state import LOBBY
 from .errors import Refused
+from .intake import Intake
 from .link import Request  # noqa: TC001  msgspec reads the types of a struct
 
 if TYPE_CHECKING:
@@ -67,33 +68,32 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
     idle: float = 0.0
     """How long ago its user last asked for something, in seconds."""
 
+    owed: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """See `Intake`: how much it has asked for lately."""
 
-class Session:
+
+class Session(Intake):
     """One connection. `user` is whom it speaks for, once they have come in; `id` is its own and never used again."""
 
     __slots__ = (
         "_ended",
         "_greeted",
         "_heard",
-        "_link",
-        "_requests",
-        "_sessions",
         "_stuck",
         "_words",
         "active_at",
         "came_at",
         "claimed",
         "format",
-        "hub",
         "id",
         "label",
-        "outbox",
         "told_by",
         "unheard",
         "user",
     )
 
     def __init__(self, hub: Hub, sessions: Sessions, link: Link) -> None:
+        super().__init__(sessions, link)
         self.hub = hub
         self.format = link.format
         self.outbox = link.outbox
@@ -108,9 +108,6 @@ class Session:
         """Who told its user something last, by id, and what they were called then."""
         self.label = ""
         """The label of the request that is being done."""
-        self._sessions = sessions
-        self._link = link
-        self._requests: list[Request] | tuple[()] = ()  # not handled yet, the next one last
         self.unheard = 0
         """How many events that it broadcast have not taken effect yet."""
         self._greeted = False  # whether the client was told what to do first
@@ -126,7 +123,7 @@ class Session:
         requests, now = tuple(reversed(self._requests)), time.monotonic()
         link = self._link.state()  # may send something
         unsent, here, idle = self.outbox.state(), now - self.came_at, now - self.active_at
-        return SessionState(self.claimed, link, requests, unsent, self.told_by, here, idle)
+        return SessionState(self.claimed, link, requests, unsent, self.told_by, here, idle, self.owed())
 
     @classmethod
     def restore(cls, hub: Hub, sessions: Sessions, link: Link, state: SessionState) -> Session:
@@ -143,6 +140,7 @@ class Session:
             sessions.enter(session, room)
         session._requests = [*reversed(state.requests)] if state.requests else ()
         session.told_by = state.told_by
+        session.owes(state.owed)
         session.outbox.restore(state.unsent)
         return session
 
@@ -169,11 +167,11 @@ class Session:
     def _serve(self) -> bool:
         """Handle the requests that have come; tell whether there may be more. Switches now and then."""
         if not self._requests:
-            requests = self._link.read()
-            if requests is None:
-                return False
-            self._requests = [*reversed(requests)] if requests else ()
+            self._read()
         while self._requests:
+            self._wait_for_turn(self._requests[-1])
+            if not self._requests:
+                break
             self.handle(self._requests.pop())
             if self._ended:
                 return False
@@ -181,7 +179,7 @@ class Session:
                 self._link.wait_for_reader()
                 self.let_others_run()
         self._requests = ()
-        return True
+        return not self._gone
 
     def handle(self, request: Request) -> None:
         """Have a request done. What comes of it carries its label."""
@@ -195,10 +193,6 @@ class Session:
             if answer is not None:
                 self._link.answer(answer, request.label)
         self.label = ""
-
-    def let_others_run(self) -> None:
-        """Let others run who have waited for long. May switch."""
-        self._sessions.pace.pause()
 
     # What actions need: see `chat.asker.Asker`.
 
@@ -302,6 +296,7 @@ class Session:
             raise Refused(AlreadyHere())
         self.hub.check_name(name)
         self.claimed = self.hub.new_user()
+        self._sessions.has_name(self)
         self.came_at = self.active_at = time.monotonic()
         self.unheard += 1
         origin = Origin(self.hub.node, self.id, self.label)
@@ -384,7 +379,11 @@ class Session:
             self._ended = self.outbox.failed or self._link.refused or self._ended or "hung up"
             tag = str(self)
             self.depart()
-            logger.info("%s left: %s", tag, self._ended)
+            line = f"{tag} left: {self._ended}"
+            if self.claimed:
+                logger.info("%s", line)
+            else:
+                self._sessions.repeats.log(tag.rpartition(":")[0][1:], f"left: {self._ended}", line)
             if not self._link.refused:
                 self._link.send_answers()
             self._link.close()

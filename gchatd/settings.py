@@ -24,6 +24,7 @@ Replay = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=1e5)]
 FileOrNone = Annotated[str, msgspec.Meta(max_length=4096)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Rate = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 Lease = Annotated[float, msgspec.Meta(ge=1, le=3600)]
 RedisOrNone = Annotated[str, msgspec.Meta(pattern=r"^(?:(?:rediss?|unix)://\S+)?$", max_length=4096)]
 Prefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -56,6 +57,9 @@ class Network(msgspec.Struct, frozen=True):
 
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 Networks = tuple[Network, ...]
 
@@ -67,6 +71,7 @@ class Server(msgspec.Struct, frozen=True):
     drain_seconds: Seconds = 5.0
     greet_after: Seconds = 0.25
     proxies: Networks = ()
+    clients: WholeNumber = 0
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -75,7 +80,17 @@ class Limits(msgspec.Struct, frozen=True):
     paste_lines: Count = 100
     sendq: Count = 262144
     stalled_seconds: Seconds = 10.0
+    flood: bool = True
+    burst: Count = 5
+    lines_per_second: Rate = 2.0
+    bytes_per_second: Count = 1024
+    flood_seconds: Seconds = 60.0
+    questions: Count = 5
+    questions_per_minute: Rate = 30.0
+    per_address: Count = 64
+    exempt: Networks = (Network("127.0.0.0/8"), Network("::1/128"))
     login_seconds: Seconds = 60.0
+    idle: Seconds = 0.0
 
 
 class Rooms(msgspec.Struct, frozen=True):
@@ -240,6 +255,7 @@ _EXPECTED: dict[Any, str] = {
     Replay: "expected a whole number from 0 to 1000",
     Days: "expected a number of days, more than 0 and at most 100000",
     Seconds: "expected a number of seconds from 0 to 1000000000",
+    Rate: "expected a number, more than 0 and at most 1000000",
     Lease: "expected a number of seconds from 1 to 3600",
     RedisOrNone: "expected redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH, or nothing",
     Prefix: "expected 1 to 64 letters of English, digits, dots, hyphens and underscores",

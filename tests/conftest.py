@@ -16,6 +16,7 @@ from gchatd.doors.front import Front
 from gchatd.journal import replica
 from gchatd.journal.reader import Reader
 from gchatd.journal.store import Writer
+from gchatd.limits.addresses import Addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +85,7 @@ def house():
 
     def build(settings: Settings) -> tuple[int, Asked]:
         door = Asked()
-        servers.append(StreamServer(("127.0.0.1", 0), Front(door, settings), spawn=gevent.spawn_raw))
+        servers.append(StreamServer(("127.0.0.1", 0), Front(door, Addresses(64), settings), spawn=gevent.spawn_raw))
         servers[-1].start()
         return servers[-1].server_port, door
 

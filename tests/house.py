@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import gevent
 import gevent.event
@@ -19,6 +20,11 @@ from gchatd.hub import Hub
 from gchatd.journal import MemoryJournal
 from gchatd.session import Session, SessionState
 from gchatd.settings import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gchatd.limits.flood import Flood
 
 
 class Client:
@@ -88,11 +94,11 @@ class Wire:
 class House:
     """A server, and its clients."""
 
-    def __init__(self, snapshot: Snapshot | None = None, incarnation: int = 1) -> None:
+    def __init__(self, flood: Flood | None = None, snapshot: Snapshot | None = None, incarnation: int = 1) -> None:
         state = State.restore(snapshot) if snapshot is not None else State(Bounds(replay=5))
         self._journal = MemoryJournal(state.place, incarnation)
         self.hub = Hub(self._journal, state)
-        self.sessions = Sessions(self.hub.node)
+        self.sessions = Sessions(self.hub.node, flood)
         slow_readers = SlowReaders(10**6, 10 * PATIENCE)
         self._terminals = Terminals(slow_readers, Limits())
         fanout = Fanout(self.hub, self.sessions, self._journal, slow_readers)
@@ -131,13 +137,17 @@ class House:
 
     def rest(self) -> None:
         """Wait until nothing happens any more."""
+        self.comes_to(lambda: not self._is_busy())
+
+    def comes_to(self, is_so: Callable[[], object]) -> None:
+        """Wait until something is so."""
         until = time.monotonic() + PATIENCE
-        while self._is_busy():
+        while not is_so():
             assert time.monotonic() < until
             gevent.sleep(0.0002)
 
     def _is_busy(self) -> bool:
-        if self._journal._committed or self.hub._undelivered:
+        if self._journal._committed or self.hub.undelivered:
             return True
         for wire, session in self._served.values():
             backlog = session.outbox._backlog
@@ -153,7 +163,7 @@ class House:
         """Another server that goes on where this one stops, at the next switch. What it is given has been JSON."""
         snapshot = as_json(self.hub.state.snapshot(), Snapshot)
         states = {name: as_json(session.state(), SessionState) for name, (_, session) in self._served.items()}
-        other = House(snapshot, self.hub.node + 1)
+        other = House(None, snapshot, self.hub.node + 1)
         for name, state in states.items():
             wire = self._served[name][0].successor()
             connection = TelnetConnection.restore(other._terminals, wire, ("127.0.0.1", 1), state.link["connection"])

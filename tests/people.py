@@ -13,6 +13,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -35,8 +36,8 @@ GREETING = "server: Input username."
 
 class Server:
     """A gchat in a process of its own, on a port that was free. Those who come in are not shown what was said before,
-    unless `history__replay` says so, and who says nothing is greeted at once, unless `server__greet_after` does. Its
-    data are gone with it, unless `data` is a folder.
+    unless `history__replay` says so; who says nothing is greeted at once, unless `server__greet_after` does, and nobody
+    is held back who says much, unless `limits__flood` does. Its data are gone with it, unless `data` is a folder.
     """
 
     def __init__(
@@ -51,7 +52,13 @@ class Server:
         self._log = tempfile.TemporaryFile("w+")
         self._home = tempfile.TemporaryDirectory()
         self.data = data or Path(self._home.name) / "data"
-        settings = {"server__data": self.data, "history__replay": 0, "server__greet_after": 0, **settings}
+        settings = {
+            "server__data": self.data,
+            "history__replay": 0,
+            "server__greet_after": 0,
+            "limits__flood": False,
+            **settings,
+        }
         sets = [word for name, value in settings.items() for word in ("--set", f"{name.replace('__', '.')}={value}")]
         listening = [word for address in listen for word in ("--listen", address)]
         self.process = subprocess.Popen(
@@ -176,7 +183,16 @@ class Person:
                 return data
             data += more
 
+    def waits(self, seconds: float) -> None:
+        """Wait for so long, or until something can be read."""
+        select.select([self._sock], [], [], seconds)
+
     def hangs_up(self) -> None:
+        self._sock.close()
+
+    def resets(self) -> None:
+        """Vanish without a goodbye: whatever comes then is answered by a reset."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
     def says_no_more(self) -> None:

@@ -60,6 +60,9 @@ class FakeConnection:
     def take_held(self) -> bytes:
         return b""
 
+    def trust(self) -> None:
+        pass
+
     def name_room(self, room: str) -> None:
         self.prompt = room
 

@@ -9,10 +9,12 @@ import gevent
 import gevent.event
 import gevent.socket
 import pytest
-from people import PATIENCE
+from people import GREETING, PATIENCE, eventually
 
 from gchatd.doors import accepting as doors
 from gchatd.doors.accepting import PatientServer
+from gchatd.limits.addresses import Addresses
+from gchatd.limits.repeats import Repeats
 
 
 def test_without_descriptors_newcomers_wait_and_those_who_are_in_notice_nothing(server, enter):
@@ -36,7 +38,7 @@ def test_without_descriptors_newcomers_wait_and_those_who_are_in_notice_nothing(
 def accepting():
     """A server, and whether it has served somebody."""
     served = gevent.event.Event()
-    server = PatientServer(("127.0.0.1", 0), lambda *args: served.set())
+    server = PatientServer(("127.0.0.1", 0), lambda *args: served.set(), Addresses(1), Repeats())
     server.start()
     gevent.get_hub().loop.update_now()  # other tests may have kept the loop for longer than it is to wait
     yield server, served
@@ -78,3 +80,64 @@ def test_a_listener_that_was_closed_is_no_reason_to_wait(accepting):
     server.socket.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         server.do_read()
+
+
+def test_who_connects_too_often_from_one_address_is_told_and_turned_away(start, enter):
+    server = start(limits__per_address=2, limits__exempt="")
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    carl = enter(server)
+    assert carl.reads_to_the_end() == b"server: There are too many connections from your address.\r\n"
+    server.logs(r"INFO \[127.0.0.1\] turned away: There are too many connections from your address")
+    bob.hangs_up()
+    server.logs("Bob. left")
+    dora = eventually(lambda: came_in(server, enter))
+    dora.says("hello")
+    ann.sees("Dora : hello")
+
+
+def came_in(server, enter):
+    """Somebody who came in, if they may by now."""
+    dora = enter(server)
+    if dora.reads_line() != GREETING:
+        return None
+    dora.says("Dora")
+    dora.sees("server: Your username is Dora.")
+    return dora
+
+
+def test_who_is_exempt_may_connect_as_often_as_they_like(start, enter):
+    server = start(limits__per_address=1)
+    for name in ("Ann", "Bob", "Carl"):
+        enter(server, name)
+
+
+def test_a_full_server_says_so(start, enter):
+    server = start(server__clients=2)
+    ann, _ = enter(server, "Ann"), enter(server, "Bob")
+    assert enter(server).reads_to_the_end() == b"server: This server is full. Try again later.\r\n"
+    ann.hangs_up()
+    server.logs("Ann. left")
+    assert eventually(lambda: came_in(server, enter))
+
+
+def test_some_descriptors_stay_in_reserve_and_newcomers_are_told(server, enter):
+    ann, bob = enter(server, "Ann"), enter(server, "Bob")
+    pid, (_, most) = server.process.pid, resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (server.descriptors() + doors.RESERVE, most))
+    for _ in range(3):
+        assert enter(server).reads_to_the_end() == b"server: This server is full. Try again later.\r\n"
+    server.logs("WARNING this server is full: it has .* descriptors")
+    ann.says("hello")
+    bob.sees("Ann : hello")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+    assert came_in(server, enter)
+    assert server.log().count("WARNING") == 1
+
+
+def test_many_who_are_turned_away_at_once_are_one_line_of_the_log(start, enter):
+    server = start(limits__per_address=1, limits__exempt="")
+    enter(server, "Ann")
+    for _ in range(50):
+        enter(server).reads_to_the_end()
+    server.logs(r"\[127.0.0.1\] \d+ more within a second: turned away: There are too many")
+    assert server.log().count("turned away") < 30

@@ -11,7 +11,7 @@ from room import FakeSession, Stage, is_told
 from gchatd.chat import actions
 from gchatd.chat.events import Joined
 from gchatd.chat.state import LOBBY
-from gchatd.hub import MOST_UNDELIVERED
+from gchatd.hub import MOST_UNDELIVERED, MOST_UNDELIVERED_BYTES
 from gchatd.text.names import parse_name
 
 
@@ -85,3 +85,51 @@ def test_a_connection_stays_until_its_client_has_read_the_goodbye():
     assert serving.dead
     assert house.screens()["Ann"].endswith(b"server: Goodbye.\r\n")
     house.close()
+
+
+def test_who_says_something_waits_while_long_lines_hold_too_much(stage):
+    ann, bob = enter(stage, "Ann", "Bob")
+    for _ in range(MOST_UNDELIVERED_BYTES // 8192):
+        ann.says("x" * 8192)
+    saying = gevent.spawn(actions.say, bob, stage.hub.rooms[LOBBY], "at last")
+    gevent.idle()
+    assert not saying.dead
+    stage.turn()
+    saying.get(timeout=PATIENCE)
+    stage.turn()
+    assert ann.screen() == ["Bob : at last"]
+    assert (stage.hub.undelivered, stage.hub._held) == (0, 0)
+
+
+def test_those_who_wait_to_talk_go_on_in_the_order_in_which_they_came(stage):
+    people = enter(stage, "Ann", "Bob", "Carl", "Dora")
+    lobby = stage.hub.rooms[LOBBY]
+    for _ in range(MOST_UNDELIVERED_BYTES // 8192):
+        people[0].says("x" * 8192)
+
+    def says(person: FakeSession) -> None:
+        for number in range(3):
+            actions.say(person, lobby, f"{number}")
+
+    saying = [gevent.spawn(says, person) for person in people[1:]]
+    gevent.idle()
+    assert not any(one.dead for one in saying)
+    stage.turn()
+    gevent.joinall(saying, PATIENCE, raise_error=True)
+    stage.turn()
+    in_turn = [f"{name} : {number}" for number in range(2) for name in ("Bob", "Carl", "Dora")]
+    assert people[0].screen()[:6] == in_turn
+
+
+def test_a_talker_that_is_gone_keeps_nobody_waiting(stage):
+    ann, bob, carl = enter(stage, "Ann", "Bob", "Carl")
+    lobby = stage.hub.rooms[LOBBY]
+    for _ in range(MOST_UNDELIVERED_BYTES // 8192):
+        ann.says("x" * 8192)
+    gone, saying = gevent.spawn(actions.say, bob, lobby, "never"), gevent.spawn(actions.say, carl, lobby, "at last")
+    gevent.idle()
+    gone.kill()
+    stage.turn()
+    saying.get(timeout=PATIENCE)
+    stage.turn()
+    assert ann.screen() == ["Carl : at last"]

@@ -207,6 +207,10 @@ NOT_KEPT = {
     "Session._link": "compared by its own slots",
     "Session._sessions": "the other server's own",
     "Session.hub": "the same",
+    "Session._gone": "the other server comes to the end, too",
+    "Session._full_at": "what is kept is how long that takes: see below",
+    "Session._ask_full_at": "the same",
+    "Session._delayed": "see below",
     "Session.id": "the same",
     "Session.label": "that of the request that is being done, of which nothing more comes",
     "Session.active_at": "what is kept is how long ago that was: see below",
@@ -232,6 +236,17 @@ def test_every_slot_that_there_is_has_something_to_lose_at_one_of_these_moments_
     there = {f"{cls.__name__}.{slot}" for cls in (Session, Terminal, TelnetConnection) for slot in slots(cls)}
     assert lost | NOT_KEPT.keys() == there
     assert not lost & NOT_KEPT.keys()
+
+
+def test_who_has_sent_much_is_held_back_by_the_other_server_too(house):
+    here = house(HERE)
+    here.session("ann").owes((100.0, 200.0, 3.0))
+    there = here.moved()
+    house.also(there)
+    requests, questions, delayed = there.session("ann").owed()
+    assert 100 - PATIENCE < requests <= 100
+    assert 200 - PATIENCE < questions <= 200
+    assert delayed == 3.0
 
 
 def test_how_long_somebody_has_been_here_and_has_said_nothing_is_kept(house):

@@ -250,7 +250,7 @@ def test_a_file_may_begin_with_a_byte_order_mark(write):
 @pytest.mark.parametrize("option", ["lines", "listen", "li ne", "__class__"])
 def test_an_unknown_option_is_told_with_those_there_are(write, option):
     file = write(f"[limits]\nline = 5\n{option} = 6\n")
-    told = f"[limits] {option} = 6: no such option; [limits] has {OF_LIMITS}"
+    told = f"[limits] {option} = 6: no such option; [limits] has {', '.join(Limits.__struct_fields__)}"
     assert trouble(file) == f"{file}: {told}"
     assert trouble(None, ("limits", option, "6")) == f"command line: {told}"
 

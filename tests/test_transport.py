@@ -203,6 +203,7 @@ def test_lines_that_tls_has_decrypted_already_are_read_though_the_socket_has_not
     terminals = Terminals(SlowReaders(10**6, 10), Limits())
     link, client = TelnetConnection(terminals, TlsTransport(ours), ("127.0.0.1", 1)), Tls(theirs)
     client.greeted = True
+    link.trust()
     lines = [f"line {number}" for number in range(1000)]
     data = "".join(line + "\n" for line in lines).encode()
     assert 2 * 4096 < len(data) <= RECORD

@@ -189,6 +189,7 @@ def invite(asker: Asker, user: User, room: Room) -> None:
 
 def members(asker: Asker, room: Room) -> Members:
     """List who is in a room."""
+    asker.expects_much()
     asker.settle()
     people = (Person(str(user), user.away is not None) for user in room.members.values())
     return Members(room.name, tuple(sorted(people, key=lambda person: person.name.casefold())))
@@ -196,6 +197,7 @@ def members(asker: Asker, room: Room) -> Members:
 
 def rooms(asker: Asker) -> Rooms:
     """List the rooms: those that the asker is in, then the biggest."""
+    asker.expects_much()
     me = asker.me
     asker.settle()
     seen = [room for room in asker.chat.rooms.values() if room.admits(me)]
@@ -270,6 +272,7 @@ def history(asker: Asker, room: Room, count: int, before_line: int = 0, before: 
 
     `count` is how many; nobody gets more than MOST_LINES.
     """
+    asker.expects_much()
     library, count = asker.library, _within_limits(count)
     if before_line:
         page = library.before_line(room.name, count, before_line)
@@ -282,6 +285,7 @@ def history(asker: Asker, room: Room, count: int, before_line: int = 0, before: 
 
 def search(asker: Asker, room: Room, words: str, count: int) -> Past:
     """Find lines of a room that have all of these words, newest first; at most `count`, and at most MOST_LINES."""
+    asker.expects_much()
     return _past(asker, room, asker.library.search(room.name, words, _within_limits(count)))
 
 

@@ -242,6 +242,24 @@ class DiskBehind(Refusal, frozen=True):
     """Too much waits to be written."""
 
 
+class Flooding(Refusal, frozen=True):
+    """The asker has sent too much for too long: for so many seconds nothing of it is handled."""
+
+    seconds: int
+
+
+class NoNameYet(Refusal, frozen=True):
+    """A newcomer has not given a name within so many seconds."""
+
+    seconds: float
+
+
+class IdleTooLong(Refusal, frozen=True):
+    """Nothing was asked for within so many seconds."""
+
+    seconds: float
+
+
 class OthersOutOfReach(Refusal, frozen=True):
     """Whether a name is free cannot be found out: the other nodes cannot be asked."""
 

@@ -73,6 +73,9 @@ class Asker(Protocol):
         Raises Refused if history cannot be read.
         """
 
+    def expects_much(self) -> None:
+        """Wait, if the asker has asked many expensive questions lately. May switch."""
+
     def settle(self) -> None:
         """Give what was done through this session so far a moment to take effect. Switches, unless it has."""
 

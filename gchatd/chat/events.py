@@ -227,3 +227,14 @@ class SnapshotAsked(Event, frozen=True, kw_only=True, gc=False):
 
     node: int
     attempt: int = 0
+
+
+EVENT_BYTES = 32
+"""What an event takes beside its text: a name, the line's end."""
+
+
+def size(event: Event) -> int:
+    """Return about how many characters, or more, an event brings everybody who hears it."""
+    if not isinstance(event, (Said, Edited, Told)):
+        return EVENT_BYTES
+    return EVENT_BYTES + (len(event.text) if event.text.isascii() else 4 * len(event.text))

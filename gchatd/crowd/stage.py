@@ -69,8 +69,9 @@ class OwnServer:
     def __init__(self, program: Path, workers: int = 1) -> None:
         """Start it. Waits until it listens, and each of several workers takes clients. Raises CrowdError."""
         command = [sys.executable, str(program.resolve()), "serve", "--listen", f"{self.host}:0", "--data", "data"]
-        # No replay: people would hear lines twice. No notices: a visitor would be told of everybody who leaves.
-        command += ["--set", "history.replay=0", "--set", "rooms.announce_up_to=0"]
+        # No replay: people would hear lines twice. No notices: a visitor would be told of everybody who leaves. No
+        # flood control: a talker is to say its lines when they are due.
+        command += ["--set", "history.replay=0", "--set", "rooms.announce_up_to=0", "--set", "limits.flood=no"]
         command += ["--workers", str(workers)] if workers > 1 else []
         self._log, log = os.pipe()
         self._process = subprocess.Popen(

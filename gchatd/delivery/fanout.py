@@ -24,7 +24,7 @@ from itertools import islice, repeat
 from operator import call
 from typing import TYPE_CHECKING
 
-from ..chat.events import Arrived, Departed, Edited, Said, Told, Vanished
+from ..chat.events import Arrived, Departed, Said, Told, Vanished, size
 from ..chat.folding import Outcome, fold
 from ..text.names import compared
 from .audience import Listeners
@@ -54,7 +54,6 @@ logger = logging.getLogger(__name__)
 TURN_BYTES = 65536
 """About how much a turn brings a listener: well below `limits.sendq`, so that no turn fills an outbox by itself."""
 
-_EVENT_BYTES = 32  # what an event takes beside its text: a name, the line's end
 _BETWEEN_EVENTS = 16  # folded before it asks: one takes 0.6 ms where 1,900 people ignored somebody who leaves
 _BETWEEN_PAUSES = 128  # listeners sent to before fan-out asks whether others have to run
 
@@ -69,19 +68,15 @@ def _by_format(sessions: Iterable[Listener]) -> dict[Format, Listeners]:
 def _turns(batch: list[Event]) -> Iterator[list[Event]]:
     """Cut a batch into turns of about TURN_BYTES."""
     turn: list[Event] = []
-    size = 0
+    held = 0
     for event in batch:
         turn.append(event)
-        size += _EVENT_BYTES + (_most_bytes(event.text) if isinstance(event, (Said, Edited, Told)) else 0)
-        if size > TURN_BYTES:
+        held += size(event)
+        if held > TURN_BYTES:
             yield turn
-            turn, size = [], 0
+            turn, held = [], 0
     if turn:
         yield turn
-
-
-def _most_bytes(text: str) -> int:
-    return len(text) if text.isascii() else 4 * len(text)
 
 
 class Fanout:

@@ -5,8 +5,10 @@ Delivery sees each as a `Listener`; the `Listeners` of audience.py are a group o
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+from ..limits.repeats import Repeats
 from .audience import Audience
 from .pace import Pace
 
@@ -15,14 +17,21 @@ if TYPE_CHECKING:
 
     from ..chat.events import Event
     from ..chat.state import Room, User
+    from ..limits.flood import Flood
     from .listener import Listener
 
 
 class Sessions:
     """Who is connected here. `node` is this run of the server, as events name it in their origin."""
 
-    def __init__(self, node: int) -> None:
+    def __init__(self, node: int, flood: Flood | None = None) -> None:
         self.node = node
+        self.flood = flood
+        """How fast each may ask for things; None: as fast as they like."""
+        self.repeats = Repeats()
+        """What those log who never had a name."""
+        self.nameless: dict[Listener, float] = {}
+        """Those who have no name yet, and when each came (monotonic), in that order."""
         self.by_id: dict[int, Listener] = {}
         self.audiences: dict[Room, Audience] = {}
         """Who listens to a room, if anybody here does."""
@@ -35,16 +44,23 @@ class Sessions:
         """Add a session of somebody who has not come in yet; return its id."""
         self._last += 1
         self.by_id[self._last] = session
+        self.nameless[session] = time.monotonic()
         return self._last
+
+    def has_name(self, session: Listener) -> None:
+        """Note that a session has a name."""
+        self.nameless.pop(session, None)
 
     def arrive(self, session: Listener, user: User) -> None:
         """Note that a session speaks for a user, who has come in."""
         session.user = user
+        self.has_name(session)
         others = self.of(user.id)
         self._by_user[user.id] = (*others, session) if others else session
 
     def remove(self, session: Listener) -> None:
         """Remove a session; does nothing for one that was removed before."""
+        self.has_name(session)
         if self.by_id.pop(session.id, None) is None or session.user is None:
             return
         for room in session.user.rooms:

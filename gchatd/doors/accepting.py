@@ -1,15 +1,22 @@
-"""Accepts connections, and copes when descriptors run out. Knows no protocol and no people."""
+"""Accepts connections, as many as there may be, even when descriptors run out. Knows no protocol and no people."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import resource
+import socket as plain
 import time
 from socket import SOCK_STREAM
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.server import StreamServer
 from gevent.socket import socket
+
+if TYPE_CHECKING:
+    from ..limits.addresses import Addresses
+    from ..limits.repeats import Repeats
 
 logger = logging.getLogger(__name__)
 
@@ -19,33 +26,76 @@ PAUSE_SECONDS = 0.1
 REMARK_SECONDS = 60.0
 """How often the log mentions that, at most."""
 
+RESERVE = 64
+"""So many descriptors are not for clients: for history's files, and for telling one more that there are none."""
+
 
 class PatientServer(StreamServer):
-    """A `StreamServer` that waits a moment if it cannot accept; gevent's would log a traceback each time."""
+    """A `StreamServer` that turns away whom `addresses` refuses, and waits a moment if it cannot accept.
+
+    (gevent's own would log a traceback each time.)
+    """
 
     _remarked_at = float("-inf")
 
+    def __init__(self, listener: Any, door: Any, addresses: Addresses, repeats: Repeats, **more: Any) -> None:
+        super().__init__(listener, door, **more)
+        self._addresses = addresses
+        self._repeats = repeats
+
     def do_read(self) -> tuple[socket, Any] | None:  # type: ignore[override]  # gevent's may give None, too
         """Accept a connection, if one can be accepted. Never switches."""
-        try:
-            descriptor, address = self.socket._accept()  # type: ignore[attr-defined]
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if self.is_fatal_error(error):  # the listener is closed
-                raise
-            self._wait_after(error)
-            return None
-        return socket(self.family, SOCK_STREAM, 0, descriptor), address
+        for _ in range(self.max_accept):
+            try:
+                descriptor, address = self.socket._accept()  # type: ignore[attr-defined]
+            except BlockingIOError:
+                return None
+            except OSError as error:
+                if self.is_fatal_error(error):  # the listener is closed
+                    raise
+                self._wait_after(error)
+                return None
+            refusal = self._refusal(descriptor, address[0])
+            if not refusal:
+                return socket(self.family, SOCK_STREAM, 0, descriptor), address
+            self._turn_away(descriptor, refusal)
+            self._repeats.log(address[0], f"turned away: {refusal}", f"[{address[0]}] turned away: {refusal}")
+        return None
+
+    def do_close(self, sock: socket, address: Any) -> None:
+        """Close a connection that was accepted, once its client is gone."""
+        super().do_close(sock, address)
+        self._addresses.leave(address[0])
+
+    def _refusal(self, descriptor: int, host: str) -> str:
+        """Return why somebody who was accepted cannot stay, as a sentence; nothing if they can."""
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if descriptor >= most - RESERVE:  # it is the lowest that was free
+            self._remark(f"this server is full: it has {most} descriptors (ulimit -n), {RESERVE} of them in reserve")
+            return "This server is full. Try again later."
+        return self._addresses.refusal(host)
+
+    def _turn_away(self, descriptor: int, refusal: str) -> None:
+        """Tell somebody why they cannot come in, and hang up. Never waits."""
+        with plain.socket(self.family, SOCK_STREAM, 0, descriptor) as sock:
+            sock.setblocking(False)
+            with contextlib.suppress(OSError):
+                sock.send(f"server: {refusal}\r\n".encode())
+                sock.shutdown(plain.SHUT_WR)
+                sock.recv(4096)  # what is not read would make closing a reset
 
     def _wait_after(self, error: OSError) -> None:
         """Leave new connections in the kernel's backlog for a while."""
         self.stop_accepting()
         gevent.spawn_later(PAUSE_SECONDS, self._go_on)  # ours; ends at once
+        self._remark(f"cannot accept connections just now: {(error.strerror or str(error)).lower()}")
+
+    def _remark(self, trouble: str) -> None:
+        """Log what keeps newcomers out, at most every REMARK_SECONDS."""
         now = time.monotonic()
         if now - self._remarked_at >= REMARK_SECONDS:
             self._remarked_at = now
-            logger.warning("cannot accept connections just now: %s", (error.strerror or str(error)).lower())
+            logger.warning("%s", trouble)
 
     def _go_on(self) -> None:
         if self.started:

@@ -23,6 +23,7 @@ from .turning_away import hang_up
 
 if TYPE_CHECKING:
     from ..delivery.transport import Socket, Transport
+    from ..limits.addresses import Addresses
     from ..settings import Settings
     from ..wire.opening import Opening
 
@@ -32,6 +33,9 @@ _NO_TLS: Final = b"\x15\x03\x01\x00\x02\x02\x28"  # a fatal alert: handshake_fai
 _TLS_ONLY: Final = (
     b"server: This chat is encrypted. Connect with TLS: telnet-ssl -z ssl, ncat --ssl, or openssl s_client.\r\n"
 )
+FOR_EVER: Final = 1e6
+"""Seconds that a client may take to come in where limits.login_seconds is 0."""
+
 _HEADER_MISSING: Final = b"server: This address has to send a PROXY header first (server.proxies).\r\n"
 _HEADER_REFUSED: Final = b"server: PROXY headers are taken only from server.proxies.\r\n"
 
@@ -64,9 +68,10 @@ class _TurnedAwayError(Exception):
 class Front:
     """Serves whoever comes: `StreamServer(listener, Front(...))`."""
 
-    def __init__(self, terminals: Door, config: Settings) -> None:
+    def __init__(self, terminals: Door, addresses: Addresses, config: Settings) -> None:
         """Raises ConfigError as `configure` does."""
         self._terminals = terminals
+        self._addresses = addresses
         self.configure(config)
 
     def configure(self, config: Settings) -> None:
@@ -78,7 +83,7 @@ class Front:
         self._certificate = certificate
         self._must_encrypt = config.tls.required
         self._greeting = Patience(config.server.greet_after)
-        self._arriving = Patience(config.limits.login_seconds)
+        self._arriving = Patience(config.limits.login_seconds or FOR_EVER)
         networks = [ip_network(network.text) for network in config.server.proxies]
 
         @functools.lru_cache(1024)
@@ -90,6 +95,7 @@ class Front:
 
     def __call__(self, sock: Socket, address: Address) -> None:
         """Serve one client in this greenlet until it is gone. Raises nothing. The caller closes the socket."""
+        given = address
         try:
             way = self._way_in(PlainTransport(sock), address)
         except OSError as error:
@@ -104,15 +110,18 @@ class Front:
             self._terminals.serve(transport, address)
             if isinstance(transport, TlsTransport):
                 transport.say_goodbye()
+            if address is not given:
+                self._addresses.exit(address[0])
 
     def _way_in(self, transport: Transport, address: Address) -> tuple[Transport, Address] | None:
         """Return how, and from where, a terminal comes in. None: it was something else, and is gone. Switches.
 
         Raises OSError if the connection is lost.
         """
+        given, way = address, None
         try:
             if self._is_proxy is not None and self._is_proxy(address[0]):
-                address = self._take_header(transport) or address
+                address = self._enter(self._take_header(transport)) or address
             opening = self._look(transport, self._arriving if self._must_encrypt else self._greeting)
             if opening == "tls":
                 transport = self._secure(transport)
@@ -121,13 +130,23 @@ class Front:
                 raise _TurnedAwayError(_TLS_ONLY, "does not speak TLS (tls.required)")
             if opening != "terminal":
                 raise _TurnedAwayError(*_NO_DOOR[opening])
+            way = transport, address
         except _TurnedAwayError as turned:
             _log("client", address, str(turned))
             with contextlib.suppress(OSError):
                 transport.send(turned.answer)
                 hang_up(transport)
-            return None
-        return transport, address
+        finally:
+            if way is None and address is not given:
+                self._addresses.exit(address[0])
+        return way
+
+    def _enter(self, source: Address | None) -> Address | None:
+        """Count a client behind a proxy, if it may come in, under its own address. Returns that."""
+        refusal = self._addresses.enter(source[0]) if source is not None else ""
+        if refusal:
+            raise _TurnedAwayError(f"server: {refusal}\r\n".encode(), f"turned away, with its proxy: {refusal}")
+        return source
 
     def _look(self, transport: Transport, patience: Patience) -> Opening:
         """Return what a client is; a terminal, if it does not tell in time. Switches while it does not."""

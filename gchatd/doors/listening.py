@@ -16,7 +16,13 @@ BACKLOG = 4096
 """How many connections may wait to be accepted. The kernel has a limit, too (net.core.somaxconn)."""
 
 KEEPALIVE_SECONDS = 120
-"""After this much silence the kernel asks a client's machine whether it is still there."""
+"""After this much silence the kernel asks a client's machine whether it is still there,"""
+
+KEEPALIVE_AGAIN_SECONDS = 15
+"""and if it does not answer, asks again this often."""
+
+DEAD_SECONDS = 150
+"""A client's machine that acknowledges nothing for so long is gone."""
 
 SEND_BUFFER = 65536
 """Bytes that the kernel may hold for a client that does not read. What waits in the server costs less: it is shared."""
@@ -64,6 +70,8 @@ def _socket(family: int, *, shared: bool) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # telnet's urgent mark is a byte of the stream
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a peer that vanished is not here for ever
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_AGAIN_SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_SECONDS * 1000)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

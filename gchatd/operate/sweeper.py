@@ -14,23 +14,22 @@ from typing import TYPE_CHECKING
 import gevent
 
 if TYPE_CHECKING:
-    from ..delivery.outbox import SlowReaders
-    from ..doors.terminal.connection import Terminals
+    from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.1
 
 
-def run(slow_readers: SlowReaders, terminals: Terminals) -> None:
-    """Sweep forever. The body of the sweeper greenlet, which ends with the process."""
+def run(*tasks: Callable[[], None]) -> None:
+    """Do all tasks every SWEEP_SECONDS, forever; none may switch. The body of a greenlet that ends with the process."""
     gc.disable()
     while True:
         gevent.sleep(SWEEP_SECONDS)
-        try:
-            slow_readers.close_stalled()
-            terminals.keep_alive()
-        except BaseException:  # a bug of ours; the sweeper goes on
-            logger.exception("cannot look after slow readers and terminals")
+        for task in tasks:
+            try:
+                task()
+            except BaseException:  # a bug of ours; the sweeper goes on
+                logger.exception("cannot %s", task.__name__)
         gc.collect(1)
         gc.freeze()

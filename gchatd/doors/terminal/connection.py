@@ -36,6 +36,9 @@ NOP_SECONDS: Final = 30.0
 REST_SECONDS: Final = 0.005
 """How long a terminal waits that has sent more than there was time for: more than half of the time is the others'."""
 
+MOST_BEFORE_NAME: Final = 4096
+"""How many bytes may come before a username."""
+
 PLAIN: Final = Look()
 _TELNETS_END = re.compile(rb"[^\r\n]*\r[\n\0]")  # a line that ends as those of telnet do, and those of nc do not
 _CHUNK = 4096  # bytes taken from one client before others are served
@@ -80,12 +83,13 @@ class ConnectionState(msgspec.Struct, frozen=True):
     held: bytes
     styled: bool
     wire: TelnetWire
+    credit: int | None
 
 
 class TelnetConnection:
     """A connection that speaks telnet, as lines. Its methods do not switch, unless they say so."""
 
-    __slots__ = ("_address", "_held", "_shared", "_stage", "_styled", "_wire", "look", "outbox")
+    __slots__ = ("_address", "_credit", "_held", "_shared", "_stage", "_styled", "_wire", "look", "outbox")
 
     def __init__(self, shared: Terminals, transport: Transport, address: tuple[str, int]) -> None:
         self.look = PLAIN
@@ -97,10 +101,11 @@ class TelnetConnection:
         self._stage: _Stage = "new"  # "new" until the first line
         self._held = b""  # bytes to send with the next answer
         self._styled = False  # whether `_style` has chosen a look
+        self._credit: int | None = MOST_BEFORE_NAME  # bytes that may still come; None: any number
 
     def state(self) -> dict[str, Any]:
         """Write this connection down, as values that JSON can hold."""
-        state = ConnectionState(self.look, self._stage, self._held, self._styled, self._wire)
+        state = ConnectionState(self.look, self._stage, self._held, self._styled, self._wire, self._credit)
         values: dict[str, Any] = msgspec.to_builtins(state)
         return values
 
@@ -112,7 +117,7 @@ class TelnetConnection:
         connection, was = cls(shared, transport, address), msgspec.convert(state, ConnectionState)
         connection.look = same_look(was.look)
         connection._stage, connection._held, connection._styled = was.stage, was.held, was.styled
-        connection._wire = was.wire
+        connection._wire, connection._credit = was.wire, was.credit
         if was.wire.editor is not None:
             shared.rich[connection] = time.monotonic() + NOP_SECONDS
         connection._make_room()
@@ -177,6 +182,7 @@ class TelnetConnection:
                 self._refuse("http")
                 return None
             self._serve(data)
+        self._count(data)
         if wire.negotiation is not None:
             more, screen = self._adopt()
             typed, reply = [*typed, *more], reply + screen
@@ -196,6 +202,10 @@ class TelnetConnection:
         if found is not None:
             self._refuse(found)
         return found is not None
+
+    def trust(self) -> None:
+        """Let the client send as much as it likes: it has a name."""
+        self._credit = None
 
     def take_held(self) -> bytes:
         """Return the bytes to send along with the next answer, once."""
@@ -243,6 +253,15 @@ class TelnetConnection:
         self._stage = "served"
         if self._shared.probes and _TELNETS_END.match(data):
             self._held = self._wire.probe()
+
+    def _count(self, data: bytes) -> None:
+        """Give the client up if too much has come before a username."""
+        if self._credit is None:
+            return
+        self._credit -= len(data)
+        if self._credit < 0:
+            self._notice("That is too much for a username. Goodbye.")
+            self.outbox.fail(f"sent more than {MOST_BEFORE_NAME} bytes before a name")
 
     def _refuse(self, stage: Literal["http", "irc"]) -> None:
         """Answer who is no terminal, and ignore whatever else it sends."""

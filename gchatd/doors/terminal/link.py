@@ -135,6 +135,7 @@ class TerminalLink(Terminal):
         """Take a username, as it was typed. May switch. Raises Refused for one that is taken or not allowed."""
         name = parse_name(typed)
         self.session.arrive(name)
+        self.telnet.trust()
         if not self.session.hub.shared:  # else that was said when it had taken effect
             self._tell_name(name.shown)
 
