@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 REST_MS = 45_000  # after which everybody who is gone is known to be
 MOST_REST_MS = 200_000
 
-ONCE_WRONG = [18, 772, 25276, 27430, 27922, 104333]
-"""Worlds that few others are like."""
-
 
 class World:
     """Some data directories, the processes on them, and the store that they share."""
