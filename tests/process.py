@@ -161,7 +161,8 @@ class Process:
                 self._gone_at = 0
                 self._renew_when_due()
                 self._append()
-                self._hear()
+                if not self._world.is_busy():
+                    self._hear()
                 while self._snapshots:
                     snapshot = self._snapshots[0]
                     self.link.give_snapshot(snapshot.place, msgspec.json.encode(snapshot))
