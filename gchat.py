@@ -42,11 +42,12 @@ from gchatd.limits.addresses import Addresses
 from gchatd.limits.flood import Flood
 from gchatd.operate import archive, joining, supervisor, sweeper
 from gchatd.operate.deadlines import Deadlines
+from gchatd.operate.reloading import Reloading
 from gchatd.operate.worker import Worker
 from gchatd.text.cleaning import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from gchatd.journal import Journal
     from gchatd.settings import Settings
@@ -64,17 +65,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(words)
         if options.command == "crowd":
             return crowd.run(options, Path(__file__))
-        config = settings.load(_config_file(options.config), _overrides(options))
+
+        def read() -> Settings:
+            config = settings.load(_config_file(options.config), _overrides(options))
+            return worker.settings(config) if worker is not None else config
+
+        config = read()
         if options.command == "history":
             archive.print_history(Path(config.server.data), options.room, options.since, options.format)
         elif options.command == "backup":
             archive.back_up(Path(config.server.data), options.file)
         elif worker is not None:
-            serve(worker.settings(config), worker)
+            serve(config, read, worker)
         elif config.cluster.workers > 1:
             supervisor.take_over(config, Path(__file__), words)
         else:
-            serve(config)
+            serve(config, read)
     except (ConfigError, StoreError) as error:
         if worker is not None and isinstance(error, ConfigError):
             worker.says_why_it_cannot(str(error))  # and the supervisor tells it once, for all workers
@@ -84,8 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def serve(config: Settings, worker: Worker | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; as a worker, also until its supervisor has ended.
+def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; as a worker, also until its supervisor has ended. SIGHUP has `read` called again.
 
     Raises ConfigError if it cannot listen, or keep history, where it should.
     """
@@ -102,8 +108,14 @@ def serve(config: Settings, worker: Worker | None = None) -> None:
     deadlines = Deadlines(sessions, config.limits)
 
     stop = _stop_on_signals()
+    reloading = Reloading(config, read, front.configure, lambda config: log.set_level(config.log.level))
+    has_terminal = os.isatty(0)
+
+    def on_hangup() -> None:
+        (stop.set if has_terminal and not os.isatty(0) else reloading.reload)()  # somebody has closed the terminal
+
+    gevent.signal_handler(signal.SIGHUP, on_hangup)
     if worker is not None:
-        gevent.signal_handler(signal.SIGHUP, logger.debug, "there is nothing to read again yet")
         gevent.spawn(_stop_without_supervisor, worker, stop)  # ends with the process
     delivering = gevent.spawn(fanout.run)  # ends when the journal has been closed and is empty
     tasks = slow_readers.close_stalled, terminals.keep_alive, deadlines.close_late, sessions.repeats.sum_up

@@ -34,11 +34,16 @@ def start(level: str, whose: str = "", *, threads: bool = True) -> None:
     handler.setFormatter(_Formatter(f"{whose}: " if whose else ""))
     root = logging.getLogger("gchatd")
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    set_level(level)
     # Do not collect what the format does not show ("Optimization" in the logging documentation).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     logging.setLogRecordFactory(_Record)
+
+
+def set_level(level: str) -> None:
+    """Log from this level up: debug, info, warning or error."""
+    logging.getLogger("gchatd").setLevel(level.upper())
 
 
 class _Record(logging.LogRecord):

@@ -1,0 +1,69 @@
+"""Reading the settings again while the server runs (SIGHUP): what can change does, the log names what cannot."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..settings import Settings
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = frozenset({"tls.certificate", "tls.key", "tls.required", "server.proxies", "server.greet_after", "log.level"})
+"""The settings that change without a restart. The certificate is read anew in any case: its file may have changed."""
+
+
+class Reloading:
+    """The settings as they are, and how to read them again."""
+
+    def __init__(
+        self, settings: Settings, read: Callable[[], Settings], *configure: Callable[[Settings], None]
+    ) -> None:
+        """`read` reads them; each of `configure` makes the server go by them from now on. All may raise ConfigError."""
+        self._settings = settings
+        self._read = read
+        self._configure = configure
+
+    def reload(self) -> None:
+        """Read the settings again. If anything is wrong with them, the log says so, and nothing changes."""
+        try:
+            read = self._read()
+            changed = sorted(_differences(self._settings, read))
+            settings = _with(self._settings, read, [name for name in changed if name in AT_ONCE])
+            for configure in self._configure:
+                configure(settings)
+        except ConfigError as error:
+            logger.error("the settings stay as they are: %s", error)
+            return
+        self._settings = settings
+        logger.info("settings read again; changed: %s", ", ".join(AT_ONCE.intersection(changed)) or "nothing")
+        later = [name for name in changed if name not in AT_ONCE]
+        if later:
+            logger.warning("these settings change when the server is started again: %s", ", ".join(later))
+
+
+def _differences(one: Settings, other: Settings) -> Iterator[str]:
+    """Yield the settings in which two differ, as SECTION.OPTION."""
+    for section in one.__struct_fields__:
+        ours, theirs = getattr(one, section), getattr(other, section)
+        if isinstance(ours, msgspec.Struct):
+            for option in ours.__struct_fields__:
+                if getattr(ours, option) != getattr(theirs, option):
+                    yield f"{section}.{option}"
+
+
+def _with(old: Settings, new: Settings, names: list[str]) -> Settings:
+    """Return settings with the values of `new` for those of these names, and those of `old` for all others."""
+    for name in names:
+        section, option = name.split(".")
+        value = getattr(getattr(new, section), option)
+        part = msgspec.structs.replace(getattr(old, section), **{option: value})
+        old = msgspec.structs.replace(old, **{section: part})
+    return msgspec.structs.replace(old, sources=new.sources)
