@@ -372,7 +372,7 @@ def test_sighup_is_passed_on_and_ends_nobody(supervised):
     before = server.workers()
     server.process.send_signal(signal.SIGHUP)
     for number in (1, 2, 3):
-        server.logs(rf"DEBUG worker {number}: there is nothing to read again")
+        server.logs(rf"INFO worker {number}: settings read again")
     assert server.workers() == before
 
 
