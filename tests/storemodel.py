@@ -129,7 +129,7 @@ class Model:
             assert keys.recovery is not None
             if old is not None:
                 keys.dead |= {old}
-            empty = keys.run is None
+            empty = not keys.last
             is_new = empty and not incarnation and not place and most < 0
             is_early = empty and self.now - keys.recovery.since < RECOVERY
             if not is_new and (not self._all_reported() or most > keys.last or is_early):
@@ -246,7 +246,7 @@ class Model:
         for one in entries:
             if one.last > keys.last:
                 if not one.size:
-                    keys.stream = tuple(each for each in keys.stream if each.first <= one.batch)
+                    keys.stream = tuple(each for each in keys.stream if each.last <= one.batch)
                 self._put(one)
         keys.nodes = {number: msgspec.structs.replace(peer) for number, peer in peers.items()}
         keys.identities = {peer.identity: number for number, peer in peers.items()}

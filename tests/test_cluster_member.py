@@ -347,3 +347,30 @@ def test_a_private_text_is_not_forgotten_if_the_store_fails_while_it_is_read(sto
         ann.read(both)
     ann._store = real
     assert texts(ann.read(both))[0] == "psst"
+
+
+def test_two_cuts_in_a_row_are_both_put_back(store: Model):
+    ann, bob = founds(store, "ann"), joins(store, "bob")
+    reads(store, bob)
+    empty = store.copy()
+    for _ in range(2):
+        store.restart()
+        agree(store, ann, bob)
+        reads(store, bob)
+    store.restart(empty)
+    agree(store, ann, bob)
+    says(bob, "one")
+    assert texts(reads(store, ann)) == ["one"]
+
+
+def test_a_new_node_waits_if_the_store_has_anything(store: Model):
+    ann = founds(store, "ann")
+    store.flush()
+    refilled = False
+    while not refilled:
+        ann.agree()
+        refilled = bool(store.keys.last)
+        store.now += 200
+    store.restart()
+    with pytest.raises(Recovering):
+        joins(store, "bob")

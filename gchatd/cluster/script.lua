@@ -213,7 +213,7 @@ function operations.join()
         if old then
             redis.call("SADD", recovery .. ":dead", old)
         end
-        local empty = redis.call("HEXISTS", meta, "run") == 0
+        local empty = number("last") == 0
         local since = redis.call("HGET", recovery, "since")
         local is_new = empty and incarnation == 0 and known == 0 and most < 0 -- else nodes may be about to report
         local is_over = all_reported(at, found) and most <= number("last") and not (empty and at - since < RECOVERY)
@@ -366,7 +366,7 @@ function operations.refill()
     for i = entries, #ARGV, 5 do
         local first, count = string.match(ARGV[i], "^(%d+)-(%d+)$")
         if first + count - 1 > last then
-            local after = count == "0" and integer(ARGV[i + 2] + 1) .. "-0" -- at a cut: nobody has read what comes here
+            local after = count == "0" and integer(ARGV[i + 2] + 1) .. "-1" -- at a cut: nobody has read what comes here
             for _, each in ipairs(after and redis.call("XRANGE", stream, after, "(" .. ARGV[i]) or {}) do
                 redis.call("XDEL", stream, each[1])
             end
