@@ -153,30 +153,11 @@ class Town:
         nodes = list(self.nodes.values())
         last = [Citizen(f"last{number}", node, self.rng) for number, node in enumerate(nodes)]
         for one in last:
-            assert await one.comes(), "nobody can come in any more"
+            assert await one.comes(), f"nobody can come in: {[*one.last]}; {one.node.log()[-3000:]}"
         for room in ROOMS[1:]:
             await last[0].moves_to(room, lines=1)
         await asyncio.to_thread(self.chat.have_the_same_history, *nodes)
         self.troubles += await self._wrong_names(last)
-        import os
-
-        if os.environ.get("DBG"):
-            import re
-
-            bad = set(re.findall(r"'(\w+)'", " ".join(self.troubles)))
-            for p in self.lives:
-                if p.name in bad or p.called in bad or any(p.name == b.split("_")[0] for b in bad):
-                    print(
-                        p.name,
-                        p.node.name,
-                        repr(p.called),
-                        p.ended,
-                        p.here.rooms,
-                        p.reigns,
-                        p.typed,
-                        [*p.last],
-                        p._answers,
-                    )
         truth = Truth(nodes[0])
         self.troubles += [*self._wrong_history(truth), *self._wrong_lives(truth), *self._wrong_logs()]
         self.counts["lives"] += len(self.lives)
