@@ -75,10 +75,10 @@ $(VENV)/cluster: requirements-cluster.txt requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
 	@touch $@ $(VENV)/run
 
-$(VENV)/crowd: requirements-crowd.txt requirements.txt
+$(VENV)/crowd: requirements-crowd.txt requirements-cluster.txt requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-crowd.txt
-	@touch $@ $(VENV)/run
+	@touch $@ $(VENV)/run $(VENV)/cluster
 
 $(VENV)/dev: requirements-dev.txt requirements-cluster.txt requirements-crowd.txt requirements.txt
 	$(PYTHON) -m venv $(VENV)

@@ -23,6 +23,7 @@ TALKATIVE = 40
 FLOOD = {20: 200_000, 1: 20_000, 200: 200_000}  # by events in a batch, how many
 LETS_READ = ("limits.sendq=67108864",)  # so that a listener who is late stays
 PRESENT = 100_000
+SETTLE_SECONDS = 0.5  # who has a name here may not be in the room yet when somebody on another node talks
 JOIN_ROUNDS = 3  # they take half a minute
 
 
@@ -42,6 +43,7 @@ def _deliveries(table: Table, rounds: int, seconds: float) -> None:
         for kind in (Keeps, Workers):
             with attempt(table, kind), kind() as server, Load(server) as load:
                 load.connect(1000)
+                time.sleep(SETTLE_SECONDS)
                 for w in TALKERS:
                     run = load.talk(w, seconds)
                     rates.setdefault((kind, w), []).append(run["per_second"])
@@ -73,6 +75,7 @@ def _latency(table: Table, rounds: int, seconds: float) -> None:
             tails[0].append(percentile(took, 0.99))
             with Load(one, other) as load:
                 load.connect(TALKATIVE)
+                time.sleep(SETTLE_SECONDS)
                 with ThreadPoolExecutor() as pool:
                     talk = pool.submit(load.talk, TALKATIVE, 3 * seconds, RATE)
                     time.sleep(0.5 * seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import shutil
 import socket
 import statistics
@@ -156,9 +157,9 @@ class Person:
 
     def skip(self) -> None:
         """Read what has come, so that the server does not wait for that."""
-        with contextlib.suppress(BlockingIOError):
-            while self._socket.recv(1 << 18, socket.MSG_DONTWAIT):
-                pass
+        while select.select([self._socket], [], [], 0)[0]:
+            self._read()
+        self._rest = b""
 
     def lines(self) -> Iterator[bytes]:
         """Yield what comes, line by line."""

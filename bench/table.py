@@ -25,6 +25,8 @@ class Table:
     ) -> None:
         """Add a row: gchat's median, the reference's and the peers', and the ratio to the reference."""
         medians = {name: statistics.median(values) for name, values in runs.items() if values}
+        if not {"gchat", "reference"} <= set(medians):
+            return  # every run has failed, and is told of
         ratio = medians["gchat"] / medians["reference"]
         self._add(what, unit, runs["gchat"], ratio, target, at_most, reference=medians["reference"])
         for name, median in medians.items():
@@ -34,6 +36,8 @@ class Table:
 
     def absolute(self, what: str, unit: str, values: list[float], target: float | None = None) -> None:
         """Add a row whose value, not ratio, has a target that it may at most be, if any."""
+        if not values:
+            return  # every run has failed, and is told of
         self._add(what, unit, values, statistics.median(values), target, True, reference=None)
 
     def _add(

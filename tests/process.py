@@ -161,7 +161,8 @@ class Process:
                 self._gone_at = 0
                 self._renew_when_due()
                 self._append()
-                self._hear()
+                if not self._world.is_busy():
+                    self._hear()
                 while self._snapshots:
                     snapshot = self._snapshots[0]
                     self.link.give_snapshot(snapshot.place, msgspec.json.encode(snapshot))
@@ -225,7 +226,7 @@ class Process:
     def _are_not_sent(self, refused: list[NotSent]) -> None:
         for event in refused:
             self._world.witness.is_told_not_sent(self, event)
-            if event.of == "claimed":
+            if event.of in ("claimed", "arrived"):
                 self._claim_failed(event.user)
 
     def _own(self, outcome: Outcome) -> None:
@@ -236,9 +237,12 @@ class Process:
             self._claim_failed(event.user)
         elif isinstance(event, Claimed):
             name, person.name, person.claimed = person.name, person.claimed, ""
-            self.acts(person, Renamed(name=name, to=person.name) if person.here else Arrived(room=LOBBY))
-            person.here = True
-        elif isinstance(event, (Arrived, Renamed)):
+            self.acts(person, Renamed(name=name, to=person.name))
+        elif isinstance(event, Arrived) and refusal is not None:
+            self._claim_failed(event.user)
+        elif isinstance(event, Arrived):
+            person.name, person.claimed, person.here = person.claimed, "", True
+        elif isinstance(event, Renamed):
             assert refusal is None, f"{event.name} claimed a name and does not get it: {refusal}"
         elif isinstance(event, Departed):
             del self.people[event.user]
@@ -261,7 +265,7 @@ class Process:
             self.came += 1
             person = Person(user_id(self.node, self.came), random)
             self.people[person.id] = person
-            self.acts(person, person.claims())
+            self.acts(person, Arrived(room=LOBBY, name=person.claims().name))
             return
         assert self.state is not None
         person = random.choice(here)

@@ -55,7 +55,7 @@ class RedisServer:
 
     def ask(self, *words: Any) -> Any:
         """Send one command, on a connection of its own, and return the answer."""
-        with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=PATIENCE, protocol=2) as client:
+        with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=PATIENCE) as client:
             return client.execute_command(*words)
 
     def configure(self, option: str, value: object) -> None:

@@ -245,6 +245,8 @@ class Model:
             keys.trimmed = after + 1
         for one in entries:
             if one.last > keys.last:
+                if not one.size:
+                    keys.stream = tuple(each for each in keys.stream if each.first <= one.batch)
                 self._put(one)
         keys.nodes = {number: msgspec.structs.replace(peer) for number, peer in peers.items()}
         keys.identities = {peer.identity: number for number, peer in peers.items()}

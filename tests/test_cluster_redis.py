@@ -141,7 +141,6 @@ def test_a_node_that_knows_more_than_redis_ever_had_goes_on_above_it(redis: Redi
 
 def test_what_comes_next_is_read_without_waiting_and_from_the_middle_of_an_entry(redis: RedisServer):
     store, member = joined(redis, "i1")
-    assert store.read(member.place) == []
     member.queue([Said(room="lobby", user=1, name="Ann", text=str(number)) for number in range(5)])
     member.append()
     until = time.monotonic() + PATIENCE

@@ -39,8 +39,9 @@ class World:
         self.copies: list[Keys] = []  # and long ago
         self.steps: collections.deque[tuple[Any, ...]] = collections.deque(maxlen=60)
         self.may_lose = self.random.random() < 0.5
-        self._unreliable = self.random.choice([0, 0, 0.01, 0.05])
-        self._trouble = self.random.choice([0.0, 0.01, 0.03])
+        self._unreliable = self.random.choice([0, 0, 0.01, 0.1])
+        self._trouble = self.random.choice([0.0, 0.02, 0.05])
+        self._busy = self.random.choice([0, 0, 0.5, 0.9])
         self._talk = self.random.choice([0.1, 0.3])
         self._late: list[tuple[int, Callable[[], Any]]] = []
         self._down_until = self._full_until = 0
@@ -61,6 +62,10 @@ class World:
         if not self._calm and operation != "connect" and self.random.random() < self._unreliable:
             return self.random.choice(["request", "answer", "answer", "late", "slow", "slow"])
         return ""
+
+    def is_busy(self) -> bool:
+        """Whether a process has too much to do to read on."""
+        return not self._calm and self.random.random() < self._busy
 
     def comes_late(self, operation: Callable[[], Any]) -> None:
         self._late.append((self.now + self.random.randrange(8000), operation))
@@ -186,6 +191,8 @@ class World:
         self.model.restart(keys)
         self._late.clear()
         self._down_until = self.now + self.random.choice([0, 0, 300, 5000, 20_000])
+        if self.random.random() < 0.3:
+            self._full_until = self._down_until + 4000
         self.past.clear()
 
     def lose_tail(self) -> None:

@@ -195,10 +195,9 @@ class Member:
 
         So do batches that were sent after it, before the store lost them all.
         """
-        again = [event for event in batch.events if not isinstance(event, TALK)]
         while (last := self._unread.pop()) is not batch:
-            again += [self._unsealed(event) for event in last.events]
-        self._waiting.extendleft(reversed(again))
+            self._waiting.extendleft(self._unsealed(event) for event in reversed(last.events))
+        self._waiting.extendleft(event for event in reversed(batch.events) if not isinstance(event, TALK))
         return [_not_sent(self._unsealed(event), why) for event in batch.events if isinstance(event, TALK)]
 
     def _unsealed(self, event: Event) -> Event:

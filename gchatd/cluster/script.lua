@@ -14,8 +14,7 @@ local stream, meta, leases, recovery, marks = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local op, node = ARGV[1], ARGV[2]
 
 local GAP = 1048576 -- places left out where some may have been used that nobody here knows of
-local PLACES_PER_MS = 1024 -- more than are ever used in a millisecond
-local EPOCH = 1767225600000 -- 2026-01-01, in ms
+local EPOCH, PLACES_PER_MS = 1767225600000, 1024 -- 2026-01-01 in ms; more than are ever used in a millisecond
 local SPARE_NODES = 16 -- numbers of nodes left out where some may have been used
 local GRACE = 1000 -- how long (ms) a recovery takes at least: nodes of which nobody knows may report
 local RECOVERY = 5000 -- how long (ms) nodes that are known may take to report
@@ -112,8 +111,6 @@ local function be_ready(ready)
     end
     return number("last")
 end
-
--- After a restart of Redis: how the nodes agree on what it still has.
 
 -- Begin a recovery, unless it has begun; note a report, if there is one; forget those of nodes that have been silent.
 -- Return the reports by node, and the last place that anybody has read.
@@ -309,8 +306,7 @@ end
 
 -- Take clients. ARGV: node, the place of the state it was given. That must not be a state of a chat that is over.
 function operations.ready()
-    local is_fresh = tonumber(ARGV[3]) >= number("fresh")
-    return { is_fresh and be_ready(node) and "ok" or "no" }
+    return { tonumber(ARGV[3]) >= number("fresh") and be_ready(node) and "ok" or "no" }
 end
 
 -- End as a node.
@@ -370,6 +366,10 @@ function operations.refill()
     for i = entries, #ARGV, 5 do
         local first, count = string.match(ARGV[i], "^(%d+)-(%d+)$")
         if first + count - 1 > last then
+            local after = count == "0" and integer(ARGV[i + 2] + 1) .. "-0" -- at a cut: nobody has read what comes here
+            for _, each in ipairs(after and redis.call("XRANGE", stream, after, "(" .. ARGV[i]) or {}) do
+                redis.call("XDEL", stream, each[1])
+            end
             put(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
         end
     end

@@ -391,11 +391,8 @@ class RedisThread:
 
 
 def _state_of(data: bytes) -> State:
-    """Return the state that a snapshot, as JSON, was taken of.
-
-    The garbage collector does not run, which would look through the growing state again and again.
-    """
-    gc.disable()
+    """Return the state that a snapshot, as JSON, was taken of."""
+    gc.disable()  # else it looks through the growing state again and again
     try:
         return State.restore(msgspec.json.decode(data, type=Snapshot))
     finally:
