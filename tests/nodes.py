@@ -22,8 +22,13 @@ class Node(Server):
     """One of several servers that are one chat."""
 
     def __init__(self, name: str, **settings: object) -> None:
-        super().__init__(cluster__node=name, **settings)
         self.name = name
+        try:
+            super().__init__(cluster__node=name, **settings)
+        except AssertionError:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def freeze(self) -> None:
         self.process.send_signal(signal.SIGSTOP)

@@ -13,6 +13,9 @@ from nodes import Chat
 from people import GREETING, PATIENCE, ROOT, Person, eventually
 from redisserver import RedisServer
 
+from gchatd.cluster.redisstore import RedisStore
+from gchatd.cluster.store import StoreGone
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -233,6 +236,18 @@ def test_redis_is_stopped_and_started_and_nobody_notices_but_for_a_pause(start_c
     texts = chat.texts(one, two)
     assert len(texts) == len(set(texts)) + 15
     assert len(texts) == 34
+
+
+def test_however_often_redis_could_not_be_reached_it_can_when_it_is_back(start_chat):
+    redis = start_chat().redis
+    store = RedisStore(redis.url, "gchat", 15, 1)
+    redis.stop()
+    for _ in range(120):
+        with pytest.raises(StoreGone):
+            store.connect()
+    redis.start()
+    store.connect()
+    store.disconnect()
 
 
 def test_redis_is_frozen_for_a_while(start_chat, enter):

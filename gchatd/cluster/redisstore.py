@@ -86,7 +86,7 @@ class RedisStore:
         """Connect anew. Raises StoreGone."""
         self.disconnect()
         try:
-            self._asks, self._reads = self._pool.make_connection(), self._pool.make_connection()
+            self._asks, self._reads = self._new_connection(), self._new_connection()
             self._asks.connect()
             self._reads.connect()
             self._hashes = {full: self._command("SCRIPT", "LOAD", head + self.script) for full, head in _HEADS.items()}
@@ -94,6 +94,10 @@ class RedisStore:
             raise StoreGone(f"Redis does not let this node in: {error}") from None
         except (RedisError, OSError) as error:
             raise StoreGone(_why(error)) from None
+
+    def _new_connection(self) -> Any:
+        """Make a connection, as the URL says. (The pool itself would make 100 in its life, and then no more.)"""
+        return self._pool.connection_class(**self._pool.connection_kwargs)
 
     def disconnect(self) -> None:
         for connection in (self._asks, self._reads):
