@@ -64,6 +64,7 @@ class Citizen(Listener):
         self.here = Whereabouts()  # as it was told
         self.troubles: list[str] = []
         self.last: deque[str] = deque(maxlen=20)
+        self.diary: list[str] = []
         self.typed: tuple[str, ...] = ()
         self._rng = rng
         self._listed = ""  # of a list of names, so far
@@ -105,11 +106,13 @@ class Citizen(Listener):
 
     async def types(self, *lines: str) -> None:
         self.typed = lines
+        self.diary.append(f"{time.monotonic():.3f} typed {lines}")
         with contextlib.suppress(OSError):
             await super().types(*lines)
 
     def _sees(self, line: str) -> None:
         self.last.append(line)
+        self.diary.append(f"{time.monotonic():.3f} {line}")
         if (said := _LINE.match(line)) is not None:
             heading, _, author, room, number = said.groups()
             self.heard.append(Line(author, int(number), room, heading))

@@ -157,6 +157,8 @@ class Town:
 
     async def end(self) -> None:
         """When the trouble is over: let everybody come to rest, and see what is wrong."""
+        while any(node.process.poll() is not None for node in self.nodes.values()):
+            await asyncio.sleep(0.1)
         await asyncio.sleep(CALM)
         self._until = time.monotonic()
         await asyncio.gather(*self._tasks)
@@ -342,6 +344,10 @@ async def play(name: str, people: int, faults: int, rng: random.Random) -> list[
             await town.end()
         finally:
             town.close()
+        bad = {word for trouble in town.troubles for word in trouble.split()[:1]}
+        for person in town.lives:
+            if person.name in bad:
+                print(person.name, person.node.name, *person.diary, sep="\n      ")
         counts = ", ".join(f"{count:,} {what}" for what, count in sorted(town.counts.items()))
         print(f"{name} ({time.monotonic() - begun:.0f} s): {counts}", *town.troubles[:40], sep="\n    ", flush=True)
         return town.troubles
