@@ -13,7 +13,7 @@ help:
 	@echo 'make format   format the code the way check wants it'
 	@echo 'make bench    measure how fast it is (make bench ONLY=fanout for one part; ROUNDS=5)'
 	@echo 'make crowd    fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
-	@echo 'make torture  kill the server 200 times under load, make the disk fail, play 100,000 worlds of nodes, flood it (SEED=n)'
+	@echo 'make torture  kill the server 200 times under load, make the disk fail, flood it, and let 3 nodes and their Redis fail (SEED=n)'
 	@echo 'make fuzz     type random commands for a minute, then send random bytes for ten (SECONDS=600)'
 	@echo 'make cert     make a certificate to try TLS with, signed by itself: cert.pem, key.pem'
 	@echo 'make docs     rewrite docs/commands.md from the table of commands'
@@ -50,6 +50,7 @@ torture: $(VENV)/dev
 	$(BIN)/python tests/torture/order.py --seconds 60 $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/torture/disk.py
 	$(BIN)/python tests/torture/worlds.py $(if $(SEED),--seed $(SEED))
+	$(BIN)/python tests/torture/cluster.py $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/torture/limits.py
 
 fuzz: $(VENV)/dev

@@ -91,25 +91,6 @@ class RedisServer:
         shutil.copytree(self.data, copy)
         return copy
 
-    def copies_its_files(self) -> None:
-        """Keep a copy of the files as they are now, as a snapshot of the disk would."""
-        self.freeze()
-        try:
-            shutil.rmtree(self._copy, ignore_errors=True)
-            shutil.copytree(self.data, self._copy)
-        finally:
-            self.thaw()
-
-    def starts_from_the_copy(self) -> None:
-        """Start with the files that were copied last; what came later is gone. It must have ended."""
-        shutil.rmtree(self.data)
-        shutil.copytree(self._copy, self.data)
-        self.start()
-
-    @property
-    def _copy(self) -> Path:
-        return Path(self._home.name) / "copy"
-
     def close(self) -> None:
         self.process.kill()
         self.process.wait()

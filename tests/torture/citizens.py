@@ -126,6 +126,8 @@ class Citizen(Listener):
             self._answers.put_nowait(("named", named[1]))
         elif "is taken" in line or "cannot give out names" in line:
             self._answers.put_nowait(("no name", ""))
+        elif self._listed and line.endswith(": /more"):
+            self._answers.put_nowait(("more", ""))
         elif _NAMES.match(line) or self._listed:
             self._listed += line if not self._listed else line.removeprefix("server:")
             if not line.endswith(","):
@@ -159,7 +161,10 @@ class Citizen(Listener):
     async def names(self, room: str) -> set[str]:
         """Ask who is in a room."""
         await self.types(f"/names {room}")
-        _, names = await self.answer("names")
+        kind, names = await self.answer("names", "more")
+        while kind == "more":
+            await self.types("/more")
+            kind, names = await self.answer("names", "more")
         return set(names.replace(" ", "").split(","))
 
     @property

@@ -3,8 +3,8 @@
     python tests/torture/cluster.py [--faults 1000] [--people 300] [--seed N] [--only cuts]
 
 Connections to Redis are cut and freeze, in the middle of requests and answers; nodes and Redis are killed by kill -9,
-stopped for 10 s, and Redis is set back to older files. Meanwhile people talk, move, rename themselves, whisper, come
-and go (citizens.py). After each kind of trouble, when all is well again, and on each node:
+stopped for 10 s; Redis is set back to older files, and fills up. Meanwhile people talk, move, rename themselves,
+whisper, come and go (citizens.py). After each kind of trouble, when all is well again, and on each node:
 
 - the history is the same, row by row, and the same as the stream; nothing is in it twice;
 - each line that anybody heard is in it; everybody heard what was said where they were, once, in order, without a gap;
@@ -34,6 +34,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.par
 
 from citizens import ROOMS, STARS, Citizen, Truth, rivals
 from nodes import Chat
+from order import Line
 from people import SECOND
 from proxy import Way
 
@@ -66,7 +67,7 @@ class Town:
         self.chat = Chat(home, cluster__lease_seconds=lease, **SETTINGS)
         self.ways = {name: Way(home / f"{name}.sock", self.chat.redis.socket, rng) for name in NODES}
         self.nodes: dict[str, Node] = {}
-        self._down: set[str] = set()  # nodes that are not to be started again just now
+        self.down: set[str] = set()  # nodes that are not to be started again just now
         self._births = itertools.count(1)
         self._people = people
         self._until = float("inf")
@@ -98,7 +99,7 @@ class Town:
         """Start nodes again that have ended."""
         while True:
             for name, node in list(self.nodes.items()):
-                if name not in self._down and node.process.poll() is not None:
+                if name not in self.down and node.process.poll() is not None:
                     self._note_end(node)
                     await self._start(name)
             await asyncio.sleep(0.05)
@@ -119,6 +120,17 @@ class Town:
             if person.node is node:
                 person.reign_is_over(time.monotonic())
 
+    async def ghosts(self, dead: Node, other: str) -> list[str]:
+        """See whether another node says that people of a dead one are present."""
+        looker = Citizen(f"looker{next(self._births)}", self.nodes[other], self.rng)
+        if not await looker.comes():
+            return []  # that node has died, too
+        names = await looker.names("lobby")
+        await looker.leaves("by word")
+        self.counts["looks for ghosts"] += 1
+        ghosts = names & {life.name for life in self.lives if life.node is dead}
+        return [f"{ghosts} were on {dead.name}, which died, and are still there"] if ghosts else []
+
     # Who lives there.
 
     async def _resides(self, number: int) -> None:
@@ -130,7 +142,6 @@ class Town:
             wanted = self.rng.choice(STARS) if self.rng.random() < 0.1 else ""
             self.lives.append(person)
             if not await person.comes(wanted):
-                person.nobody = True
                 await asyncio.sleep(0.5)
                 continue
             await person.lives(self.lives[-50:], self._until)
@@ -162,7 +173,7 @@ class Town:
         self.troubles += [*self._wrong_history(truth), *self._wrong_lives(truth), *self._wrong_logs()]
         self.counts["lives"] += len(self.lives)
         self.counts["lines"] += len(truth.lines)
-        self.counts["times heard"] += sum(isinstance(what, tuple) for one in self.lives for what in one.heard)
+        self.counts["times heard"] += sum(isinstance(what, Line) for one in self.lives for what in one.heard)
         self.counts["refused"] += sum(one.refused for one in self.lives)
         self.counts["alive at the end"] += len(self.alive)
         for way in self.ways.values():
@@ -212,7 +223,7 @@ class Town:
         yield from rivals(self.lives)
         for observer in self.observers:
             yield from truth.troubles_with_what_was_heard(observer)
-            heard = sum(not hasattr(what, "what") for what in observer.heard)
+            heard = sum(isinstance(what, Line) for what in observer.heard)
             if not observer.ended and heard != len(truth.lines):
                 yield f"{observer.name} heard {heard} of {len(truth.lines)} lines"
 
@@ -244,13 +255,18 @@ async def cuts(town: Town, faults: int) -> None:
 
 
 async def kills(town: Town, faults: int) -> None:
-    """Nodes are killed."""
-    for _ in range(faults // 60 + 3):
-        name = town.rng.choice(NODES)
-        town._down.add(name)
-        town.nodes[name].process.send_signal(signal.SIGKILL)
-        await asyncio.sleep(town.rng.choice((0, 0, town.rng.random() * 2 * town.lease)))
-        town._down.discard(name)
+    """Nodes are killed. Their people are gone when they have started again, or when their leases are over."""
+    for number in range(faults // 60 + 3):
+        name, other = town.rng.sample(NODES, 2)
+        dead = town.nodes[name]
+        town.down.add(name)
+        dead.process.send_signal(signal.SIGKILL)
+        if number % 3 == 0:
+            await asyncio.sleep((town.lease + 2) * SECOND)
+            town.troubles += await town.ghosts(dead, other)
+        elif number % 3 == 1:
+            await asyncio.sleep(town.rng.random() * town.lease)
+        town.down.discard(name)
         await asyncio.sleep(town.rng.random() * 4)
 
 
@@ -288,6 +304,16 @@ async def restores(town: Town, faults: int) -> None:
         await asyncio.sleep(2 + town.rng.random() * 4)
 
 
+async def fills(town: Town, faults: int) -> None:
+    """Redis is full for a while."""
+    for _ in range(faults // 250 + 2):
+        await asyncio.to_thread(town.chat.redis.fills_up)
+        await asyncio.sleep(town.rng.random() * 8)
+        await asyncio.to_thread(town.chat.redis.has_room_again)
+        town.counts["times full"] += 1
+        await asyncio.sleep(town.rng.random() * 4)
+
+
 async def everything(town: Town, faults: int) -> None:
     """Connections are cut while nodes and Redis are killed."""
     await asyncio.gather(cuts(town, faults // 5), kills(town, faults // 2), redis_kills(town, faults // 2))
@@ -299,6 +325,7 @@ TROUBLES: dict[str, tuple[Callable[[Town, int], Awaitable[None]], float]] = {  #
     "redis_kills": (redis_kills, 15),
     "freezes": (freezes, 4),
     "restores": (restores, 15),
+    "fills": (fills, 4),
     "everything": (everything, 10),
 }
 
