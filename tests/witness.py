@@ -119,7 +119,8 @@ class Witness:
                     record.renewed_at = self._world.now
                 hole = keys.trimmed - 1  # where it ends, if there is one
                 remembered = any(one.after < hole <= one.place for one in reports.values())
-                record.may_be_fenced |= process.member.place < hole and not remembered
+                in_time = took < RECOVERY  # whoever reported
+                record.may_be_fenced |= process.member.place < hole and not (remembered and in_time)
                 continue
             record.may_be_fenced = True
             assert took >= GRACE or not reports, "too early for those of whom nobody knows"
