@@ -164,11 +164,12 @@ def _hub_and_journal(config: Settings, worker: Worker | None) -> tuple[Hub, Jour
     history = History(directory)
     try:
         journal = SqliteJournal(directory, config.history)
-        rooms = history.rooms(bounds.most_rooms, bounds.replay, LOBBY)
+        rooms, state = history.rooms(bounds.most_rooms, bounds.replay, LOBBY), State(bounds)
+        state.newest = history.newest()
     except StoreError as error:
         raise config.complain("server", "data", directory, str(error)) from None
     journal.on_loss, history.on_search = history.let_go, journal.index_soon
-    hub = Hub(journal, State(bounds), config.history.queue, history, motd)
+    hub = Hub(journal, state, config.history.queue, history, motd)
     for name, events in reversed(rooms):  # the first are the first to make way
         hub.broadcast(restored(name, events))
     return hub, journal
