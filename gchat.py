@@ -35,6 +35,7 @@ from gchatd.doors.accepting import PatientServer
 from gchatd.doors.front import Front
 from gchatd.doors.terminal.connection import Terminals
 from gchatd.doors.terminal.door import TelnetDoor
+from gchatd.doors.web.door import WebDoor
 from gchatd.errors import ConfigError, StoreError
 from gchatd.hub import Hub, restored
 from gchatd.journal import History, MemoryJournal, SqliteJournal
@@ -104,11 +105,12 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     terminals = Terminals(slow_readers, config.limits, probes=config.telnet.mode == "auto")
     exempt = map(str, (*config.limits.exempt, *config.server.proxies))
     addresses = Addresses(config.limits.per_address, exempt, config.server.clients)
-    front = Front(TelnetDoor(hub, sessions, terminals), addresses, config)
+    web = WebDoor(hub, sessions, slow_readers, config)
+    front = Front(TelnetDoor(hub, sessions, terminals), web, addresses, config)
     deadlines = Deadlines(sessions, config.limits)
 
     stop = _stop_on_signals()
-    reloading = Reloading(config, read, front.configure, lambda config: log.set_level(config.log.level))
+    reloading = Reloading(config, read, front.configure, web.configure, lambda config: log.set_level(config.log.level))
     has_terminal = os.isatty(0)
 
     def on_hangup() -> None:
@@ -118,7 +120,13 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     if worker is not None:
         gevent.spawn(_stop_without_supervisor, worker, stop)  # ends with the process
     delivering = gevent.spawn(fanout.run)  # ends when the journal has been closed and is empty
-    tasks = slow_readers.close_stalled, terminals.keep_alive, deadlines.close_late, sessions.repeats.sum_up
+    tasks = (
+        slow_readers.close_stalled,
+        terminals.keep_alive,
+        web.keep_alive,
+        deadlines.close_late,
+        sessions.repeats.sum_up,
+    )
     gevent.spawn(sweeper.run, *tasks)  # ends with the process
     # Each is a gevent.server.StreamServer, which spawns a greenlet for every client; a raw one costs 0.9 KB less than a
     # Greenlet.

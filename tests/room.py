@@ -16,7 +16,7 @@ from gchatd.delivery.outbox import SlowReaders
 from gchatd.delivery.sessions import Sessions
 from gchatd.doors.terminal.link import TerminalLink
 from gchatd.doors.terminal.look import Look
-from gchatd.doors.terminal.words import sentence
+from gchatd.doors.sentences import sentence
 from gchatd.errors import Refused
 from gchatd.hub import Hub
 from gchatd.journal import MemoryJournal

@@ -105,7 +105,7 @@ def _may_be_called(state: State, name: str, user: int) -> Refusal | None:
 
 
 def _may_say_in_passing(state: State, event: Event) -> Refusal | None:
-    """Somebody who is not here may not pass for somebody who is. (Who knows a private room's key: the door's matter.)"""
+    """Somebody who is not here may not pass for somebody who is. (Their door has seen to the key of a private room.)"""
     return NoSuchRoom(event.room) if state.room(event.room) is None else _may_be_called(state, event.name, 0)
 
 

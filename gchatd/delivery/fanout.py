@@ -24,7 +24,7 @@ from itertools import islice, repeat
 from operator import call
 from typing import TYPE_CHECKING
 
-from ..chat.events import Arrived, Departed, Said, Told, Vanished, size
+from ..chat.events import Arrived, Departed, MadePrivate, Said, Told, Vanished, size
 from ..chat.folding import Outcome, fold
 from ..text.names import compared
 from .audience import Listeners
@@ -179,9 +179,16 @@ class Fanout:
             return self._hub.state.giver(0, 0) == self._hub.node
         return event.origin.node == self._hub.node
 
+    def _shut_out_visitors(self, outcome: Outcome) -> None:
+        """Let visitors hear no more of a room that has become private by this, or that is gone."""
+        if self._sessions.visitors:
+            closed = outcome.room if isinstance(outcome.event, MadePrivate) else None
+            self._sessions.shut_out(lambda room: room is not closed and self._hub.state.room(room.name) is room)
+
     def _follow(self, outcome: Outcome, origin: Listener | None, turn: Turn) -> None:
         """Take the sessions here along with their users: into the chat and out of it, into rooms and out of them."""
         event = outcome.event
+        self._shut_out_visitors(outcome)
         if isinstance(event, Arrived) and origin is not None and outcome.user is not None:
             self._sessions.arrive(origin, outcome.user)
         sessions = self._sessions.of(event.user)

@@ -20,7 +20,9 @@ class Listener(Protocol):
     user: User | None
     """Whom it speaks for, once they have arrived."""
 
-    format: Format
+    @property
+    def format(self) -> Format: ...
+
     outbox: Outbox
 
     came_at: float
@@ -43,3 +45,12 @@ class Listener(Protocol):
 
     def wait_no_more(self) -> None:
         """Stop waiting: what it did has taken effect, or never will."""
+
+
+class Visitor(Listener, Protocol):
+    """Somebody who listens to a room without being in it, and has no user."""
+
+    def shut_out(self) -> None:
+        """Hear no more of the room: it is private now, or gone."""
+
+    def __hash__(self) -> int: ...

@@ -13,12 +13,12 @@ from .audience import Audience
 from .pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..chat.events import Event
     from ..chat.state import Room, User
     from ..limits.flood import Flood
-    from .listener import Listener
+    from .listener import Listener, Visitor
 
 
 class Sessions:
@@ -35,6 +35,8 @@ class Sessions:
         self.by_id: dict[int, Listener] = {}
         self.audiences: dict[Room, Audience] = {}
         """Who listens to a room, if anybody here does."""
+        self.visitors: dict[Visitor, Room] = {}
+        """Who listens to a room without being in it, over HTTP."""
         self.pace = Pace()
         """What the clients' greenlets share."""
         self._by_user: dict[int, Listener | tuple[Listener, ...]] = {}  # mostly one, without 56 bytes of a tuple
@@ -88,8 +90,15 @@ class Sessions:
             audience = self.audiences[room] = Audience()
         audience.add(session, room.name)
 
+    def shut_out(self, is_open: Callable[[Room], bool]) -> None:
+        """Let visitors hear no more of rooms that are not open to them any more. Never switches."""
+        for visitor in [visitor for visitor, room in self.visitors.items() if not is_open(room)]:
+            visitor.shut_out()
+
     def leave(self, session: Listener, room: Room) -> None:
         """Remove a session from a room's listeners; does nothing if it is not among them."""
+        if self.visitors:
+            self.visitors.pop(session, None)  # nearly always nobody
         audience = self.audiences.get(room)
         if audience is not None:
             audience.remove(session, room.name)

@@ -60,7 +60,7 @@ class History:
             return [reader.restored(name, lines) for name in names]
 
     def newest(self) -> int:
-        """Return the id of the newest event in the history. Raises StoreError if it cannot be read. Blocks: see `rooms`."""
+        """Return the id of the newest event. Raises StoreError if history cannot be read. Blocks: see `rooms`."""
         with complaining(self._directory / FILE), contextlib.closing(Reader(self._directory)) as reader:
             return reader.newest()
 
@@ -81,7 +81,7 @@ class History:
         return self._pages.ask(lambda reader: reader.page(room, count, reader.first_id_since(at)))
 
     def after_line(self, room: str, count: int, id: int) -> Page:
-        """Return the first lines after the one with that id: see `Reader.after`. Raises Refused if it cannot be read."""
+        """Return the first lines after that id: see `Reader.after`. Raises Refused if history cannot be read."""
         return self._pages.ask(lambda reader: reader.after(room, count, id))
 
     def search(self, room: str, words: str, count: int) -> Page:

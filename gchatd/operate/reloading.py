@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = frozenset({"tls.certificate", "tls.key", "tls.required", "server.proxies", "server.greet_after", "log.level"})
+AT_ONCE = frozenset(
+    {"tls.certificate", "tls.key", "tls.required", "server.proxies", "server.greet_after", "web.origins", "log.level"}
+)
 """The settings that change without a restart. The certificate is read anew in any case: its file may have changed."""
 
 

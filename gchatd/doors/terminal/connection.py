@@ -45,9 +45,9 @@ _CHUNK = 4096  # bytes taken from one client before others are served
 _MOST_CANDIDATES = 60  # names that Tab lists
 
 
-_Stage = Literal["new", "served", "http", "irc"]
+_Stage = Literal["new", "served", "gone", "http", "irc"]
 _ANSWERS: Final = {"http": http.ANSWER, "irc": irc.ANSWER}
-_WHY: Final = {"new": "", "served": "", "http": "sent an HTTP request", "irc": "speaks IRC"}
+_WHY: Final = {"new": "", "served": "", "gone": "speaks HTTP", "http": "sent an HTTP request", "irc": "speaks IRC"}
 
 
 class Terminals:
@@ -98,7 +98,7 @@ class TelnetConnection:
         self._shared = shared
         self._address = address
         self._wire = TelnetWire(shared.limits.line)
-        self._stage: _Stage = "new"  # "new" until the first line
+        self._stage: _Stage = "new"  # until the first line; "gone" to the web door, if that is an HTTP request
         self._held = b""  # bytes to send with the next answer
         self._styled = False  # whether `_style` has chosen a look
         self._credit: int | None = MOST_BEFORE_NAME  # bytes that may still come; None: any number
@@ -145,6 +145,11 @@ class TelnetConnection:
         return negotiation.columns if negotiation is not None else 0
 
     @property
+    def speaks_http(self) -> bool:
+        """Whether the first that came was an HTTP request, none of which counts as read."""
+        return self._stage == "gone"
+
+    @property
     def refused(self) -> str:
         """Why the client was turned away, for the log. Empty for most."""
         return _WHY[self._stage]
@@ -178,8 +183,10 @@ class TelnetConnection:
         begun = wire.unfinished + data if self._stage == "new" else b""
         typed, reply = wire.feed(data, complete)
         if typed and self._stage == "new":
-            if typed[0] == TOO_LONG and http.begins_request(begun):
-                self._refuse("http")
+            long = typed[0] == TOO_LONG
+            if http.begins_request(begun) if long else opening.foreign(str(typed[0])) == "http":
+                self.outbox.transport.unread(begun)
+                self._stage = "gone"
                 return None
             self._serve(data)
         self._count(data)

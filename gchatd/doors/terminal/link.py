@@ -15,11 +15,11 @@ from ...link import Request
 from ...text.cleaning import clean
 from ...text.names import parse_name
 from ...wire.typed import TOO_LONG
+from ..sentences import sorry
 from . import commands, words
 from .astray import Astray
 from .completion import complete
 from .terminal import Terminal, TerminalState
-from .words import sorry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,177 @@
+"""WebSockets, for the server's side: what a client sends, as messages; what it is sent, as frames (RFC 6455).
+
+`websockets` reads and checks the protocol and does no I/O. Frames from a server are not masked, so a text that goes to
+thousands is one frame, made once, in one bytes object. Knows no chat.
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from websockets.datastructures import Headers
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request as Handshake
+from websockets.protocol import SERVER, Protocol, State
+from websockets.server import ServerProtocol
+
+from .http import Response
+
+if TYPE_CHECKING:
+    from .http import Request
+
+PING: Final = b"\x89\x00"
+"""A ping, as it is sent to everybody (section 5.5.2)."""
+
+_silent = logging.getLogger(f"{__name__}.protocol")
+_silent.setLevel(logging.ERROR)  # it would tell of every client that leaves
+
+
+def text_frame(data: bytes) -> bytes:
+    """Return a text message as one frame (section 5.2)."""
+    size = len(data)
+    if size < 126:
+        return b"\x81%c%b" % (size, data)
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2) + data
+    return b"\x81\x7f" + size.to_bytes(8) + data
+
+
+def close_frame(code: int, reason: str = "") -> bytes:
+    """Return a frame that begins the closing handshake (section 5.5.1). A reason has at most 123 bytes."""
+    data = code.to_bytes(2) + reason.encode()
+    return b"\x88%c%b" % (len(data), data)
+
+
+def is_handshake(request: Request) -> bool:
+    """Return whether a client asks for a WebSocket, rightly or not."""
+    return "websocket" in re.split(r"[\s,]+", request.headers.get("upgrade", "").lower())
+
+
+def shake_hands(request: Request) -> list[tuple[str, str]] | Response:
+    """Return the headers with which a handshake is accepted, or the response that says why it is not (section 4.2)."""
+    protocol = ServerProtocol(logger=_silent)
+    handshake = Handshake(request.target, Headers(request.headers.items()), request.method)
+    response = protocol.accept(handshake)
+    headers = [(name, value) for name, value in response.headers.raw_items() if name.lower() not in _OURS]
+    if response.status_code == 101:
+        return headers
+    return Response(response.status_code, bytes(response.body or b""), headers=tuple(headers))
+
+
+_OURS: Final = ("content-length", "content-type", "connection-close", "date")
+
+
+class _Protocol(Protocol):
+    """Also knows what has come of a frame that is not whole yet: that is all there is to write down."""
+
+    begun = b""
+
+    def recv_frame(self, frame: Frame) -> None:
+        self.begun = bytes(self.reader.buffer)
+        super().recv_frame(frame)
+
+
+class Messages:
+    """Takes what a client sends, as bytes, and gives its messages: a str for text, bytes for what is no text.
+
+    `most` bytes is all that a message may have. After whatever the protocol forbids it gives no more, and what it has
+    to say about that is the close frame in `take_reply`.
+    """
+
+    __slots__ = ("_decoder", "_parts", "_protocol", "_reply")
+
+    def __init__(self, most: int) -> None:
+        self._protocol = _Protocol(SERVER, state=State.OPEN, max_size=most, logger=_silent)
+        self._parts: list[bytes] | list[str] = []  # of a message in fragments
+        self._decoder: codecs.IncrementalDecoder | None = None  # while they are text
+        self._reply = b""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has begun to close the connection."""
+        return self._protocol.state is State.OPEN
+
+    def feed(self, data: bytes) -> list[str | bytes]:
+        """Take bytes, cut anywhere; return the messages that they end."""
+        messages: list[str | bytes] = []
+        if not self.is_open:
+            return messages
+        self._protocol.begun += data
+        self._protocol.receive_data(data)
+        for frame in self._protocol.events_received():
+            assert isinstance(frame, Frame)
+            message = self._take(frame.opcode, bytes(frame.data), frame.fin)
+            if message is not None:
+                messages.append(message)
+            elif not self.is_open and frame.opcode is not Opcode.CLOSE:
+                break
+        self._collect()
+        return messages
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Begin the closing handshake, if nobody has. Nothing that comes later is looked at."""
+        if self.is_open:
+            self._protocol.fail(code, reason)
+            self._collect()
+
+    def take_reply(self) -> bytes:
+        """Return what the protocol itself has to send, once."""
+        reply, self._reply = self._reply, b""
+        return reply
+
+    def state(self) -> dict[str, Any]:
+        """Write down what has come and is no whole message yet, as values that JSON can hold."""
+        parts = [part if isinstance(part, str) else part.decode("latin-1") for part in self._parts]
+        decoder = self._decoder.getstate()[0].decode("latin-1") if self._decoder is not None else None
+        return {
+            "begun": self._protocol.begun.decode("latin-1"),
+            "size": self._protocol.current_size,
+            "parts": parts,
+            "decoder": decoder,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from this state, which another one wrote down. Whole messages that were read are not in it."""
+        self._protocol.current_size = state["size"]
+        if state["decoder"] is not None:
+            self._decoder = _new_decoder()
+            self._decoder.setstate((state["decoder"].encode("latin-1"), 0))
+            self._parts = state["parts"]
+        else:
+            self._parts = [part.encode("latin-1") for part in state["parts"]]
+        self.feed(state["begun"].encode("latin-1"))
+
+    def drop(self) -> None:
+        """Let go of the parser, which knows itself: no reference cycle is left."""
+        self._protocol.parser.close()
+        del self._protocol
+
+    def _collect(self) -> None:
+        self._reply += b"".join(self._protocol.data_to_send())
+
+    def _take(self, opcode: Opcode, data: bytes, fin: bool) -> str | bytes | None:
+        """Return the message that a frame ends, if it does."""
+        if opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return None
+        if opcode is Opcode.TEXT:
+            self._decoder = _new_decoder()
+        if self._decoder is None:
+            self._parts.append(data)  # type: ignore[arg-type]  # all its parts are bytes
+            return self._whole() if fin else None
+        try:
+            self._parts.append(self._decoder.decode(data, fin))  # type: ignore[arg-type]  # all its parts are str
+        except UnicodeDecodeError as error:
+            self.close(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+            return None
+        return self._whole() if fin else None
+
+    def _whole(self) -> str | bytes:
+        empty: str | bytes = "" if self._decoder is not None else b""
+        parts, self._parts, self._decoder = self._parts, [], None
+        return empty.join(parts)  # type: ignore[arg-type]
+
+
+_new_decoder = codecs.getincrementaldecoder("utf-8")
