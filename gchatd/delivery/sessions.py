@@ -98,7 +98,7 @@ class Sessions:
     def leave(self, session: Listener, room: Room) -> None:
         """Remove a session from a room's listeners; does nothing if it is not among them."""
         if self.visitors:
-            self.visitors.pop(session, None)  # nearly always nobody
+            self.visitors.pop(session, None)  # type: ignore[call-overload]  # nearly always nobody
         audience = self.audiences.get(room)
         if audience is not None:
             audience.remove(session, room.name)

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from ..terminal.commands.details import DETAILS
 from ..terminal.commands.table import TOPICS
 from .http import Request, Response
 
@@ -83,6 +84,7 @@ def _commands() -> bytes:
                 "usage": command.usage,
                 "help": command.help,
                 "example": command.example,
+                "details": DETAILS.get(command.name, ""),
                 "aliases": command.aliases,
                 "topic": topic,
             }

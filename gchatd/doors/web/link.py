@@ -18,6 +18,7 @@ from ...link import Request
 from ..sentences import Sorry
 from ..turning_away import hang_up
 from . import requests
+from .asking import Label  # noqa: TC001  msgspec reads the types of a struct
 from .formats import FRAMES
 from .frames import PING, Messages
 
@@ -211,7 +212,7 @@ def _request(message: str) -> Request:
 
 
 class _Labelled(msgspec.Struct):
-    label: requests.Label = ""
+    label: Label = ""
 
 
 _decode_label = msgspec.json.Decoder(_Labelled).decode

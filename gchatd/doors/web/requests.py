@@ -1,89 +1,36 @@
 """What a browser or a bot can ask for over a WebSocket: one record for each kind, and what is done about it.
 
-A request is a JSON object, told apart by its `do` field; `docs/protocol.md` is made from the records here.
+A request is a JSON object, told apart by its `do` field; docs/protocol.md is made from the records here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar, Union
+from typing import TYPE_CHECKING, Final, Union
 
 import msgspec
 
 from ...chat import actions
 from ...chat.actions import find_line, find_own_room, find_room, find_user
-from ...chat.answers import Answer, Person, RoomInfo
-from ...errors import Refused
-from ...text.cleaning import clean
 from ...text.names import parse_name, parse_room
-from ..sentences import Sorry
+from .asking import (
+    Ask,
+    Asking,
+    Count,
+    Goodbye,
+    Id,
+    PeopleListed,
+    Pong,
+    RoomsListed,
+    Text,
+    one_line,
+    pieces_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .link import WebLink
-
-Listed = TypeVar("Listed")
-Text = Annotated[str, msgspec.Meta(max_length=65536)]
-Label = Annotated[str, msgspec.Meta(max_length=64)]
-Id = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=200)]
-
-MOST_LISTED: Final = 500
-"""How many people, or rooms, an answer lists: what comes in one piece must be much less than `limits.sendq`."""
-
-
-def _text(link: WebLink, text: str) -> str:
-    """Return a text that may have several lines, cleaned. Raises Refused for too long a one."""
-    lines, size = text.split("\n"), len(text.encode(errors="replace"))
-    limits = link.limits
-    if size > limits.message or len(lines) > limits.paste_lines:
-        most = f"at most {limits.message:,} bytes and {limits.paste_lines} lines"
-        raise Refused(Sorry(f"That is too much: a message can have {most}."))
-    return "\n".join(map(clean, lines))
-
-
-def _one_line(text: str) -> str:
-    return clean(text.replace("\n", " "))
-
-
-def _pieces(listed: tuple[Listed, ...]) -> list[tuple[Listed, ...]]:
-    """Cut a list into pieces of MOST_LISTED; there is at least one."""
-    return [listed[at : at + MOST_LISTED] for at in range(0, len(listed), MOST_LISTED)] or [()]
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower):
-    """What a client asks for. All that comes of it carries the `label`, but for what it says: that comes to everybody
-    in the same bytes.
-    """
-
-    label: Label = ""
-
-    def perform(self, link: WebLink) -> Answer | None:
-        """Do what is asked for, by calling actions; return the answer, if there is one. May switch; raises Refused."""
-        raise NotImplementedError
-
-
-class Pong(Answer, frozen=True):
-    """The connection works."""
-
-
-class Goodbye(Answer, frozen=True):
-    """The server hangs up, as you have asked for."""
-
-
-class PeopleListed(Answer, frozen=True, tag="members"):
-    """Who is in a room, by name: as many as fit; with `more`, another such answer follows."""
-
-    room: str
-    people: tuple[Person, ...]
-    more: bool
-
-
-class RoomsListed(Answer, frozen=True, tag="rooms"):
-    """The rooms that you may enter: those you are in, then the biggest; with `more`, another such answer follows."""
-
-    rooms: tuple[RoomInfo, ...]
-    more: bool
+    from ...chat.answers import Answer
 
 
 # Coming and going.
@@ -99,7 +46,7 @@ class Come(Ask, frozen=True, kw_only=True):
     name: Text
     instead: str = ""
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         link.come(parse_name(self.name), self.instead)
 
 
@@ -108,8 +55,8 @@ class Quit(Ask, frozen=True, kw_only=True):
 
     text: Text = ""
 
-    def perform(self, link: WebLink) -> Answer:
-        link.session.quit(_one_line(self.text))
+    def perform(self, link: Asking) -> Answer:
+        link.session.quit(one_line(self.text))
         return Goodbye()
 
 
@@ -126,9 +73,9 @@ class Say(Ask, frozen=True, kw_only=True):
     text: Text
     action: bool = False
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         link.session.label = ""  # so that its author gets the same bytes as everybody else
-        actions.say(link.session, find_own_room(link.session, self.room), _text(link, self.text), self.action)
+        actions.say(link.session, find_own_room(link.session, self.room), text_of(link, self.text), self.action)
 
 
 class Tell(Ask, frozen=True, kw_only=True):
@@ -139,8 +86,8 @@ class Tell(Ask, frozen=True, kw_only=True):
     name: Text
     text: Text
 
-    def perform(self, link: WebLink) -> Answer | None:
-        return actions.tell(link.session, find_user(link.session, self.name), _text(link, self.text))
+    def perform(self, link: Asking) -> Answer | None:
+        return actions.tell(link.session, find_user(link.session, self.name), text_of(link, self.text))
 
 
 class Edit(Ask, frozen=True, kw_only=True):
@@ -149,8 +96,8 @@ class Edit(Ask, frozen=True, kw_only=True):
     line: Id
     text: Text
 
-    def perform(self, link: WebLink) -> None:
-        actions.edit(link.session, find_line(link.session, self.line), _text(link, self.text))
+    def perform(self, link: Asking) -> None:
+        actions.edit(link.session, find_line(link.session, self.line), text_of(link, self.text))
 
 
 class Delete(Ask, frozen=True, kw_only=True):
@@ -158,7 +105,7 @@ class Delete(Ask, frozen=True, kw_only=True):
 
     line: Id
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         actions.delete(link.session, find_line(link.session, self.line))
 
 
@@ -173,7 +120,7 @@ class Join(Ask, frozen=True, kw_only=True):
     room: Text
     key: Text = ""
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         actions.join(link.session, parse_room(self.room), self.key)
 
 
@@ -182,15 +129,15 @@ class Leave(Ask, frozen=True, kw_only=True):
 
     room: Text
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         actions.leave(link.session, find_own_room(link.session, self.room))
 
 
 class Rooms(Ask, frozen=True, kw_only=True):
     """List the rooms."""
 
-    def perform(self, link: WebLink) -> Answer:
-        *pieces, last = _pieces(actions.rooms(link.session).rooms)
+    def perform(self, link: Asking) -> Answer:
+        *pieces, last = pieces_of(actions.rooms(link.session).rooms)
         for piece in pieces:
             link.answer_a_part(RoomsListed(piece, True), self.label)
         return RoomsListed(last, False)
@@ -201,9 +148,9 @@ class Members(Ask, frozen=True, kw_only=True):
 
     room: Text
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         members = actions.members(link.session, find_room(link.session, self.room))
-        *pieces, last = _pieces(members.people)
+        *pieces, last = pieces_of(members.people)
         for piece in pieces:
             link.answer_a_part(PeopleListed(members.room, piece, True), self.label)
         return PeopleListed(members.room, last, False)
@@ -214,7 +161,7 @@ class Topic(Ask, frozen=True, kw_only=True):
 
     room: Text
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         return actions.topic(link.session, find_room(link.session, self.room))
 
 
@@ -224,8 +171,8 @@ class SetTopic(Ask, frozen=True, kw_only=True):
     room: Text
     text: Text
 
-    def perform(self, link: WebLink) -> None:
-        actions.set_topic(link.session, find_own_room(link.session, self.room), _one_line(self.text))
+    def perform(self, link: Asking) -> None:
+        actions.set_topic(link.session, find_own_room(link.session, self.room), one_line(self.text))
 
 
 class Private(Ask, frozen=True, kw_only=True):
@@ -233,7 +180,7 @@ class Private(Ask, frozen=True, kw_only=True):
 
     room: Text
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         actions.make_private(link.session, find_own_room(link.session, self.room))
 
 
@@ -243,7 +190,7 @@ class Invite(Ask, frozen=True, kw_only=True):
     name: Text
     room: Text
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         user = find_user(link.session, self.name)
         actions.invite(link.session, user, find_own_room(link.session, self.room))
 
@@ -256,7 +203,7 @@ class Rename(Ask, frozen=True, kw_only=True):
 
     name: Text
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         actions.rename(link.session, parse_name(self.name))
 
 
@@ -265,7 +212,7 @@ class Whois(Ask, frozen=True, kw_only=True):
 
     name: Text
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         return actions.whois(link.session, find_user(link.session, self.name))
 
 
@@ -274,14 +221,14 @@ class Away(Ask, frozen=True, kw_only=True):
 
     text: Text = ""
 
-    def perform(self, link: WebLink) -> None:
-        actions.go_away(link.session, _one_line(self.text))
+    def perform(self, link: Asking) -> None:
+        actions.go_away(link.session, one_line(self.text))
 
 
 class Back(Ask, frozen=True, kw_only=True):
     """Say that you are back."""
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         actions.come_back(link.session)
 
 
@@ -290,7 +237,7 @@ class Ignore(Ask, frozen=True, kw_only=True):
 
     name: Text
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         actions.ignore(link.session, parse_name(self.name))
 
 
@@ -299,14 +246,14 @@ class Unignore(Ask, frozen=True, kw_only=True):
 
     name: Text
 
-    def perform(self, link: WebLink) -> None:
+    def perform(self, link: Asking) -> None:
         actions.stop_ignoring(link.session, parse_name(self.name))
 
 
 class Ignoring(Ask, frozen=True, kw_only=True):
     """List whom you ignore."""
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         return actions.ignoring(link.session)
 
 
@@ -325,7 +272,7 @@ class History(Ask, frozen=True, kw_only=True):
     before: Id | None = None
     after_line: Id | None = None
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         room = find_own_room(link.session, self.room)
         return actions.history(link.session, room, self.count, self.before_line, self.before, self.after_line)
 
@@ -339,9 +286,9 @@ class Search(Ask, frozen=True, kw_only=True):
     text: Text
     count: Count = 20
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         room = find_own_room(link.session, self.room)
-        return actions.search(link.session, room, _one_line(self.text), self.count)
+        return actions.search(link.session, room, one_line(self.text), self.count)
 
 
 # The server.
@@ -350,35 +297,35 @@ class Search(Ask, frozen=True, kw_only=True):
 class Motd(Ask, frozen=True, kw_only=True):
     """Ask for the message of the day."""
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         return actions.motd(link.session)
 
 
 class Uptime(Ask, frozen=True, kw_only=True):
     """Ask how long the server has been up."""
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         return actions.uptime(link.session)
 
 
 class Version(Ask, frozen=True, kw_only=True):
     """Ask which gchat this is."""
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         return actions.version(link.session)
 
 
 class Nodes(Ask, frozen=True, kw_only=True):
     """Ask which servers this chat runs on."""
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         return actions.nodes(link.session)
 
 
 class Ping(Ask, frozen=True, kw_only=True):
     """Ask whether the connection still works. The answer is `pong`."""
 
-    def perform(self, link: WebLink) -> Answer:
+    def perform(self, link: Asking) -> Answer:
         return Pong()
 
 
