@@ -196,7 +196,8 @@ def kernel_kb() -> int:
 
 
 MEASUREMENTS = {
-    one.__name__: one for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, browsers, cluster)
+    one.__name__: one
+    for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, browsers, cluster)
 }
 
 

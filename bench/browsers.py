@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .load import Load
 from .servers import Gchat, NodeWs, PythonWebsockets, Server
 from .table import attempt
+from .terminals import Plain
 
 if TYPE_CHECKING:
     from .table import Table
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 TALKERS = (1, 16, 200)
 MOST = 10_000
 PEERS: tuple[type[Server], ...] = (NodeWs, PythonWebsockets)
-
-
-class Plain(Gchat):
-    pass
 
 
 class Browsers(Gchat):

@@ -195,7 +195,7 @@ class Ncat(Server):
 
 
 class Broadcast(Server):
-    """Programs for browsers whose users write the loop themselves: what one client says is sent to all, as it stands."""
+    """Programs for browsers whose users write the loop themselves: what one client says goes to all as it stands."""
 
     peer = True
     protocol = "relay"

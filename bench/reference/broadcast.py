@@ -1,6 +1,6 @@
 """A room of browsers, as the documentation of Python's `websockets` has it: whatever one client says goes to all.
 
-    python broadcast.py PORT
+python broadcast.py PORT
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from websockets.datastructures import Headers
-from websockets.frames import CloseCode, Frame, Opcode, apply_mask
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import apply_mask as mask  # type: ignore[attr-defined]  # in C, if that was built
 from websockets.http11 import Request as Handshake
 from websockets.protocol import SERVER, Protocol, State
 from websockets.server import ServerProtocol
@@ -190,7 +191,7 @@ def _only_message(data: bytes, most: int) -> str | None:
     if data[1] == 0xFF or size > most or len(data) != start + size:
         return None
     try:
-        return apply_mask(data[start:], data[start - 4 : start]).decode()
+        return bytes(mask(data[start:], data[start - 4 : start])).decode()
     except UnicodeDecodeError:
         return None
 
