@@ -127,12 +127,16 @@ class Browser:
 
     def enter(self, name: str, data: bytes) -> Step:
         reply = b""
-        if data[:1] == b"H":  # no frame begins like that: it is the answer to the handshake
+        if (
+            data and data[0] < 0x80
+        ):  # no frame begins like that: it is the answer to the handshake, or why there is none
+            line, line_end, _ = data.partition(b"\n")
             head, blank, rest = data.partition(b"\r\n\r\n")
+            accepted = line.startswith(b"HTTP/1.1 101 ") and (_ACCEPTED in head or not blank)
+            if line_end and not accepted:
+                raise TurnedAwayError(line.decode(errors="replace").strip())
             if not blank:
                 return Step(False, b"", data)
-            if not (head.startswith(b"HTTP/1.1 101") and _ACCEPTED in head):
-                raise TurnedAwayError(head.partition(b"\r\n")[0].decode(errors="replace"))
             data = rest
         end = 0
         for opcode, payload, end in _frames(data):
