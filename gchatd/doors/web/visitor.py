@@ -143,7 +143,7 @@ class Visitor:
         """Return lines after an id, the last id among them, and whether there are more up to `newest`. Switches."""
         if since is None or self._hub.history is None:
             return None
-        self._hub.wait_for_history()
+        self._hub.catch_up()
         page = self._hub.history.after_line(room.name, _PAGE, since)
         lines: list[Any] = [line for line in page.lines if line.id <= newest]
         if not lines:

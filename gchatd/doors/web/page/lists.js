@@ -1,0 +1,62 @@
+/** The lists beside the messages: rooms, conversations, people. */
+
+import { byId, el, icon, reconcile } from "./dom.js";
+import { nameOf } from "./log.js";
+import { key } from "./names.js";
+import { plural } from "./times.js";
+
+const MOST_PEOPLE = 500; // shown
+
+/** Show the rooms and conversations, with what is unread there. */
+export function renderPlaces(store, show) {
+  const row = (place) => {
+    const isCurrent = place === store.current;
+    const version = [place.name, isCurrent, place.unread, place.mentions, place.secret, place.joined].join();
+    return { key: place.id, version, make: () => placeRow(place, isCurrent, show) };
+  };
+  reconcile(byId("rooms"), store.rooms.map(row));
+  reconcile(byId("talks"), store.conversations.map(row));
+  byId("no-talks").hidden = store.conversations.length > 0;
+}
+
+function placeRow(place, isCurrent, show) {
+  const name = el("bdi", { class: "place-name" }, place.name);
+  const button = el("button", { type: "button", class: "place", onclick: () => show(place) }, name);
+  if (isCurrent) button.setAttribute("aria-current", "true");
+  if (place.secret) button.append(icon("lock"), el("span", { class: "hidden" }, " private"));
+  if (!place.joined) button.append(el("span", { class: "faint" }, " left"));
+  if (place.unread) {
+    button.classList.add("unread");
+    const badge = place.mentions ? `badge mentions` : "badge";
+    button.append(el("span", { class: badge }, count(place.mentions || place.unread)));
+    const mentioned = place.isRoom && place.mentions ? `, ${plural(place.mentions, "mention")}` : "";
+    button.append(el("span", { class: "hidden" }, ` ${place.unread} unread${mentioned}`));
+  }
+  for (const badge of button.querySelectorAll(".badge")) badge.setAttribute("aria-hidden", "true");
+  return el("li", {}, button);
+}
+
+const count = (number) => (number > 999 ? "999+" : String(number));
+
+/** Show who is in the current room. */
+export function renderPeople(store, talkTo) {
+  const place = store.current;
+  const people = place?.isRoom ? [...place.people.values()].sort((a, b) => a.name.localeCompare(b.name)) : [];
+  const rows = people.slice(0, MOST_PEOPLE).map((person) => ({
+    key: key(person.name),
+    version: `${person.name} ${person.away}`,
+    make: () => personRow(person, store.isMe(person.name), talkTo),
+  }));
+  byId("people-title").textContent = plural(people.length, "person").replace("persons", "people");
+  if (people.length > MOST_PEOPLE) rows.push({ key: " more", version: "", make: () => el("li", { class: "faint" }, "and more") });
+  reconcile(byId("people-list"), rows);
+}
+
+function personRow(person, isMe, talkTo) {
+  const away = person.away ? el("span", { class: "faint" }, " away") : null;
+  if (isMe) return el("li", { class: "person" }, nameOf(person), el("span", { class: "faint" }, " you"), away);
+  const title = `Talk with ${person.name} alone`;
+  const button = el("button", { type: "button", class: `person${person.away ? " away" : ""}`, title }, nameOf(person), away);
+  button.addEventListener("click", () => talkTo(person.name));
+  return el("li", {}, button);
+}
