@@ -1,0 +1,73 @@
+"""An echo server made of gchat's own frames: what Autobahn's test suite of WebSockets is run against (make autobahn).
+
+    python tests/echo_server.py 9001
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gevent.server import StreamServer
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from gchatd.delivery.outbox import Outbox, SlowReaders
+from gchatd.delivery.transport import PlainTransport
+from gchatd.doors.patience import Patience
+from gchatd.doors.turning_away import hang_up
+from gchatd.doors.web.frames import Messages, shake_hands, text_frame
+from gchatd.doors.web.http import HttpConnection, Response
+
+if TYPE_CHECKING:
+    from gchatd.delivery.transport import Socket
+
+MOST = 17_000_000
+"""Bytes: the suite sends 16 MB in one message."""
+
+_slow_readers = SlowReaders(10 * MOST, 60)
+_patience = Patience(60)
+
+
+def echo(sock: Socket, address: tuple[str, int]) -> None:  # noqa: ARG001
+    outbox = Outbox(PlainTransport(sock), _slow_readers)
+    http = HttpConnection(outbox, _patience, 0)
+    request = http.read()
+    if request is None:
+        return
+    accepted = shake_hands(request)
+    if isinstance(accepted, Response):
+        http.answer(accepted, last=True)
+        return
+    messages, data = Messages(MOST), http.switch(accepted)
+    while messages.is_open:
+        found = messages.feed(data)
+        outbox.put(messages.take_reply())  # a pong before any answer, as the chat does
+        for message in found:
+            outbox.put(text_frame(message.encode()) if isinstance(message, str) else binary_frame(message))
+        outbox.flush()
+        if messages.is_open and not (data := read(outbox)):
+            break
+    outbox.flush()
+    hang_up(outbox.transport)
+
+
+def read(outbox: Outbox) -> bytes:
+    while not outbox.failed:
+        try:
+            return outbox.transport.recv(65536)
+        except BlockingIOError:
+            outbox.transport.wait_readable()
+        except OSError as error:
+            outbox.lose(error)
+    return b""
+
+
+def binary_frame(data: bytes) -> bytes:
+    """A frame that the chat never sends, and the suite wants back."""
+    return b"\x82" + text_frame(data)[1:]
+
+
+if __name__ == "__main__":
+    StreamServer(("127.0.0.1", int(sys.argv[1])), echo).serve_forever()
