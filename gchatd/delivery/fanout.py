@@ -100,10 +100,12 @@ class Fanout:
     def take_turn(self, events: list[Event]) -> None:
         """Deliver a turn's events, then let sessions go on that wait for them to take effect. Switches now and then."""
         events = self._new(events)
+        self._sessions.begin_turn()
         try:
             self.deliver(events)
         except BaseException:  # a bug of ours, but the others' lines still go out
             logger.exception("cannot deliver %d events up to %d", len(events), events[-1].place if events else 0)
+        self._sessions.end_turn()
         self._note_delivered(events)
 
     def _new(self, events: list[Event]) -> list[Event]:

@@ -37,6 +37,8 @@ class Sessions:
         """Who listens to a room, if anybody here does."""
         self.visitors: dict[Visitor, Room] = {}
         """Who listens to a room without being in it, over HTTP."""
+        self._delivering = False  # whether some of what was folded has yet to be sent
+        self._after_turn: list[Callable[[], None]] = []
         self.pace = Pace()
         """What the clients' greenlets share."""
         self._by_user: dict[int, Listener | tuple[Listener, ...]] = {}  # mostly one, without 56 bytes of a tuple
@@ -89,6 +91,27 @@ class Sessions:
         if audience is None:
             audience = self.audiences[room] = Audience()
         audience.add(session, room.name)
+
+    def begin_turn(self) -> None:
+        """Note that fan-out begins to fold what it will send."""
+        self._delivering = True
+
+    def end_turn(self) -> None:
+        """Note that fan-out has sent all of what it folded. Calls those who waited for that; never switches."""
+        self._delivering = False
+        waiting, self._after_turn = self._after_turn, []
+        for call in waiting:
+            call()
+
+    def between_turns(self, call: Callable[[], None]) -> None:
+        """Call a function, which does not switch, while all that was folded has been sent: now, or after this turn.
+
+        Whoever listens from then on hears just what is folded from then on.
+        """
+        if self._delivering:
+            self._after_turn.append(call)
+        else:
+            call()
 
     def shut_out(self, is_open: Callable[[Room], bool]) -> None:
         """Let visitors hear no more of rooms that are not open to them any more. Never switches."""

@@ -102,7 +102,8 @@ class WebDoor:
             return request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
         if origin in self._origins:
             return False
-        return urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+        host = request.headers.get("host", "").lower()
+        return not host or urlsplit(origin).netloc.lower() != host
 
     def _respond(self, request: Request, client: Client) -> Response | None:
         """Return the response to a request; None if it was one without an end. Switches."""

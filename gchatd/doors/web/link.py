@@ -124,7 +124,7 @@ class WebLink:
 
     def wait(self) -> None:
         self.wait_for_reader()
-        if not self._unread:
+        if not self._unread and self._messages.is_open:
             self.outbox.transport.wait_readable()
 
     def wait_for_reader(self) -> None:
@@ -132,6 +132,8 @@ class WebLink:
             self.outbox.flush()
 
     def read(self) -> Sequence[Request] | None:
+        if not self._messages.is_open:
+            return None  # what it asked for before it closed has been done, and it waits for the server to hang up
         data, self._unread = self._unread, b""
         try:
             data = data or self.outbox.transport.recv(_CHUNK)
@@ -146,8 +148,8 @@ class WebLink:
         found = [_request(one) for one in messages if isinstance(one, str)]
         if len(found) < len(messages):
             self._messages.close(1003, "this chat takes text only")
-        if reply := self._messages.take_reply():
-            self.outbox.put(reply)
+        if self._messages.is_open and (reply := self._messages.take_reply()):
+            self.outbox.put(reply)  # a close frame is the last thing that is sent: see `close`
         return found if self._messages.is_open or found else None
 
     def perform(self, request: Request) -> Answer | None:
