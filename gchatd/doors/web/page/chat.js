@@ -80,7 +80,7 @@ export class Chat {
       this.here = false;
     }
     if (state === "waiting") {
-      const why = this.leaving ? "The server is restarting." : "You are offline.";
+      const why = this.leaving ? "The server is restarting." : "You are offline: the server cannot be reached.";
       this.trouble = `${why} Trying to connect again. What you type is kept, and sent when you are back.`;
       this.leaving = false;
     }
@@ -102,11 +102,12 @@ export class Chat {
         if (error instanceof Lost) return;
         if (!(error instanceof Refused)) throw error;
         this.#sessions = this.#sessions.filter((one) => one !== session);
-        if (error.kind !== "nametaken") return this.#askName(error.message);
-        if (!olds.length) return this.#askName(this.#taken());
-        if (Date.now() > until) return this.#askName(this.#taken());
-        if (attempt < olds.length - 1) continue;
-        this.trouble = `Your earlier connection still holds the name ${this.wanted}. Trying again…`;
+        const taken = error.kind === "nametaken";
+        if (/^(namenotallowed|toolongforname)$/.test(error.kind)) return this.#askName(error.message);
+        if (taken && (!olds.length || Date.now() > until)) return this.#askName(this.#taken());
+        if (taken && attempt < olds.length - 1) continue;
+        const why = taken ? `Your earlier connection still holds the name ${this.wanted}.` : error.message;
+        this.trouble = `${why} Trying again…`;
         this.store.touch();
         await new Promise((resolve) => setTimeout(resolve, AGAIN * (0.5 + Math.random() / 2)));
       }
@@ -254,11 +255,13 @@ export class Chat {
     else this.store.remove(place);
   }
 
-  /** Ask who is in a room, unless that is known well enough. */
+  /** Ask who is in a place, unless that is known well enough. */
   async refreshPeople(place) {
-    if (!place?.isRoom || !place.joined || !this.here || Date.now() - place.peopleAt < LIST_AGE) return;
+    if (!place?.joined || !this.here || Date.now() - place.peopleAt < LIST_AGE) return;
     place.peopleAt = Date.now();
-    await this.connection.ask({ do: "members", room: place.name }).catch(() => {});
+    if (place.isRoom) return void this.connection.ask({ do: "members", room: place.name }).catch(() => {});
+    const found = await this.connection.ask({ do: "whois", name: place.name }).catch(() => null);
+    this.store.meet(place, found);
   }
 }
 

@@ -4,6 +4,7 @@ import { key } from "./names.js";
 import { duration, inFull, parse, plural } from "./times.js";
 
 const THEMES = ["light", "dark", "contrast", "system"];
+const NEEDS_WORDS = /^\/\w+ [A-Z]/;
 const CHANGEABLE = 10 * 60_000; // ms
 
 /** Something that a command cannot do; the message is a sentence to show. */
@@ -44,6 +45,7 @@ export class Commands {
       const handler = this[`_${row?.name}`];
       if (!row) throw new Sorry(`There is no command /${name}. /help all lists all commands.`);
       if (!handler) throw new Sorry(`/${row.name} is for terminals: on this page it has nothing to do.`);
+      if (!words.trim() && NEEDS_WORDS.test(row.usage)) throw new Sorry(`Say more: ${row.usage}`);
       const said = await handler.call(this, words.trim(), row);
       if (said) this.store.note(said, this.store.current ?? place);
       return true;
@@ -77,37 +79,29 @@ export class Commands {
     return this.store.current;
   }
 
-  #need(words, row, what) {
-    if (!words) throw new Sorry(`${what}: ${row.usage}`);
-  }
-
   #ask(message) {
     return this.chat.connection.ask(message);
   }
 
   // Talking.
 
-  _me(words, row) {
-    this.#need(words, row, "Say what you are doing");
+  _me(words) {
     this.chat.say(this.#room(), words, true);
   }
 
-  _msg(words, row) {
+  _msg(words) {
     const [name, text] = words.split(/\s+(.*)/s);
-    this.#need(name, row, "Say who to tell, and what");
     if (this.store.isMe(name)) throw new Sorry("That is you.");
     const place = this.chat.talkTo(name);
     if (text) this.chat.say(place, text);
   }
 
-  _reply(words, row) {
-    this.#need(words, row, "Say what to reply");
+  _reply(words) {
     if (!this.store.answerTo) throw new Sorry("You have no private message to reply to. To send one: /msg NAME WORDS");
     this.chat.say(this.chat.talkTo(this.store.answerTo), words);
   }
 
-  async _edit(words, row) {
-    this.#need(words, row, "Say how it should read");
+  async _edit(words) {
     await this.#ask({ do: "edit", line: this.#ownLine().id, text: words });
   }
 
@@ -117,8 +111,7 @@ export class Commands {
 
   // Rooms.
 
-  async _join(words, row) {
-    this.#need(words, row, "Say which room");
+  async _join(words) {
     const [room, secret] = words.split(/\s+/);
     await this.chat.join(room, secret);
     this.page.show(this.store.current);
@@ -131,8 +124,7 @@ export class Commands {
     this.page.show(this.store.current);
   }
 
-  _go(words, row) {
-    this.#need(words, row, "Say which room");
+  _go(words) {
     const place = this.store.room(words);
     if (!place) throw new Sorry(`You are not in ${words}. To go there: /join ${words}`);
     this.page.show(place);
@@ -163,20 +155,17 @@ export class Commands {
     await this.#ask({ do: "private", room: this.#room().name });
   }
 
-  async _invite(words, row) {
-    this.#need(words, row, "Say whom to invite");
+  async _invite(words) {
     await this.#ask({ do: "invite", name: words, room: this.#room().name });
   }
 
   // People.
 
-  async _nick(words, row) {
-    this.#need(words, row, "Say what you want to be called");
+  async _nick(words) {
     await this.#ask({ do: "rename", name: words });
   }
 
-  async _whois(words, row) {
-    this.#need(words, row, "Say who");
+  async _whois(words) {
     const { name, since, now, idle, away, shared, you } = await this.#ask({ do: "whois", name: words });
     const said = [`${name} has been here since ${inFull(since)} (${duration(now - since)}).`];
     if (idle !== null) said.push(`${name} last typed something ${duration(idle)} ago.`);
@@ -200,8 +189,7 @@ export class Commands {
     return names.length ? `You are ignoring: ${names.join(", ")}` : "You are not ignoring anyone.";
   }
 
-  async _unignore(words, row) {
-    this.#need(words, row, "Say whom");
+  async _unignore(words) {
     await this.#ask({ do: "unignore", name: words });
   }
 
@@ -220,6 +208,7 @@ export class Commands {
       this.page.goTo(place, line);
     } else {
       const { span } = place;
+      if (!span.more) return "There are no earlier lines.";
       await this.chat.past.earlier(place, Math.min(Number(match[1] || 50), 200));
       this.page.goTo(place, span.items[0]);
     }

@@ -2,7 +2,6 @@
 
 import { closable } from "./drawers.js";
 import { byId, el } from "./dom.js";
-import { plural } from "./times.js";
 
 /** Asks for a name until there is one. */
 export class NameDialog {
@@ -57,7 +56,7 @@ export class JoinDialog {
   }
 
   #row({ name, people, topic, joined }) {
-    const here = plural(people, "person").replace("persons", "people");
+    const here = people === 1 ? "1 person" : `${people} people`;
     const more = `${here}${joined ? ", you are in it" : ""}${topic ? ` · ${topic}` : ""}`;
     const button = el("button", { type: "button", class: "place" }, el("bdi", { class: "place-name" }, name), el("span", { class: "faint" }, more));
     button.addEventListener("click", () => this.#enter(name));

@@ -41,16 +41,23 @@ const count = (number) => (number > 999 ? "999+" : String(number));
 /** Show who is in the current room. */
 export function renderPeople(store, talkTo) {
   const place = store.current;
-  const people = place?.isRoom ? [...place.people.values()].sort((a, b) => a.name.localeCompare(b.name)) : [];
+  const version = `${place?.id} ${place?.peopleVersion} ${store.name}`;
+  if (version === shownPeople) return;
+  shownPeople = version;
+  const people = [...(place?.people.values() ?? [])].sort((a, b) => byName(a.name, b.name));
   const rows = people.slice(0, MOST_PEOPLE).map((person) => ({
     key: key(person.name),
     version: `${person.name} ${person.away}`,
     make: () => personRow(person, store.isMe(person.name), talkTo),
   }));
-  byId("people-title").textContent = plural(people.length, "person").replace("persons", "people");
+  const missing = place && !place.isRoom && place.peopleAt && !people.length;
+  byId("people-title").textContent = missing ? `${place.name} is not here` : people.length === 1 ? "1 person" : `${people.length} people`;
   if (people.length > MOST_PEOPLE) rows.push({ key: " more", version: "", make: () => el("li", { class: "faint" }, "and more") });
   reconcile(byId("people-list"), rows);
 }
+
+let shownPeople = "";
+const byName = new Intl.Collator().compare;
 
 function personRow(person, isMe, talkTo) {
   const away = person.away ? el("span", { class: "faint" }, " away") : null;

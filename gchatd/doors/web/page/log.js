@@ -143,7 +143,7 @@ export class Log {
     const { newFrom } = this.place ?? {};
     if (newFrom === null || newFrom === undefined || this.place.visit) return false;
     const mark = this.list.querySelector(".new-mark");
-    if (!mark) return this.span.items.some(({ id }) => id >= newFrom);
+    if (!mark) return this.span.indexOf(newFrom) < this.span.length;
     return mark.getBoundingClientRect().bottom < this.pane.getBoundingClientRect().top;
   }
 

@@ -93,12 +93,11 @@ function drawNow() {
   setText("title", place?.name ?? "gchat");
   setText("topic", place?.isRoom ? place.topic : place ? "Private: only the two of you see this, and it is not kept." : "");
   byId("topic").title = place?.topic ?? "";
-  byId("people-button").hidden = byId("search-button").hidden = Boolean(place && !place.isRoom);
+  byId("search-button").hidden = Boolean(place && !place.isRoom);
   drawMe();
   drawTrouble();
   drawJumps(place);
   title(store, settings.count);
-  keep();
 }
 
 function drawMe() {
@@ -110,7 +109,10 @@ function drawMe() {
 }
 
 function drawTrouble() {
-  setText("trouble-text", chat.trouble);
+  if (chat.trouble !== byId("trouble-text").textContent) {
+    setText("trouble-text", chat.trouble);
+    setText("announcer", chat.trouble || "You are connected again.");
+  }
   byId("trouble").hidden = !chat.trouble;
   byId("retry").hidden = chat.connection.state !== "waiting";
 }
@@ -220,21 +222,16 @@ document.addEventListener("keydown", (event) => {
 
 // What is kept.
 
-let kept = "";
-
 function keep() {
   if (!chat.here) return;
-  const rooms = store.rooms.filter(({ joined }) => joined).map(({ name, secret }) => ({ name, secret }));
-  const read = Object.fromEntries(store.rooms.map(({ id, readId }) => [id, readId]));
-  const now = JSON.stringify([rooms, read, store.current?.id]);
-  if (now === kept) return;
-  kept = now;
-  remember("rooms", rooms);
-  remember("read", read);
+  remember("rooms", store.rooms.filter(({ joined }) => joined).map(({ name, secret }) => ({ name, secret })));
+  remember("read", Object.fromEntries(store.rooms.map(({ id, readId }) => [id, readId])));
   rememberInTab("current", store.current?.id ?? null);
 }
 
+setInterval(keep, 2000);
 addEventListener("pagehide", () => {
+  keep();
   const told = store.conversations.map(({ name, present }) => ({
     name,
     lines: present.items.filter(({ kind }) => kind === "said").slice(-KEPT_TOLD),

@@ -15,6 +15,7 @@ export class Place {
   /** By compared name: {name, away}. `peopleAt` is when the whole list was heard, 0 for never. */
   people = new Map();
   peopleAt = 0;
+  peopleVersion = 0; // counts its changes
 
   /** The lines up to now; and those around something in the past, while somebody looks there. */
   present = new Span();
