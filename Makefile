@@ -16,7 +16,7 @@ help:
 	@echo 'make torture  kill the server 200 times under load, make the disk fail, flood it, and let 3 nodes and their Redis fail (SEED=n)'
 	@echo 'make fuzz     type random commands for a minute, then send random bytes for ten (SECONDS=600)'
 	@echo 'make cert     make a certificate to try TLS with, signed by itself: cert.pem, key.pem'
-	@echo 'make docs     rewrite docs/commands.md from the table of commands'
+	@echo 'make docs     rewrite docs/commands.md and docs/protocol.md from the code'
 	@echo 'make figures  put the results of the last full make bench into docs/performance.md'
 	@echo 'make picture  redraw the picture in README.md'
 	@echo 'make clean    remove everything that make creates, but not your data'
@@ -66,6 +66,7 @@ cert:
 
 docs: $(VENV)/dev
 	$(BIN)/python docs/commands_page.py
+	$(BIN)/python docs/protocol_page.py
 
 figures: $(VENV)/dev
 	$(BIN)/python docs/performance_table.py

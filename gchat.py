@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A chat server for everyone with a terminal:
+"""A chat server for everyone, with what they already have:
 
     python gchat.py
     telnet localhost 1337
@@ -235,7 +235,7 @@ def _stop_without_supervisor(worker: Worker, stop: gevent.event.Event) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gchat", description="A chat server for everyone with a terminal.")
+    parser = argparse.ArgumentParser(prog="gchat", description="A chat server for terminals, browsers and scripts.")
     parser.epilog = "gchat COMMAND --help says more about a command. Without one, gchat runs serve."
     parser.add_argument("--version", action="version", version=f"gchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -280,6 +280,7 @@ def history(
     if before_line:
         page = library.before_line(room.name, count, before_line)
     elif after_line is not None:
+        asker.catch_up()
         page = library.after_line(room.name, count, after_line)
     elif before is not None:
         page = library.before(room.name, count, before)

@@ -84,6 +84,9 @@ class Asker(Protocol):
     def expects_much(self) -> None:
         """Wait, if the asker has asked many expensive questions lately. May switch."""
 
+    def catch_up(self) -> None:
+        """Wait until history has all that has been heard so far, though not for long. Switches then."""
+
     def settle(self) -> None:
         """Give what was done through this session so far a moment to take effect. Switches, unless it has."""
 

@@ -1,8 +1,10 @@
-"""The page's files: read once, served with an ETag, so that a browser that has them asks only if they changed."""
+"""The page's files: read and compressed once, served with an ETag: who has them asks only whether they have changed."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import re
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +43,7 @@ POLICY: Final = "; ".join(
 
 _HEADERS: Final = (
     ("Cache-Control", "no-cache"),
+    ("Vary", "Accept-Encoding"),
     ("Content-Security-Policy", POLICY),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
@@ -56,23 +59,36 @@ class Files:
         for file in sorted(directory.iterdir()):
             if file.suffix in _TYPES:
                 path = "/" if file.name == "index.html" else f"/{file.name}"
-                self._found[path] = _response(file.read_bytes(), _TYPES[file.suffix])
-        self._found["/commands.json"] = _response(_commands(), _TYPES[".json"])
+                self._found[path] = _responses(file.read_bytes(), _TYPES[file.suffix])
+        self._found["/commands.json"] = _responses(_commands(), _TYPES[".json"])
 
     def find(self, request: Request) -> Response | None:
         """Return the response for a GET or HEAD; None if there is no such file."""
-        response = self._found.get(request.path)
-        if response is None:
+        found = self._found.get(request.path)
+        if found is None:
             return None
+        plain, small = found
+        response = small if re.search(_TAKES_GZIP, request.headers.get("accept-encoding", "").lower()) else plain
         tag = response.headers[0][1]
         known = request.headers.get("if-none-match", "")
-        if known == "*" or tag in [one.strip().removeprefix("W/") for one in known.split(",")]:
+        if known.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in known.split(",")]:
             return Response(304, headers=response.headers)
         return response
 
 
-def _response(data: bytes, type: str) -> Response:
-    return Response(200, data, type, (("ETag", f'"{hashlib.sha256(data).hexdigest()[:20]}"'), *_HEADERS))
+_TAKES_GZIP: Final = r"(?:^|[\s,])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))"
+"""RFC 9110 section 12.5.3, as far as browsers and curl use it."""
+
+
+def _responses(data: bytes, type: str) -> tuple[Response, Response]:
+    """Return a file as it stands, and compressed. They are two representations, with a tag each."""
+    small = gzip.compress(data, mtime=0)
+    return _response(data, type), _response(small, type, (("Content-Encoding", "gzip"),))
+
+
+def _response(data: bytes, type: str, more: tuple[tuple[str, str], ...] = ()) -> Response:
+    tag = f'"{hashlib.sha256(data).hexdigest()[:20]}"'
+    return Response(200, data, type, (("ETag", tag), *_HEADERS, *more))
 
 
 def _commands() -> bytes:

@@ -5,6 +5,7 @@ h11 reads and writes the protocol (RFC 9110, RFC 9112) and does no I/O; deadline
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -131,15 +132,16 @@ class HttpConnection:
         """
         if self._h11.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
+        dated = [_SERVER, ("Date", formatdate(usegmt=True))]
         headers = [
-            _SERVER,
+            *dated,
             ("Content-Type", response.type),
             ("Content-Length", str(len(response.body))),
             ("X-Content-Type-Options", "nosniff"),
             *response.headers,
         ]
         if response.status in (204, 304):
-            headers = [_SERVER, *response.headers]
+            headers = [*dated, *response.headers]
         if last or self._h11.their_state not in (h11.DONE, h11.MUST_CLOSE):
             headers.append(("Connection", "close"))
         self._outbox.put(self._head(response.status, headers) + self._rest(b"" if head_only else response.body))

@@ -79,8 +79,8 @@ class Say(Ask, frozen=True, kw_only=True):
 
 
 class Tell(Ask, frozen=True, kw_only=True):
-    """Say something to one person alone. Told apart by `target`, it comes to both of you. The answer is `isaway`, if
-    they are away.
+    """Say something to one person alone. It comes to both of you, as `told`; before that, if they are away, comes the
+    answer `isaway`.
     """
 
     name: Text

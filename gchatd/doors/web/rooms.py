@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import gevent
@@ -123,7 +124,8 @@ class Rooms:
             return late
         visitor.format = _STREAMS[kind]
         logger.info("[web %s] follows %s", client.where, room.name)
-        visitor.follow(room, int(since) if since else None, lambda: client.connection.begin(type, headers))
+        begin = partial(client.connection.begin, type, headers)
+        visitor.follow(room, int(since) if since else None, self._limits.sendq, begin)
         if kind == "text/event-stream":
             self._streams[visitor] = time.monotonic() + ALIVE_SECONDS
         _wait_until_gone(client.outbox)

@@ -116,15 +116,23 @@ class Visitor:
 
     # Following a room.
 
-    def follow(self, room: Room, since: int | None, begin: Callable[[], None]) -> None:
+    def follow(self, room: Room, since: int | None, most: int, begin: Callable[[], None]) -> None:
         """Hear what happens in a room: first, if `since` is an id, what was said after that, without a gap.
 
-        Calls `begin` before anything is sent. Switches until the past has been read by the client. Raises Refused.
+        Calls `begin` before anything is sent. Switches until the past has been read by the client, who is given up if
+        more than `most` bytes come meanwhile. Raises Refused.
         """
         if since is not None and self._hub.history is None:
             raise Refused(NoHistory())
         held: list[bytes] = []
-        self.outbox.display_with(lambda data: held.append(data) or b"")  # type: ignore[func-returns-value]
+
+        def hold(data: bytes) -> bytes:
+            held.append(data)
+            if sum(map(len, held)) > most:
+                self.outbox.fail("slow reader: the past is read too slowly (limits.sendq)")
+            return b""
+
+        self.outbox.display_with(hold)
         self._room, newest = room, self._hub.state.newest
         self._sessions.enter(self, room)  # from now on nothing is missed
         self._sessions.visitors[self] = room
@@ -143,7 +151,7 @@ class Visitor:
         """Return lines after an id, the last id among them, and whether there are more up to `newest`. Switches."""
         if since is None or self._hub.history is None:
             return None
-        self._hub.wait_for_history()
+        self._hub.catch_up()
         page = self._hub.history.after_line(room.name, _PAGE, since)
         lines: list[Any] = [line for line in page.lines if line.id <= newest]
         if not lines:
