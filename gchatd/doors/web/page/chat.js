@@ -143,8 +143,6 @@ export class Chat {
       const known = this.store.room(name);
       if (!known) Object.assign(this.store.place(name, true), { secret, joined: false });
     }
-    const read = recall("read", {});
-    for (const place of this.store.rooms) place.readId ??= read[place.id] ?? null;
     for (const talk of this.store.conversations) {
       talk.live = true;
       talk.outbox.doubt();

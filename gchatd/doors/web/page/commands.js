@@ -271,7 +271,7 @@ export class Commands {
       if (!row) throw new Sorry(`There is no command /${topic}. /help all lists all commands.`);
       const also = row.aliases.length ? ` (also ${row.aliases.map((name) => `/${name}`).join(", ")})` : "";
       const here = this[`_${row.name}`] ? "" : "It is for terminals: on this page it has nothing to do.\n";
-      return `${row.usage}${also}: ${row.help}.\n${here || (row.details ? `${row.details}\n` : "")}For example: ${row.example}`;
+      return `\`${row.usage}\`${also}: ${row.help}.\n${here || (row.details ? `${row.details}\n` : "")}For example: ${row.example}`;
     }
     const lines = [];
     let last = "";
@@ -279,7 +279,7 @@ export class Commands {
       if (!topic && !["msg", "join", "nick", "search", "edit", "quit"].includes(row.name)) continue;
       if (topic && row.topic !== last) lines.push(`${row.topic}:`);
       last = row.topic;
-      lines.push(`${row.usage}: ${row.help}${this[`_${row.name}`] ? "" : " (for terminals)"}`);
+      lines.push(`\`${row.usage}\`: ${row.help}${this[`_${row.name}`] ? "" : " (for terminals)"}`);
     }
     const more = "/help all lists all commands, /help COMMAND explains one, and /help keys lists the keys.";
     return topic ? lines.join("\n") : ["What you type goes to everyone in this room. Start with these:", ...lines, more].join("\n");

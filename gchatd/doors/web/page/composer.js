@@ -35,8 +35,9 @@ export class Composer {
     this.#changed();
   }
 
+  /** Be ready to type; but where that opens a keyboard on the screen, only when somebody wants to. */
   focus() {
-    this.box.focus();
+    if (!matchMedia("(pointer: coarse)").matches) this.box.focus();
   }
 
   #changed(hint = this.on.hint(this.text)) {
@@ -53,7 +54,7 @@ export class Composer {
     this.#typed.splice(0, this.#typed.length - KEPT);
     this.#at = this.#typed.length;
     this.text = "";
-    this.focus();
+    this.box.focus();
   }
 
   #key(event) {

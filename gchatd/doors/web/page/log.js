@@ -267,7 +267,7 @@ function dayRow(at) {
   return {
     key: day,
     version: dayInWords(at),
-    make: () => el("h3", { class: "day" }, el("time", { dateTime: day }, dayInWords(at))),
+    make: () => el("h2", { class: "day" }, el("time", { dateTime: day }, dayInWords(at))),
   };
 }
 

@@ -21,7 +21,7 @@ const KEPT_TOLD = 200; // private lines of a conversation that outlive loading t
 
 for (const button of document.querySelectorAll("[data-icon]")) button.prepend(icon(button.dataset.icon));
 
-const store = new Store({ changed: draw, alert, looksAt });
+const store = new Store({ changed: draw, alert, looksAt }, recall("read", {}));
 const address = new URL("ws", location.href);
 address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
 const names = new NameDialog((name) => chat.enter(name));
@@ -249,6 +249,8 @@ document.addEventListener("visibilitychange", draw);
 for (const query of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"]) matchMedia(query).addEventListener("change", applySettings);
 setInterval(draw, 30_000); // days pass, and lists of people grow old
 visualViewport?.addEventListener("resize", () => {
+  if (visualViewport.scale > 1) return; // somebody looks closer
+  window.scrollTo(0, 0);
   document.documentElement.style.setProperty("--height", `${Math.round(visualViewport.height)}px`);
 });
 

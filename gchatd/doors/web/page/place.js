@@ -61,7 +61,7 @@ export class Place {
 
   /** Count a line that was not there before. `seen`: somebody looks at it as it comes. */
   count(line, seen, mention) {
-    if (seen) this.readId = line.id;
+    if (seen) this.readId = Math.max(this.readId ?? 0, line.id);
     else if (this.readId === null || line.id > this.readId) {
       if (!this.unread) this.newFrom = line.id;
       this.unread++;

@@ -22,10 +22,11 @@ export class Store {
 
   /**
    * `hooks.changed()` hears of every change, `hooks.alert(place, line, mention)` of lines that nobody looks at, and
-   * `hooks.looksAt(place)` says whether somebody looks at the end of a place.
+   * `hooks.looksAt(place)` says whether somebody looks at the end of a place. `read`: up to which id each was read.
    */
-  constructor(hooks) {
+  constructor(hooks, read = {}) {
     this.hooks = hooks;
+    this.readBefore = read;
   }
 
   get rooms() {
@@ -46,6 +47,7 @@ export class Store {
     let place = this.places.get(id);
     if (!place) {
       this.places.set(id, (place = new Place(name, isRoom)));
+      place.readId = this.readBefore[id] ?? null;
       if (isRoom) this.current ??= place;
     }
     return place;
