@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator
 
 GREET_AFTER = 1 * SECOND
-"""Browsers open connections before they need them: whoever is silent for less than this is not greeted as a terminal."""
+"""Browsers open connections before they need them: who is silent for less than this is not greeted as a terminal."""
 
 FLAGS = [
     "--no-sandbox",

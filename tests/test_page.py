@@ -251,7 +251,9 @@ def luminance(colour: list[int]) -> float:
 
 def test_what_people_type_is_never_markup(server, browse):
     ann = browse(server, "Ann")
-    typed = '<img src=x onerror="document.title=1"> javascript:alert(1) http://ok.example/<b>, (see https://a.example/).'
+    typed = (
+        '<img src=x onerror="document.title=1"> javascript:alert(1) http://ok.example/<b>, (see https://a.example/).'
+    )
     ann.says(typed)
     ann.sees(typed)
     links = ann.line(typed).locator("a")

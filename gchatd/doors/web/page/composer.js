@@ -49,11 +49,15 @@ export class Composer {
 
   #send() {
     const { text } = this;
-    if (!text.trim() || this.on.line(text) === false) return;
+    if (!text.trim()) return;
+    this.text = "";
+    if (this.on.line(text) === false) {
+      this.text = text;
+      return;
+    }
     if (this.#typed.at(-1) !== text) this.#typed.push(text);
     this.#typed.splice(0, this.#typed.length - KEPT);
     this.#at = this.#typed.length;
-    this.text = "";
     this.box.focus();
   }
 
@@ -92,7 +96,7 @@ export class Composer {
     this.box.setRangeText(word, start, cycle.to, "end");
     cycle.to = start + word.length;
     const others = words.length > 1 ? `${words.slice(0, 8).join("  ")}${words.length > 8 ? "  …" : ""}   Tab: the next` : "";
-    this.#changed(others);
+    this.#changed(others || undefined);
     this.#cycle = cycle;
     return true;
   }

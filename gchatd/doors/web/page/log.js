@@ -187,7 +187,7 @@ export class Log {
     let day = "";
     for (const item of this.span.items.slice(first, last)) {
       if (item.at && dayOf(item.at) !== day) {
-        rows.push(dayRow(item.at));
+        rows.push(dayRow(item));
         day = dayOf(item.at);
         before = null;
       }
@@ -262,10 +262,10 @@ const newRow = {
   make: () => el("div", { class: "new-mark" }, el("span", {}, "New")),
 };
 
-function dayRow(at) {
+function dayRow({ at, id, seq }) {
   const day = dayOf(at);
   return {
-    key: day,
+    key: `${day} ${id}.${seq}`,
     version: dayInWords(at),
     make: () => el("h2", { class: "day" }, el("time", { dateTime: day }, dayInWords(at))),
   };

@@ -83,6 +83,7 @@ function draw() {
 function drawNow() {
   drawing = 0;
   const place = store.current;
+  shown ??= place;
   log.render();
   if (place && looksAt(place)) store.read(place);
   renderPlaces(store, show);
@@ -113,6 +114,7 @@ function drawTrouble() {
     setText("trouble-text", chat.trouble);
     setText("announcer", chat.trouble || "You are connected again.");
   }
+  if (chat.trouble && !chat.choosing) setText("name-why", chat.trouble);
   byId("trouble").hidden = !chat.trouble;
   byId("retry").hidden = chat.connection.state !== "waiting";
 }
@@ -148,12 +150,14 @@ function applySettings() {
 
 // What people do.
 
+/** Look at a place. What was being typed in the last one waits there. */
 function show(place) {
-  if (store.current && store.current !== place) store.current.draft = composer.text;
-  const changes = store.current !== place;
-  if (place && changes) store.show(place);
-  if (place && place !== shown) composer.text = place.draft;
-  shown = place;
+  if (place !== shown) {
+    if (shown) shown.draft = composer.text;
+    composer.text = place?.draft ?? "";
+    shown = place;
+  }
+  if (place && store.current !== place) store.show(place);
   drawers.closeNarrow();
   if (!drawers.isOpen("search")) composer.focus();
   draw();
