@@ -1,4 +1,4 @@
-/** The way in, the way back after a lost connection, and what people do. Knows the server; knows nothing of the page. */
+/** The way in, the way back after a lost connection, and what people do. Knows nothing of how it looks. */
 
 import { Connection, Lost, Refused } from "./connection.js";
 import { recall, recallInTab, remember, rememberInTab } from "./memory.js";
@@ -237,6 +237,11 @@ export class Chat {
       this.store.show(place);
       await this.#catchUp(place);
     } else this.store.show(known);
+  }
+
+  /** Take another name. Raises Refused or Lost. */
+  async rename(name) {
+    if (name && name !== this.store.name) await this.connection.ask({ do: "rename", name });
   }
 
   /** Talk with somebody alone. */

@@ -2,6 +2,7 @@
 
 import { closable } from "./drawers.js";
 import { byId, el } from "./dom.js";
+import { people } from "./times.js";
 
 /** Asks for a name until there is one. */
 export class NameDialog {
@@ -55,12 +56,10 @@ export class JoinDialog {
     }
   }
 
-  #row({ name, people, topic, joined }) {
-    const here = people === 1 ? "1 person" : `${people} people`;
-    const more = `${here}${joined ? ", you are in it" : ""}${topic ? ` · ${topic}` : ""}`;
-    const button = el("button", { type: "button", class: "place" }, el("bdi", { class: "place-name" }, name), el("span", { class: "faint" }, more));
-    button.addEventListener("click", () => this.#enter(name));
-    return el("li", {}, button);
+  #row({ name, people: count, topic, joined }) {
+    const more = `${people(count)}${joined ? ", you are in it" : ""}${topic ? ` · ${topic}` : ""}`;
+    const parts = [el("bdi", { class: "place-name" }, name), el("span", { class: "faint" }, more)];
+    return el("li", {}, el("button", { type: "button", class: "place", onclick: () => this.#enter(name) }, ...parts));
   }
 
   async #enter(name, secret) {

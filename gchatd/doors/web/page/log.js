@@ -232,8 +232,9 @@ export class Log {
   }
 
   #makeNote(item) {
-    const row = el("div", { class: "note", tabIndex: -1 }, el("div", { class: "text", dir: "auto" }, ...nodesOf(item.text)));
-    if (item.join) row.append(el("button", { type: "button", onclick: () => this.on.join(item.join) }, `Join ${item.join}`));
+    const text = el("div", { class: "text", dir: "auto" }, ...nodesOf(item.text));
+    const row = el("div", { class: "note", tabIndex: -1 }, text);
+    if (item.join) row.append(button(`Join ${item.join}`, () => this.on.join(item.join)));
     row.dataset.id = item.id;
     return row;
   }
@@ -242,12 +243,10 @@ export class Log {
     const make = () => {
       const text = el("div", { class: "text", dir: "auto" }, ...nodesOf(line.text));
       const row = el("div", { class: `line pending ${line.state}` }, text);
-      const state = el("div", { class: "state" }, line.why ?? { waiting: "Not sent yet: waiting for the connection." }[line.state] ?? "Sending…");
+      const how = line.state === "sending" ? "Sending…" : "Not sent yet: waiting for the connection.";
+      const state = el("div", { class: "state" }, line.why ?? how);
       if (line.state === "unsent") {
-        state.append(
-          el("button", { type: "button", onclick: () => this.on.retry(line) }, "Send now"),
-          el("button", { type: "button", onclick: () => this.on.discard(line) }, "Discard"),
-        );
+        state.append(button("Send now", () => this.on.retry(line)), button("Discard", () => this.on.discard(line)));
       }
       row.append(state);
       return row;
@@ -273,9 +272,11 @@ function dayRow({ at, id, seq }) {
 
 /** Whether a line needs its author's name above it. */
 function startsGroup(item, before) {
-  if (before?.kind !== "said" || item.kind !== "said" || item.action || before.action || key(before.name) !== key(item.name)) return true;
-  return item.at - before.at > TOGETHER;
+  if ([item, before].some((line) => line?.kind !== "said" || line.action)) return true;
+  return key(before.name) !== key(item.name) || item.at - before.at > TOGETHER;
 }
+
+const button = (text, onclick) => el("button", { type: "button", onclick }, text);
 
 /** A name in its colour; `heard` only: a group's later lines show none, but a screen reader says it. */
 export function nameOf({ name }, heard = false) {

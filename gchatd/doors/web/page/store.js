@@ -288,7 +288,8 @@ export class Store {
     place.live = true;
     if (mine && event.label) place.outbox.confirm(event.label);
     if (!event.text && event.sealed) {
-      return this.note(`${event.name} told you something, but it got lost on the way. Ask them to say it again.`, place);
+      const lost = `${event.name} told you something, but it got lost on the way. Ask them to say it again.`;
+      return this.note(lost, place);
     }
     const line = { ...event, id: ++this.#told, kind: "said", seq: 0, version: 0 };
     place.present.add(line);
