@@ -9,6 +9,7 @@ export class NameDialog {
   constructor(enter) {
     this.dialog = byId("name-dialog");
     this.dialog.addEventListener("cancel", (event) => event.preventDefault());
+    this.dialog.addEventListener("close", () => this.asks && this.dialog.showModal()); // browsers insist on closing
     byId("name-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const name = byId("name").value.trim();
@@ -21,12 +22,14 @@ export class NameDialog {
   ask(why, name) {
     byId("name-why").textContent = why;
     byId("name").value = name;
+    this.asks = true;
     if (!this.dialog.open) this.dialog.showModal();
     byId("name").focus();
     byId("name").select();
   }
 
   close() {
+    this.asks = false;
     this.dialog.close();
   }
 }

@@ -6,6 +6,7 @@ import { key } from "./names.js";
 import { people, plural } from "./times.js";
 
 const MOST_PEOPLE = 500; // shown
+const MOST_COUNTED = 999;
 
 /** Show the rooms and conversations, with what is unread there. */
 export function renderPlaces(store, show) {
@@ -28,14 +29,18 @@ function placeRow(place, isCurrent, show) {
   if (place.unread) {
     button.classList.add("unread");
     const badge = place.mentions ? "badge mentions" : "badge";
-    button.append(el("span", { class: badge, "aria-hidden": "true" }, count(place.mentions || place.unread)));
+    button.append(el("span", { class: badge, "aria-hidden": "true" }, count(place)));
     const mentioned = place.isRoom && place.mentions ? `, ${plural(place.mentions, "mention")}` : "";
     button.append(el("span", { class: "hidden" }, ` ${place.unread} unread${mentioned}`));
   }
   return el("li", {}, button);
 }
 
-const count = (number) => (number > 999 ? "999+" : String(number));
+/** What stands in a badge: how often one was mentioned or, if nobody did, how many lines are unread. */
+function count({ mentions, unread, unreadMore }) {
+  if (mentions) return String(mentions);
+  return unread > MOST_COUNTED || unreadMore ? `${Math.min(unread, MOST_COUNTED)}+` : String(unread);
+}
 
 /** Show who is in the current room. */
 export function renderPeople(store, talkTo) {

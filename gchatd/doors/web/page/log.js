@@ -20,10 +20,13 @@ export class Log {
   /** The first and the last item shown; no last one: up to the end. */
   #first = null;
   #last = null;
-  #seen = "";
+  #seen = ""; // the version that is drawn
+  #height = 0; // of the pane, when it was last at its end
 
-  /** `on.near(end)` hears that an end of what is loaded comes into view; `on.scrolled()`, `on.retry`, `on.discard`,
-   * `on.join(room)` that somebody does something. */
+  /**
+   * `on.near(direction)` hears that the first (-1) or last (1) line that is loaded comes into view, `on.scrolled()` that
+   * somebody scrolls; `on.retry(line)`, `on.discard(line)` and `on.join(room)` are buttons in a line.
+   */
   constructor(store, settings, on) {
     Object.assign(this, { store, settings, on });
     this.pane = byId("log");
@@ -79,6 +82,7 @@ export class Log {
   #scrolled() {
     if (!this.place) return;
     const { scrollTop, scrollHeight, clientHeight } = this.pane;
+    if (this.atEnd && clientHeight !== this.#height) return this.#toEnd(); // the window changed, and nobody scrolled
     const below = scrollHeight - scrollTop - clientHeight;
     this.atEnd = below < AT_END && !this.#last && !this.place.visit;
     if (scrollTop < NEAR) this.#extend(-1);
@@ -149,6 +153,7 @@ export class Log {
 
   #toEnd() {
     this.pane.scrollTop = this.pane.scrollHeight;
+    this.#height = this.pane.clientHeight;
   }
 
   /** The first row in view, and where it is. */

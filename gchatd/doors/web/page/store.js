@@ -115,8 +115,9 @@ export class Store {
   #add(place, span, said, isLive = true) {
     const line = { ...said, kind: "said", seq: 0, version: 0 };
     if (!span.add(line) || span !== place.present) return;
-    if (this.isMe(line.name)) place.readId = Math.max(place.readId, line.id);
-    else if (isLive || place.readId !== null) this.#count(place, line, mentions(line.text, this.name));
+    if (this.isMe(line.name)) {
+      if (isLive) place.readId = Math.max(place.readId, line.id);
+    } else if (isLive || place.readId !== null) this.#count(place, line, mentions(line.text, this.name));
   }
 
   #count(place, line, mention) {
