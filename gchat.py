@@ -43,6 +43,7 @@ from gchatd.limits.flood import Flood
 from gchatd.operate import archive, joining, supervisor, sweeper
 from gchatd.operate.deadlines import Deadlines
 from gchatd.operate.reloading import Reloading
+from gchatd.operate.watchdog import Watchdog
 from gchatd.operate.worker import Worker
 from gchatd.text.cleaning import clean
 
@@ -133,8 +134,11 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     else:
         listening.say_what_to_type(servers[0].address)  # type: ignore[arg-type]  # of the internet, so it is a pair
 
+    watchdog = Watchdog()
+    watchdog.start()
     delivering.link(lambda _: stop.set())  # as it does if the other nodes of a cluster have given this one up
     stop.wait()
+    watchdog.stop()  # what it would see now is the end
     logger.info("shutting down; %d slow readers were closed since the start", slow_readers.closed)
     for server in servers:
         server.close()
