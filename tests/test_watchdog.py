@@ -93,6 +93,7 @@ def test_what_takes_less_than_a_tenth_of_a_second_is_not_told(hub):
 def test_a_hub_that_waits_in_one_iteration_is_kept_by_nobody(hub):
     for _ in range(20):
         hub._passes(EVERY_SECONDS, 0.0, "", waits=True)
+    hub.polls()
     assert hub.told == []
 
 
@@ -178,6 +179,13 @@ def test_what_began_while_nobody_could_look_counts_with_the_cpu_that_it_used(hub
     hub.polls()
     hub.is_in_c(0.4)
     hub.polls(10)
+    assert hub.told == ["the hub was kept for 0.40 s (CPU 0.40 s) by what was over when it could be seen"]
+
+
+def test_a_call_that_lets_no_thread_run_counts_in_full(hub):
+    hub.begins()
+    hub.is_in_c(0.4)
+    hub.polls()
     assert hub.told == ["the hub was kept for 0.40 s (CPU 0.40 s) by what was over when it could be seen"]
 
 
