@@ -43,9 +43,11 @@ from gchatd.limits.flood import Flood
 from gchatd.operate import archive, joining, supervisor, sweeper
 from gchatd.operate.deadlines import Deadlines
 from gchatd.operate.reloading import Reloading
+from gchatd.operate.systemd import ServiceManager
 from gchatd.operate.watchdog import Watchdog
 from gchatd.operate.worker import Worker
 from gchatd.text.cleaning import clean
+from gchatd.text.phrases import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -110,17 +112,14 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
 
     stop = _stop_on_signals()
     reloading = Reloading(config, read, front.configure, lambda config: log.set_level(config.log.level))
-    has_terminal = os.isatty(0)
-
-    def on_hangup() -> None:
-        (stop.set if has_terminal and not os.isatty(0) else reloading.reload)()  # somebody has closed the terminal
-
-    gevent.signal_handler(signal.SIGHUP, on_hangup)
+    manager = ServiceManager.of(os.environ)
+    manager.status = lambda: _status(hub)
+    _reload_on_hangup(stop, reloading, manager, worker)
     if worker is not None:
         gevent.spawn(_stop_without_supervisor, worker, stop)  # ends with the process
     delivering = gevent.spawn(fanout.run)  # ends when the journal has been closed and is empty
     tasks = slow_readers.close_stalled, terminals.keep_alive, deadlines.close_late, sessions.repeats.sum_up
-    gevent.spawn(sweeper.run, *tasks)  # ends with the process
+    gevent.spawn(sweeper.run, *tasks, manager.keep_alive)  # ends with the process
     # Each is a gevent.server.StreamServer, which spawns a greenlet for every client; a raw one costs 0.9 KB less than a
     # Greenlet.
     servers = [
@@ -133,12 +132,14 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
         worker.says_that_it_serves()
     else:
         listening.say_what_to_type(servers[0].address)  # type: ignore[arg-type]  # of the internet, so it is a pair
+        manager.ready()
 
     watchdog = Watchdog()
     watchdog.start()
     delivering.link(lambda _: stop.set())  # as it does if the other nodes of a cluster have given this one up
     stop.wait()
     watchdog.stop()  # what it would see now is the end
+    manager.stopping()
     logger.info("shutting down; %d slow readers were closed since the start", slow_readers.closed)
     for server in servers:
         server.close()
@@ -154,6 +155,14 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
         session.outbox.flush(max(0, until - time.monotonic()))
     if lost:
         raise StoreError(f"this server is no longer part of the chat: {lost}")
+
+
+def _status(hub: Hub) -> str:
+    """Say in a line how the chat is, for `systemctl status`."""
+    if hub.closed:
+        return "shutting down"
+    people = len(hub.users)
+    return f"{'1 person' if people == 1 else f'{people:,} people'} in {counted(len(hub.rooms), 'room')}"
 
 
 def _hub_and_journal(config: Settings, worker: Worker | None) -> tuple[Hub, Journal]:
@@ -220,6 +229,24 @@ def _stop_on_signals() -> gevent.event.Event:
 
     watchers = [gevent.signal_handler(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)]
     return stop
+
+
+def _reload_on_hangup(
+    stop: gevent.event.Event, reloading: Reloading, manager: ServiceManager, worker: Worker | None
+) -> None:
+    """Have SIGHUP read the settings again; or set `stop`, if it comes because somebody has closed the terminal."""
+    has_terminal = os.isatty(0)
+
+    def on_hangup() -> None:
+        if has_terminal and not os.isatty(0):
+            stop.set()
+            return
+        with manager.reloading():
+            reloading.reload()
+        if worker is not None:
+            worker.says_that_it_has_reloaded()
+
+    gevent.signal_handler(signal.SIGHUP, on_hangup)
 
 
 def _stop_without_supervisor(worker: Worker, stop: gevent.event.Event) -> None:
