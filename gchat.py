@@ -12,6 +12,7 @@ from there to everybody in the room (gchatd/delivery/fanout.py).
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import logging
 import os
 import resource
@@ -19,7 +20,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import gevent.event
@@ -40,12 +41,15 @@ from gchatd.hub import Hub, restored
 from gchatd.journal import History, MemoryJournal, SqliteJournal
 from gchatd.limits.addresses import Addresses
 from gchatd.limits.flood import Flood
+from gchatd.meters import Meters
 from gchatd.operate import archive, joining, supervisor, sweeper
 from gchatd.operate.deadlines import Deadlines
+from gchatd.operate.health import Health
 from gchatd.operate.reloading import Reloading
 from gchatd.operate.systemd import ServiceManager
 from gchatd.operate.watchdog import Watchdog
 from gchatd.operate.worker import Worker
+from gchatd.settings import Address
 from gchatd.text.cleaning import clean
 from gchatd.text.phrases import counted
 
@@ -103,12 +107,19 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     hub, journal = _hub_and_journal(config, worker)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
     sessions = Sessions(hub.node, Flood.of(config.limits))
-    fanout = Fanout(hub, sessions, journal, slow_readers)
+    meters = Meters() if config.metrics.listen is not None else None
+    fanout = Fanout(hub, sessions, journal, slow_readers, meters)
     terminals = Terminals(slow_readers, config.limits, probes=config.telnet.mode == "auto")
     exempt = map(str, (*config.limits.exempt, *config.server.proxies))
     addresses = Addresses(config.limits.per_address, exempt, config.server.clients)
     front = Front(TelnetDoor(hub, sessions, terminals), addresses, config)
     deadlines = Deadlines(sessions, config.limits)
+
+    watchdog = Watchdog()
+    health = Health(hub, journal)
+    if meters is not None:
+        sources = hub, journal, sessions, slow_readers, addresses, deadlines, watchdog.keeping, meters, health.trouble
+        _serve_metrics(config, sources, worker)
 
     stop = _stop_on_signals()
     reloading = Reloading(config, read, front.configure, lambda config: log.set_level(config.log.level))
@@ -134,7 +145,6 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
         listening.say_what_to_type(servers[0].address)  # type: ignore[arg-type]  # of the internet, so it is a pair
         manager.ready()
 
-    watchdog = Watchdog()
     watchdog.start()
     delivering.link(lambda _: stop.set())  # as it does if the other nodes of a cluster have given this one up
     stop.wait()
@@ -155,6 +165,21 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
         session.outbox.flush(max(0, until - time.monotonic()))
     if lost:
         raise StoreError(f"this server is no longer part of the chat: {lost}")
+
+
+def _serve_metrics(config: Settings, sources: tuple[Any, ...], worker: Worker | None) -> None:
+    """Serve metrics until the process ends. Raises ConfigError."""
+    if importlib.util.find_spec("prometheus_client") is None:
+        raise ConfigError("metrics.listen needs prometheus-client: run `pip install -r requirements.txt` first")
+    from gchatd.operate import metrics, monitoring
+
+    asked = metrics.Sources(*sources)
+    if isinstance(asked.journal, SqliteJournal):
+        asked.journal.commit_seconds = asked.meters.commit_seconds
+    server = monitoring.bind(config, asked, worker.number if worker is not None else 1)
+    server.start()
+    gevent.spawn(monitoring.measure_delay, asked.meters)  # ends with the process
+    logger.info("metrics are at http://%s/metrics", Address(*server.address[:2]))
 
 
 def _status(hub: Hub) -> str:

@@ -31,6 +31,10 @@ class Link(Protocol):
         """The way to this client."""
 
     @property
+    def door(self) -> str:
+        """Which door it is, in a word: `terminal`."""
+
+    @property
     def format(self) -> Format:
         """What this client reads."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FLOORS = [
     ["gchatd", "gchatd.errors"],
     ["gchatd.text"],
-    ["gchatd.wire", "gchatd.chat", "gchatd.settings", "gchatd.log"],
+    ["gchatd.wire", "gchatd.chat", "gchatd.settings", "gchatd.log", "gchatd.meters"],
     ["gchatd.cluster", "gchatd.limits"],
     ["gchatd.journal"],
     ["gchatd.hub"],

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 SECTIONS = {
     name: getattr(Settings(), name)
-    for name in ("server", "limits", "rooms", "telnet", "tls", "history", "cluster", "log")
+    for name in ("server", "limits", "rooms", "telnet", "tls", "history", "cluster", "log", "metrics")
 }
 OPTIONS = [(section, option) for section, struct in SECTIONS.items() for option in struct.__struct_fields__]
 
-MAY_BE_EMPTY = ("exempt", "motd", "proxies", "certificate", "key", "redis", "node")
-THERE_ARE = "no such section; the sections are server, limits, rooms, telnet, tls, history, cluster, log"
+MAY_BE_EMPTY = ("exempt", "motd", "proxies", "certificate", "key", "redis", "node", "listen")
+THERE_ARE = "no such section; the sections are server, limits, rooms, telnet, tls, history, cluster, log, metrics"
 OF_LIMITS = "line, message, paste_lines, sendq, stalled_seconds, login_seconds"
 
 brief = hypothesis_settings(max_examples=200, deadline=None)

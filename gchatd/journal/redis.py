@@ -87,6 +87,10 @@ class RedisJournal:
         return self._replica.unstored if self._replica is not None else 0
 
     @property
+    def trouble(self) -> str:
+        return self._thread.trouble
+
+    @property
     def figures(self) -> Figures:
         """How the node does, as it was lately."""
         return self._thread.figures

@@ -119,6 +119,14 @@ class RedisThread:
         self._close_at = 0.0
         self._remarks: dict[str, None] = {}  # of the beginning, each once
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be appended just now, in a few words."""
+        gone_at = self._gone_at
+        if gone_at:
+            return f"Redis has been out of reach for {time.monotonic() - gone_at:.0f} s"
+        return self._refused
+
     def run(self, begun: queue.SimpleQueue[GchatError | None]) -> None:
         """Take part until the journal is closed, or until the others have given this node up."""
         try:

@@ -28,6 +28,8 @@ class Addresses:
 
     def __init__(self, per_address: int, exempt: Iterable[str] = (), most: int = 0) -> None:
         self.count = 0
+        self.turned_away: Counter[str] = Counter()
+        """How many were, by the reason in a word."""
         self._per_address = per_address
         self._most = most
         self._exempt = [ip_network(network) for network in exempt]
@@ -38,6 +40,7 @@ class Addresses:
     def refusal(self, host: str) -> str:
         """Return why one more connection from this host cannot be, as a sentence; nothing if it can, and is counted."""
         if self._most and self.count >= self._most:
+            self.turned_away["full"] += 1
             return "This server is full. Try again later."
         refusal = self.enter(host)
         self.count += not refusal
@@ -48,8 +51,10 @@ class Addresses:
         key = self._key(host)
         if key:
             if self._here[key] >= self._per_address:
+                self.turned_away["address"] += 1
                 return "There are too many connections from your address."
             if not self._came_seldom(key):
+                self.turned_away["address_lately"] += 1
                 return "There were too many connections from your address lately. Try again in ten minutes."
             self._here[key] += 1
         return ""
