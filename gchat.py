@@ -112,6 +112,7 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     terminals = Terminals(slow_readers, config.limits, probes=config.telnet.mode == "auto")
     exempt = map(str, (*config.limits.exempt, *config.server.proxies))
     addresses = Addresses(config.limits.per_address, exempt, config.server.clients)
+    terminals.turned_away = addresses.turned_away
     front = Front(TelnetDoor(hub, sessions, terminals), addresses, config)
     deadlines = Deadlines(sessions, config.limits)
 

@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import gevent
@@ -88,7 +89,10 @@ class RedisJournal:
 
     @property
     def trouble(self) -> str:
-        return self._thread.trouble
+        gone_at = self._thread.gone_at
+        if gone_at:
+            return f"Redis has been out of reach for {time.monotonic() - gone_at:.0f} s"
+        return self._thread.refused
 
     @property
     def figures(self) -> Figures:

@@ -70,7 +70,7 @@ class Metrics:
         version.add_metric([__version__], 1)
         yield version
         healthy = not self._from.trouble()
-        yield GaugeMetricFamily("gchat_healthy", "1 if people can be sent to this server, else 0.", float(healthy))
+        yield GaugeMetricFamily("gchat_healthy", "Whether people can be sent to this server: 1, or 0.", float(healthy))
         yield from self._people()
         yield from self._delivery()
         yield from self._hub()

@@ -6,10 +6,12 @@ Whoever asks has REQUEST_SECONDS and REQUEST_BYTES for one question, and the con
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
+import gevent.socket
 from gevent import pywsgi
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -50,16 +52,23 @@ def bind(config: Settings, sources: Sources, number: int = 1) -> pywsgi.WSGIServ
     ProcessCollector(registry=registry)
     answers = Answers(sources.trouble, lambda: generate_latest(registry))
     port = address.port + number - 1 if address.port else 0
-    server = pywsgi.WSGIServer(
-        (address.host, port), answers, spawn=MOST_CONNECTIONS, log=None, error_log=None, handler_class=_Handler
-    )
     try:
-        server.init_socket()
-    except (OSError, OverflowError, UnicodeError) as error:
-        trouble = (getattr(error, "strerror", "") or str(error)).lower().partition(":")[0]
+        if port > 65535:
+            raise OSError(f"there is no port {port}")
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        listener = socket.create_server((address.host, port), family=family)
+    except (OSError, UnicodeError) as error:
+        trouble = (getattr(error, "strerror", "") or str(error)).lower().partition(" (while")[0]
         more = f" (port {port}, for worker {number})" if number > 1 else ""
         raise config.complain("metrics", "listen", address, trouble + more) from None
-    return server
+    return pywsgi.WSGIServer(
+        gevent.socket.socket(fileno=listener.detach()),
+        answers,
+        spawn=MOST_CONNECTIONS,
+        log=None,
+        error_log=None,
+        handler_class=_Handler,
+    )
 
 
 def measure_delay(meters: Meters) -> None:

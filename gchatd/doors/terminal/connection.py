@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import gevent
@@ -58,6 +59,8 @@ class Terminals:
         self.slow_readers = slow_readers
         self.limits = limits
         self.probes = probes
+        self.turned_away: Counter[str] = Counter()
+        """How many were, by what they are."""
         self.rich: dict[TelnetConnection, float] = {}
         """Terminals with a line editor, and when (monotonic) each is sent a NOP; soonest first."""
 
@@ -266,6 +269,7 @@ class TelnetConnection:
     def _refuse(self, stage: Literal["http", "irc"]) -> None:
         """Answer who is no terminal, and ignore whatever else it sends."""
         self._stage = stage
+        self._shared.turned_away[stage] += 1
         self._held = b""
         self.outbox.put(_ANSWERS[stage])
 
