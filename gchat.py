@@ -110,8 +110,7 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     meters = Meters() if config.metrics.listen is not None else None
     fanout = Fanout(hub, sessions, journal, slow_readers, meters)
     terminals = Terminals(slow_readers, config.limits, probes=config.telnet.mode == "auto")
-    exempt = map(str, (*config.limits.exempt, *config.server.proxies))
-    addresses = Addresses(config.limits.per_address, exempt, config.server.clients)
+    addresses = Addresses(*_limits_of_addresses(config))
     terminals.turned_away = addresses.turned_away
     front = Front(TelnetDoor(hub, sessions, terminals), addresses, config)
     deadlines = Deadlines(sessions, config.limits)
@@ -123,7 +122,20 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
         _serve_metrics(config, sources, worker)
 
     stop = _stop_on_signals()
-    reloading = Reloading(config, read, front.configure, lambda config: log.set_level(config.log.level))
+
+    def go_by(config: Settings) -> None:
+        """Go by settings that were read again. Raises ConfigError, and then nothing has changed."""
+        motd = _motd(config)
+        front.configure(config)
+        hub.motd = motd
+        sessions.flood = Flood.of(config.limits)
+        addresses.configure(*_limits_of_addresses(config))
+        slow_readers.sendq, slow_readers.stalled_seconds = config.limits.sendq, config.limits.stalled_seconds
+        terminals.probes = config.telnet.mode == "auto"
+        deadlines.configure(config.limits)
+        log.set_level(config.log.level)
+
+    reloading = Reloading(config, read, go_by)
     manager = ServiceManager.of(os.environ)
     manager.status = lambda: _status(hub)
     _reload_on_hangup(stop, reloading, manager, worker)
@@ -211,6 +223,12 @@ def _hub_and_journal(config: Settings, worker: Worker | None) -> tuple[Hub, Jour
     for name, events in reversed(rooms):  # the first are the first to make way
         hub.broadcast(restored(name, events))
     return hub, journal
+
+
+def _limits_of_addresses(config: Settings) -> tuple[int, list[str], int]:
+    """Return what `Addresses` goes by."""
+    exempt = [str(network) for network in (*config.limits.exempt, *config.server.proxies)]
+    return config.limits.per_address, exempt, config.server.clients
 
 
 def _motd(config: Settings) -> list[str]:

@@ -26,9 +26,13 @@ class Deadlines:
         self.closed: Counter[str] = Counter()
         """How many were closed, by the setting that they did not keep to."""
         self._sessions = sessions
+        self._look_for_idle_at = 0.0
+        self.configure(limits)
+
+    def configure(self, limits: Limits) -> None:
+        """Go by these limits from now on, for those who are here, too."""
         self._login_seconds = limits.login_seconds
         self._idle_seconds = limits.idle
-        self._look_for_idle_at = 0.0
 
     def close_late(self) -> None:
         """Close every client whose deadline has passed. To be called now and then; never switches."""

@@ -59,7 +59,7 @@ class Sources(NamedTuple):
 
 
 class Metrics:
-    """A collector of `prometheus_client`: see its `Collector`. To collect takes 1 ms, and 5 ms with 18,000 people."""
+    """A collector of `prometheus_client`: see its `Collector`. To ask takes 1 ms, with 18,000 people 6 ms."""
 
     def __init__(self, sources: Sources) -> None:
         self._from = sources
