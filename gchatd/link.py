@@ -85,4 +85,4 @@ class Link(Protocol):
         """Go on from this state, which another link wrote down. The session has its user already, if any."""
 
     def __str__(self) -> str:
-        """Where the client is, for the log: `telnet 127.0.0.3:51422`."""
+        """Where the client is, for the log: `telnet 127.0.0.3:51422`, `telnet+tls 127.0.0.3:51422`."""

@@ -127,8 +127,9 @@ class TelnetConnection:
         return connection
 
     def __str__(self) -> str:
+        kind = "telnet+tls" if self.outbox.transport.encrypted else "telnet"
         host, port = self._address[:2]
-        return f"telnet [{host}]:{port}" if ":" in host else f"telnet {host}:{port}"
+        return f"{kind} [{host}]:{port}" if ":" in host else f"{kind} {host}:{port}"
 
     @property
     def line_limit(self) -> int:
