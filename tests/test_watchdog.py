@@ -162,6 +162,20 @@ def test_a_machine_that_has_no_time_is_told_in_other_words(hub):
     assert hub.told == ["the hub got no CPU for 2.0 s: the machine had no time for it"]
 
 
+def test_on_a_machine_that_is_busy_only_the_time_that_it_gives_us_counts(hub):
+    hub.begins()
+    for _ in range(6):
+        hub._passes(0.09, 0.01, "turn.py:1 sort")
+    hub.polls()
+    assert hub.told == []
+    hub.begins()
+    for _ in range(20):
+        hub._passes(0.09, 0.01, "turn.py:1 sort")
+    hub.polls()
+    assert re.fullmatch(r"the hub was kept for 0\.\d+ s \(CPU 0.20 s\) by turn.py:1 sort", hub.told[0])
+    assert hub.keeping.seconds < 0.25
+
+
 def test_a_laptop_that_slept_is_told_in_other_words(hub):
     hub.sleeps(3600)
     hub.polls()
