@@ -72,6 +72,7 @@ class PatientServer(StreamServer):
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if descriptor >= most - RESERVE:  # it is the lowest that was free
             self._remark(f"this server is full: it has {most} descriptors (ulimit -n), {RESERVE} of them in reserve")
+            self._addresses.turned_away["descriptors"] += 1
             return "This server is full. Try again later."
         return self._addresses.refusal(host)
 
