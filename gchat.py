@@ -151,7 +151,7 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     # Each is a gevent.server.StreamServer, which spawns a greenlet for every client; a raw one costs 0.9 KB less than a
     # Greenlet.
     servers = [
-        PatientServer(listener, front, addresses, sessions.repeats, spawn=gevent.spawn_raw)
+        PatientServer(listener, front, addresses, sessions, spawn=gevent.spawn_raw)
         for listener in _listeners(config, worker)
     ]
     for server in servers:

@@ -157,12 +157,15 @@ class Session(Intake):
             while self._serve():  # the first request may have come along with the connection
                 self._link.send_answers()
                 self._link.wait()
-                self._sessions.pace.pause()  # many may have sent a lot at the same time
+                self._sessions.pace.pause(self._comes_or_goes)  # many may have sent a lot at the same time
         except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
             logger.exception("%s failed", self)
             self._ended = "failed: see the traceback above"
         finally:
             self._say_goodbye()
+
+    def _comes_or_goes(self) -> bool:
+        return not self.claimed or self.outbox.transport.has_hung_up()
 
     def _serve(self) -> bool:
         """Handle the requests that have come; tell whether there may be more. Switches now and then."""

@@ -82,6 +82,9 @@ class Wire:
             self.news.clear()
             self.news.wait()
 
+    def has_hung_up(self) -> bool:
+        return self._is_cut
+
     def unsent(self) -> int:
         return 0
 

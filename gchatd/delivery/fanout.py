@@ -98,6 +98,7 @@ class Fanout:
         self._meters = meters
         self._pace = Pace()
         self._welcomes = Welcomes()
+        sessions.pace.must_wait_aside = hub.many_come_and_go
 
     def run(self) -> None:
         """Deliver until the journal is closed and empty. The body of the fan-out greenlet."""

@@ -165,6 +165,9 @@ class TlsTransport:
     def wait_writable(self) -> None:
         self._below.wait_writable()
 
+    def has_hung_up(self) -> bool:
+        return self._below.has_hung_up()
+
     def unsent(self) -> int:
         return self._below.unsent() + len(self._encrypted)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
 import struct
 import sys
 import termios
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gevent.hub import Hub as EventLoop
 
 _RESET = struct.pack("ii", 1, 0)  # closing then frees the megabytes that the kernel may hold for a slow reader
+
+_poll = select.poll()
 
 
 class Transport(Protocol):
@@ -69,6 +72,10 @@ class Transport(Protocol):
 
     def wait_writable(self) -> None:
         """Wait until `send` is worth a try. Switches; raises OSError as `wait_readable` does."""
+        ...
+
+    def has_hung_up(self) -> bool:
+        """Whether the client will send no more than what has come already, as far as the kernel knows (0.5 us)."""
         ...
 
     def unsent(self) -> int:
@@ -131,6 +138,16 @@ class PlainTransport:
 
     def wait_writable(self) -> None:
         self._sock.hub.wait(self._sock._write_event or _closed())
+
+    def has_hung_up(self) -> bool:
+        descriptor = self._sock._sock.fileno()
+        if descriptor < 0:  # closed here
+            return True
+        _poll.register(descriptor, select.POLLRDHUP)
+        try:
+            return bool(_poll.poll(0))
+        finally:
+            _poll.unregister(descriptor)
 
     def unsent(self) -> int:
         try:  # see tcp(7), SIOCOUTQ
