@@ -66,12 +66,17 @@ _OURS: Final = ("content-length", "content-type", "connection-close", "date")
 
 
 class _Protocol(Protocol):
-    """Also knows what has come of a frame that is not whole yet: that is all there is to write down."""
+    """Also knows what has come of a frame that is not whole yet: that is all there is to write down.
+
+    And it lets a client close in the middle of a message, which `websockets` takes for an error.
+    """
 
     begun = b""
 
     def recv_frame(self, frame: Frame) -> None:
         self.begun = bytes(self.reader.buffer)
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None  # it may come between the fragments of a message (section 5.4)
         super().recv_frame(frame)
 
 
