@@ -25,7 +25,7 @@ export class Log {
 
   /**
    * `on.near(direction)` hears that the first (-1) or last (1) line that is loaded comes into view, `on.scrolled()` that
-   * somebody scrolls; `on.retry(line)`, `on.discard(line)` and `on.join(room)` are buttons in a line.
+   * somebody scrolls; `on.edit`, `on.remove`, `on.retry`, `on.discard` (of a line) and `on.join(room)` are buttons.
    */
   constructor(store, settings, on) {
     Object.assign(this, { store, settings, on });
@@ -225,9 +225,19 @@ export class Log {
     if (item.action) text.append(" ", this.#time(item.at) ?? "");
     else row.append(el("div", { class: "by" }, nameOf(item, !isHead), this.#time(item.at)));
     row.append(text);
+    if (item.user && item.user === this.store.me && !item.deleted && this.place.isRoom) row.append(this.#tools(item));
     if (text.querySelector(".you")) row.classList.add("mention");
     if (item.action) row.classList.add("action");
     return row;
+  }
+
+  /** What can be done with one's own line; removing it takes two clicks. */
+  #tools(item) {
+    const remove = button("Delete", () => {
+      if (remove.textContent === "Delete") remove.textContent = "Delete it for good";
+      else this.on.remove(item);
+    });
+    return el("div", { class: "tools" }, button("Edit", () => this.on.edit(item)), remove);
   }
 
   #time(at) {

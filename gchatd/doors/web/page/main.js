@@ -40,6 +40,11 @@ const log = new Log(store, settings, {
   retry: (line) => chat.retry(store.current, line),
   discard: (line) => chat.discard(store.current, line),
   join: (room) => commands.run(`/join ${room}`),
+  edit(line) {
+    composer.text = commands.edit(line);
+    composer.box.focus();
+  },
+  remove: (line) => commands.remove(line),
 });
 const search = new Search(chat, async (place, id) => {
   drawers.closeNarrow();
@@ -98,6 +103,7 @@ function drawNow() {
   const topic = !place || place.isRoom ? place?.topic : "Private: only the two of you see this, and it is not kept.";
   setText("topic", topic ?? "");
   byId("topic").title = topic ?? "";
+  setText("leave", place?.isRoom ? `Leave ${place.name}` : "Close this conversation");
   byId("search-button").hidden = Boolean(place && !place.isRoom);
   drawMe();
   drawTrouble();
@@ -214,6 +220,10 @@ jumpButton("to-present", "down", "To the present", () => {
   composer.focus();
 });
 byId("retry").addEventListener("click", () => chat.connection.wake());
+byId("leave").addEventListener("click", () => {
+  drawers.closeNarrow();
+  commands.run("/leave");
+});
 byId("join").addEventListener("click", () => joining.open());
 byId("settings-button").addEventListener("click", () => settings.open(store.name));
 
