@@ -365,7 +365,7 @@ def test_garbage_is_answered_or_hung_up_on_without_a_traceback(start):
 
 
 def test_who_says_nothing_is_hung_up_on_and_nobody_keeps_others_out(monkeypatch):
-    monkeypatch.setattr(monitoring, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(monitoring, "REQUEST_SECONDS", 0.5)
     server = monitoring.bind(load(None, [("metrics", "listen", "127.0.0.1:0")]), sources())
     server.start()
     silent = [gevent.socket.create_connection(server.address) for _ in range(2 * monitoring.MOST_CONNECTIONS)]
