@@ -23,6 +23,7 @@ from pathlib import Path
 import gevent
 
 from .cluster import cluster
+from .encrypted import tls
 from .history import history, search, wal
 from .load import Load, RunFailedError
 from .servers import Ergo, Gchat, Inspircd, Ncat, Ngircd, Reference, Server, Watched
@@ -195,7 +196,7 @@ def kernel_kb() -> int:
 
 
 MEASUREMENTS = {
-    one.__name__: one for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, cluster)
+    one.__name__: one for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, tls, cluster)
 }
 
 

@@ -33,6 +33,7 @@ class Server:
 
     name = ""
     protocol = "gchat"
+    tls = False  # whether its clients speak TLS
     cores: tuple[int, ...] = (SERVER_CORE,)
     peer = False  # somebody else's server, there for comparison
     stdout: int | None = None  # None: into the log
@@ -194,10 +195,11 @@ class Ncat(Server):
         return ["ncat", "--chat", "--max-conns", "2000", "-l", "127.0.0.1", str(self.port)]
 
 
-def compiled(source: str) -> Path:
-    """Compile a C program of this folder, if it changed, and give its path."""
-    out = HERE / "results" / Path(source).stem
+def compiled(source: str, tls: bool = False) -> Path:
+    """Compile a C program of this folder, if it changed, and give its path. With `tls`, one that speaks TLS."""
+    out = HERE / "results" / (Path(source).stem + ("-tls" if tls else ""))
     if not out.exists() or out.stat().st_mtime < (HERE / source).stat().st_mtime:
         out.parent.mkdir(exist_ok=True)
-        subprocess.run(["gcc", "-O2", "-Wall", "-o", str(out), str(HERE / source)], check=True)
+        more = ["-DTLS", "-lssl", "-lcrypto"] if tls else []
+        subprocess.run(["gcc", "-O2", "-Wall", "-o", str(out), str(HERE / source), *more], check=True)
     return out
