@@ -79,6 +79,7 @@ def test_it_hears_that_the_server_serves_reloads_is_alive_and_stops(manager, sta
     ann = Person(server, "Ann")
     while "1 person" not in manager.hears("STATUS")["STATUS"]:
         pass
+    assert manager.hears("WATCHDOG") == {"WATCHDOG": "1"}  # and not what it knows already
     before = time.monotonic_ns() // 1000
     server.process.send_signal(signal.SIGHUP)
     assert before <= int(manager.hears("RELOADING")["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
@@ -107,8 +108,12 @@ def test_a_heartbeat_is_only_for_whom_it_is_meant(manager):
     for pid, beats in ((None, True), (str(os.getpid()), True), ("1", False)):
         environment = {"NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": "1000000"}
         ours = ServiceManager.of({**environment, "WATCHDOG_PID": pid} if pid is not None else environment)
+        ours.keep_alive()  # too early
         ours.ready()
+        manager.heard.clear()
         manager.hears("READY")
+        assert len(manager.heard) == 1
+        ours.due = 0.0
         ours.status = lambda: "well"
         ours.keep_alive()
         assert ("WATCHDOG" in manager.hears("STATUS")) == beats
