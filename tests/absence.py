@@ -11,7 +11,10 @@ from people import PATIENCE, eventually
 from playwright.sync_api import TimeoutError, expect
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from browser import Guest
+    from people import Person
 
 OFFLINE = "You are offline"
 
@@ -47,6 +50,15 @@ def comes_back(guest: Guest) -> None:
         return True
 
     eventually(is_back)
+
+
+def chats(person: Person, texts: Iterable[str]) -> None:
+    """Somebody at a terminal says all that; when this returns, it has been said."""
+    for text in texts:
+        person.says(text)
+    person.says("/uptime")
+    while "has been up" not in person.reads_line():
+        pass
 
 
 def pending(guest: Guest) -> list[str]:

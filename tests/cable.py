@@ -21,6 +21,7 @@ class Strand:
     def __init__(self, page: socket.socket, server: socket.socket) -> None:
         self.page, self.server = page, server
         self.buried = False  # nothing passes ever again, and neither end hears that the other has closed
+        self.is_websocket = False
 
     def other(self, end: socket.socket) -> socket.socket:
         return self.server if end is self.page else self.page
@@ -46,12 +47,6 @@ class Cable:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    @property
-    def connections(self) -> int:
-        """How many there are that have not been closed or buried."""
-        with self._lock:
-            return sum(not strand.buried for strand in self._strands)
-
     # What happens to cables.
 
     def cut(self) -> None:
@@ -62,10 +57,10 @@ class Cable:
                 self._drop(strand)
 
     def bury(self) -> None:
-        """Nothing passes any more, and nobody is told: the server goes on believing in every connection there is."""
+        """Nothing passes through the WebSockets there are, and nobody is told: the server goes on believing in them."""
         with self._lock:
             for strand in self._strands:
-                strand.buried = True
+                strand.buried = strand.is_websocket
 
     def freeze(self) -> None:
         """New connections are accepted, but nothing passes, until `thaw` lets all of it pass."""
@@ -90,9 +85,9 @@ class Cable:
             self._delay = seconds
 
     def end(self, towards: str) -> None:
-        """The one end, "page" or "server", is told that no more comes; the other hears nothing of it."""
+        """That end of the WebSockets, "page" or "server", is told that no more comes; the other hears nothing of it."""
         with self._lock:
-            for strand in self._strands:
+            for strand in filter(lambda strand: strand.is_websocket, self._strands):
                 end = strand.page if towards == "page" else strand.server
                 end.shutdown(socket.SHUT_WR)
 
@@ -157,6 +152,7 @@ class Cable:
             data = b""
         if not data:
             self._selector.unregister(end)
+        strand.is_websocket |= data.startswith(b"GET /ws ")
         if strand.buried or (self._mute and end is strand.server):
             return
         if self._frozen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from absence import comes_back, finds_out, is_offline, passes, pending, reads_all
+from absence import chats, comes_back, finds_out, is_offline, passes, pending, reads_all
 from browser import GREET_AFTER, shows
 from people import eventually
 
@@ -133,10 +133,7 @@ def test_a_laptop_that_slept_for_hours_goes_on_where_it_was(server, cable, brows
     carl.says("good night")
     ann.sees("good night")
     cable.bury()
-    for number in range(30):
-        carl.says(f"in the night {number}")
-    carl.says("/uptime")
-    assert "has been up" in carl.reads_line()
+    chats(carl, (f"in the night {number}" for number in range(30)))
     passes(ann, 8 * 3600)
     finds_out(ann)
     comes_back(ann)
@@ -151,10 +148,7 @@ def test_more_than_a_page_of_missed_lines_is_all_there(server, cable, browse, en
     for first, count in ((0, 550), (550, 1150)):
         cable.cut()
         is_offline(ann)
-        for number in range(first, first + count):
-            carl.says(f"line {number}")
-        carl.says("/uptime")
-        assert "has been up" in carl.reads_line()
+        chats(carl, (f"line {number}" for number in range(first, first + count)))
         cable.mend()
         comes_back(ann)
         if count > 1000:  # then the present begins anew, and she stays where she was until she wants to go there
@@ -165,10 +159,7 @@ def test_more_than_a_page_of_missed_lines_is_all_there(server, cable, browse, en
 
 def test_whoever_reads_what_was_said_before_stays_there(server, cable, browse, enter):
     carl = enter(server, "Carl")
-    for number in range(300):
-        carl.says(f"line {number}")
-    carl.says("/uptime")
-    assert "has been up" in carl.reads_line()
+    chats(carl, (f"line {number}" for number in range(300)))
     ann = browse(cable, "Ann", clock=True)
     ann.sees("line 299")
     ann.log.evaluate("log => { log.scrollTop = log.scrollHeight / 3; }")
@@ -178,10 +169,7 @@ def test_whoever_reads_what_was_said_before_stays_there(server, cable, browse, e
         before = ann.top()
         cable.cut()
         is_offline(ann)
-        for number in range(missed):
-            carl.says(f"missed {missed}.{number}")
-        carl.says("/uptime")
-        assert "has been up" in carl.reads_line()
+        chats(carl, (f"missed {missed}.{number}" for number in range(missed)))
         cable.mend()
         comes_back(ann)
         eventually(lambda missed=missed: f"{missed} new" in ann.page.locator("#to-present").inner_text() or missed > 1)
