@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import re
+from zlib import crc32
 
 import pytest
 from browser import GREET_AFTER, shows
 from people import eventually
 
 from gchatd.doors.terminal.commands.table import COMMANDS
+from gchatd.doors.terminal.look import COLOURS
+from gchatd.text.cleaning import clean
 
 FOR_TERMINALS = {"rich", "plain", "reader", "more"}
 
@@ -59,9 +63,27 @@ def test_a_line_is_changed_and_removed_in_place(server, browse):
     ann.says("/edit and after that")
     bob.sees("and after that (edited)")
     assert bob.texts() == ["tomorow", "and after that (edited)"]
+    ann.line("tomorow").hover()
+    ann.page.get_by_role("button", name="Edit").click()
+    ann.says("/edit tomorrow")
+    bob.sees("tomorrow (edited)")
     ann.says("/delete")
     bob.sees("Message deleted")
-    assert bob.texts() == ["tomorow", "Message deleted"]
+    assert bob.texts() == ["tomorrow (edited)", "Message deleted"]
+    ann.line("tomorrow (edited)").hover()
+    ann.page.get_by_role("button", name="Delete").click()
+    assert "tomorrow (edited)" in bob.texts()
+    ann.page.get_by_role("button", name="Delete it for good").click()
+    eventually(lambda: bob.texts() == ["Message deleted", "Message deleted"])
+
+
+def test_a_room_is_left_by_a_button(server, browse):
+    ann = browse(server, "Ann")
+    ann.says("/join dev")
+    ann.is_in("dev")
+    ann.page.get_by_role("button", name="Leave dev").click()
+    ann.is_in("lobby")
+    shows(ann.page.locator("#rooms .place"), ["lobby"])
 
 
 def test_what_is_said_elsewhere_is_counted_until_it_is_read(server, browse, enter):
@@ -212,10 +234,6 @@ def fits(guest, width):
 
 def test_names_have_the_colours_that_terminals_show_and_can_be_read(server, browse):
     """The hue is the terminal's; the lightness is the theme's, and gives a contrast of 4.5."""
-    from zlib import crc32
-
-    from gchatd.doors.terminal.look import COLOURS
-
     ann = browse(server, "Ann")
     names = ["Ann", "bob", "Ünal", "Straße", "ΟΔΥΣΣΕΥΣ", "Иван", "ИВАН", "ıI", "ﬁn", "名前", "x_y|z"]
     indexes = ann.page.evaluate("names => import('./names.js').then((m) => names.map(m.colourOf))", names)
@@ -235,6 +253,18 @@ def test_names_have_the_colours_that_terminals_show_and_can_be_read(server, brow
         )
         assert len({tuple(colour) for colour in colours}) == len(COLOURS)
         assert all(contrast(colour, ground) >= 4.5 for colour in colours for ground in (paper, tint))
+
+
+def test_the_page_cleans_what_is_typed_as_the_server_does(server, browse):
+    """Or it would not know its own line again when that comes back."""
+    alphabet = (
+        "ab ~[]m1;\\_P\t\n\x00\x07\x1b\x90\x98\x9b\x9c\x9d"
+        "\u0301\u0302\u0489\u0903\u115f\u200b\u200d\u2028\u202e\u3164é漢😀\U000e0041"
+    )
+    chance = random.Random(1)
+    texts = ["".join(chance.choices(alphabet, k=chance.randint(1, 24))) for _ in range(5000)]
+    cleaned = browse(server).page.evaluate("texts => import('./cleaning.js').then((m) => texts.map(m.clean))", texts)
+    assert cleaned == ["\n".join(map(clean, text.split("\n"))) for text in texts]
 
 
 def contrast(one: list[int], other: list[int]) -> float:

@@ -1,5 +1,6 @@
-/** The way in, the way back after a lost connection, and what people do. Knows the server; knows nothing of the page. */
+/** The way in, the way back after a lost connection, and what people do. Knows nothing of how it looks. */
 
+import { clean } from "./cleaning.js";
 import { Connection, Lost, Refused } from "./connection.js";
 import { recall, recallInTab, remember, rememberInTab } from "./memory.js";
 import { Past } from "./past.js";
@@ -199,7 +200,7 @@ export class Chat {
 
   /** Say something, now or when the connection is back. */
   say(place, text, action = false) {
-    place.outbox.add({ text: cleaned(text), action, name: this.store.name, typedAt: Date.now(), number: ++lines });
+    place.outbox.add({ text: clean(text), action, name: this.store.name, typedAt: Date.now(), number: ++lines });
     if (place.visit) this.past.leave(place);
     this.flush(place);
     this.store.touch(place);
@@ -239,6 +240,11 @@ export class Chat {
     } else this.store.show(known);
   }
 
+  /** Take another name. Raises Refused or Lost. */
+  async rename(name) {
+    if (name && name !== this.store.name) await this.connection.ask({ do: "rename", name });
+  }
+
   /** Talk with somebody alone. */
   talkTo(name) {
     const place = this.store.place(name, false);
@@ -264,11 +270,3 @@ export class Chat {
 }
 
 let lines = 0; // typed so far
-
-/** Make a text what the server will make of it, so that it is known again when it comes back. */
-function cleaned(text) {
-  return text
-    .replace(/\r\n?/g, "\n")
-    .replace(/\t/g, " ")
-    .replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufff9-\ufffb]/g, "");
-}

@@ -1,10 +1,11 @@
 /** Slash commands: what each of the terminals' table does on a page. */
 
 import { key } from "./names.js";
-import { duration, inFull, parse, plural } from "./times.js";
+import { duration, inFull, parse, people, plural } from "./times.js";
 
 const THEMES = ["light", "dark", "contrast", "system"];
 const NEEDS_WORDS = /^\/\w+ [A-Z]/;
+const MOST_NAMES = 500;
 const CHANGEABLE = 10 * 60_000; // ms
 
 /** Something that a command cannot do; the message is a sentence to show. */
@@ -12,6 +13,9 @@ class Sorry extends Error {}
 
 export class Commands {
   table = [];
+
+  /** The line that the next /edit changes, if it is not the last one. */
+  editing = null;
 
   /** `page` has show(place), search(words), goTo(place, id), toPresent(), openJoin(), openPeople(), saved(). */
   constructor(chat, settings, page) {
@@ -28,6 +32,7 @@ export class Commands {
 
   /** What to say about a line that begins like a command. */
   hint(text) {
+    if (text && !text.startsWith("/edit")) this.editing = null;
     if (!text.startsWith("/") || text.startsWith("//") || text.includes("\n")) return "";
     const [name, words] = text.slice(1).split(/ (.*)/s);
     const row = this.find(name);
@@ -39,6 +44,9 @@ export class Commands {
   /** Run a line that begins with a slash; what cannot be done is said in the current place. Gives false if so. */
   async run(text) {
     const place = this.store.current;
+    const { editing } = this;
+    this.editing = null;
+    if (!this.table.length) await this.load();
     const [name, words = ""] = text.slice(1).split(/\s(.*)/s);
     try {
       const row = this.find(name);
@@ -46,7 +54,7 @@ export class Commands {
       if (!row) throw new Sorry(`There is no command /${name}. /help all lists all commands.`);
       if (!handler) throw new Sorry(`/${row.name} is for terminals: on this page it has nothing to do.`);
       if (!words.trim() && NEEDS_WORDS.test(row.usage)) throw new Sorry(`Say more: ${row.usage}`);
-      const said = await handler.call(this, words.trim(), row);
+      const said = await handler.call(this, words.trim(), row, editing);
       if (said) this.store.note(said, this.store.current ?? place);
       return true;
     } catch (error) {
@@ -62,6 +70,17 @@ export class Commands {
     return line ? `/edit ${line.text}` : "";
   }
 
+  /** Begin to change a line; give what to put where one types. */
+  edit(line) {
+    this.editing = line;
+    return `/edit ${line.text}`;
+  }
+
+  /** Remove a line. */
+  async remove({ id }) {
+    await this.#ask({ do: "delete", line: id }).catch((error) => this.store.note(error.message));
+  }
+
   #lastLine() {
     const line = this.store.current?.isRoom && this.store.current.lastBy(this.store.me);
     return line && Date.now() - line.at < CHANGEABLE ? line : null;
@@ -70,7 +89,7 @@ export class Commands {
   #ownLine() {
     if (!this.store.current?.isRoom) throw new Sorry("Private messages cannot be changed.");
     const line = this.#lastLine();
-    if (!line) throw new Sorry("You have no message here that you can change: it must be yours, and of the last 10 minutes.");
+    if (!line) throw new Sorry("You have no message here that you can change, said within 10 minutes.");
     return line;
   }
 
@@ -101,8 +120,8 @@ export class Commands {
     this.chat.say(this.chat.talkTo(this.store.answerTo), words);
   }
 
-  async _edit(words) {
-    await this.#ask({ do: "edit", line: this.#ownLine().id, text: words });
+  async _edit(words, row, line) {
+    await this.#ask({ do: "edit", line: (line ?? this.#ownLine()).id, text: words });
   }
 
   async _delete() {
@@ -139,9 +158,9 @@ export class Commands {
       this.#room();
       return this.page.openPeople();
     }
-    const { room, people } = await this.#ask({ do: "members", room: words });
-    const names = people.slice(0, 500).map(({ name, away }) => (away ? `${name} (away)` : name));
-    return `${people.length} in ${room}: ${names.join(", ")}${people.length > 500 ? " and more" : ""}`;
+    const { room, people: all } = await this.#ask({ do: "members", room: words });
+    const names = all.slice(0, MOST_NAMES).map(({ name, away }) => (away ? `${name} (away)` : name));
+    return `${people(all.length)} in ${room}: ${names.join(", ")}${all.length > MOST_NAMES ? " and more" : ""}`;
   }
 
   async _topic(words) {
@@ -162,7 +181,7 @@ export class Commands {
   // People.
 
   async _nick(words) {
-    await this.#ask({ do: "rename", name: words });
+    await this.chat.rename(words);
   }
 
   async _whois(words) {
@@ -270,8 +289,8 @@ export class Commands {
       const row = this.find(topic);
       if (!row) throw new Sorry(`There is no command /${topic}. /help all lists all commands.`);
       const also = row.aliases.length ? ` (also ${row.aliases.map((name) => `/${name}`).join(", ")})` : "";
-      const here = this[`_${row.name}`] ? "" : "It is for terminals: on this page it has nothing to do.\n";
-      return `\`${row.usage}\`${also}: ${row.help}.\n${here || (row.details ? `${row.details}\n` : "")}For example: ${row.example}`;
+      const details = this[`_${row.name}`] ? row.details : "It is for terminals: on this page it has nothing to do.";
+      return `\`${row.usage}\`${also}: ${row.help}.\n${details}\nFor example: ${row.example}`;
     }
     const lines = [];
     let last = "";
@@ -281,8 +300,9 @@ export class Commands {
       last = row.topic;
       lines.push(`\`${row.usage}\`: ${row.help}${this[`_${row.name}`] ? "" : " (for terminals)"}`);
     }
+    if (topic) return lines.join("\n");
     const more = "/help all lists all commands, /help COMMAND explains one, and /help keys lists the keys.";
-    return topic ? lines.join("\n") : ["What you type goes to everyone in this room. Start with these:", ...lines, more].join("\n");
+    return ["What you type goes to everyone in this room. Start with these:", ...lines, more].join("\n");
   }
 
   async _motd() {
@@ -293,13 +313,15 @@ export class Commands {
   async _nodes() {
     const { nodes } = await this.#ask({ do: "nodes" });
     if (!nodes.length) return "This chat runs on one server, this one.";
-    const rows = nodes.map(({ name, people, ready, you }) => `${you ? "> " : ""}${name}: ${people}${ready ? "" : ", starting"}`);
-    return `${plural(nodes.length, "server")} (> yours), and how many people are there:\n${rows.join("\n")}`;
+    const rows = nodes.map((node) => {
+      return `${node.you ? "> " : ""}${node.name}: ${people(node.people)}${node.ready ? "" : ", starting"}`;
+    });
+    return `${plural(nodes.length, "server")} (> yours):\n${rows.join("\n")}`;
   }
 
   async _uptime() {
-    const { seconds, people } = await this.#ask({ do: "uptime" });
-    return `The server has been up for ${duration(seconds * 1000)}. ${people === 1 ? "1 person is" : `${people} people are`} here.`;
+    const { seconds, people: count } = await this.#ask({ do: "uptime" });
+    return `The server has been up for ${duration(seconds * 1000)}. ${people(count)} ${count === 1 ? "is" : "are"} here.`;
   }
 
   async _version() {

@@ -1,8 +1,9 @@
-/** Where lines are typed: growing with its text, with history and completion. Knows nothing of what becomes of a line. */
+/** Where lines are typed, with history and completion. Knows nothing of what becomes of a line. */
 
 import { byId } from "./dom.js";
 
 const KEPT = 100; // lines of what was typed
+const LISTED = 8; // words that fit
 
 export class Composer {
   #typed = [];
@@ -66,8 +67,7 @@ export class Composer {
     const { key, shiftKey, altKey, ctrlKey } = event;
     const up = key === "ArrowUp";
     let done = true;
-    if (key === "Enter" && !shiftKey && !altKey) this.#send();
-    else if (key === "Enter" && altKey) this.box.setRangeText("\n", this.box.selectionStart, this.box.selectionEnd, "end");
+    if (key === "Enter" && !shiftKey) this.#send();
     else if (key === "Tab" && !altKey && !ctrlKey) done = this.#complete(shiftKey ? -1 : 1);
     else if ((up || key === "ArrowDown") && (altKey || ctrlKey)) this.#recall(up ? -1 : 1);
     else if (up && !this.text) this.text = this.on.editLast();
@@ -95,8 +95,8 @@ export class Composer {
     const word = words[cycle.at] + end;
     this.box.setRangeText(word, start, cycle.to, "end");
     cycle.to = start + word.length;
-    const others = words.length > 1 ? `${words.slice(0, 8).join("  ")}${words.length > 8 ? "  …" : ""}   Tab: the next` : "";
-    this.#changed(others || undefined);
+    const others = [...words.slice(0, LISTED), ...(words.length > LISTED ? ["…"] : []), " Tab: the next"].join("  ");
+    this.#changed(words.length > 1 ? others : undefined);
     this.#cycle = cycle;
     return true;
   }

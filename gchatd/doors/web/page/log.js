@@ -20,10 +20,13 @@ export class Log {
   /** The first and the last item shown; no last one: up to the end. */
   #first = null;
   #last = null;
-  #seen = "";
+  #seen = ""; // the version that is drawn
+  #height = 0; // of the pane, when it was last at its end
 
-  /** `on.near(end)` hears that an end of what is loaded comes into view; `on.scrolled()`, `on.retry`, `on.discard`,
-   * `on.join(room)` that somebody does something. */
+  /**
+   * `on.near(direction)` hears that the first (-1) or last (1) line that is loaded comes into view, `on.scrolled()` that
+   * somebody scrolls; `on.edit`, `on.remove`, `on.retry`, `on.discard` (of a line) and `on.join(room)` are buttons.
+   */
   constructor(store, settings, on) {
     Object.assign(this, { store, settings, on });
     this.pane = byId("log");
@@ -79,6 +82,7 @@ export class Log {
   #scrolled() {
     if (!this.place) return;
     const { scrollTop, scrollHeight, clientHeight } = this.pane;
+    if (this.atEnd && clientHeight !== this.#height) return this.#toEnd(); // the window changed, and nobody scrolled
     const below = scrollHeight - scrollTop - clientHeight;
     this.atEnd = below < AT_END && !this.#last && !this.place.visit;
     if (scrollTop < NEAR) this.#extend(-1);
@@ -149,6 +153,7 @@ export class Log {
 
   #toEnd() {
     this.pane.scrollTop = this.pane.scrollHeight;
+    this.#height = this.pane.clientHeight;
   }
 
   /** The first row in view, and where it is. */
@@ -220,9 +225,19 @@ export class Log {
     if (item.action) text.append(" ", this.#time(item.at) ?? "");
     else row.append(el("div", { class: "by" }, nameOf(item, !isHead), this.#time(item.at)));
     row.append(text);
+    if (item.user && item.user === this.store.me && !item.deleted && this.place.isRoom) row.append(this.#tools(item));
     if (text.querySelector(".you")) row.classList.add("mention");
     if (item.action) row.classList.add("action");
     return row;
+  }
+
+  /** What can be done with one's own line; removing it takes two clicks. */
+  #tools(item) {
+    const remove = button("Delete", () => {
+      if (remove.textContent === "Delete") remove.textContent = "Delete it for good";
+      else this.on.remove(item);
+    });
+    return el("div", { class: "tools" }, button("Edit", () => this.on.edit(item)), remove);
   }
 
   #time(at) {
@@ -232,8 +247,9 @@ export class Log {
   }
 
   #makeNote(item) {
-    const row = el("div", { class: "note", tabIndex: -1 }, el("div", { class: "text", dir: "auto" }, ...nodesOf(item.text)));
-    if (item.join) row.append(el("button", { type: "button", onclick: () => this.on.join(item.join) }, `Join ${item.join}`));
+    const text = el("div", { class: "text", dir: "auto" }, ...nodesOf(item.text));
+    const row = el("div", { class: "note", tabIndex: -1 }, text);
+    if (item.join) row.append(button(`Join ${item.join}`, () => this.on.join(item.join)));
     row.dataset.id = item.id;
     return row;
   }
@@ -242,12 +258,10 @@ export class Log {
     const make = () => {
       const text = el("div", { class: "text", dir: "auto" }, ...nodesOf(line.text));
       const row = el("div", { class: `line pending ${line.state}` }, text);
-      const state = el("div", { class: "state" }, line.why ?? { waiting: "Not sent yet: waiting for the connection." }[line.state] ?? "Sending…");
+      const how = line.state === "sending" ? "Sending…" : "Not sent yet: waiting for the connection.";
+      const state = el("div", { class: "state" }, line.why ?? how);
       if (line.state === "unsent") {
-        state.append(
-          el("button", { type: "button", onclick: () => this.on.retry(line) }, "Send now"),
-          el("button", { type: "button", onclick: () => this.on.discard(line) }, "Discard"),
-        );
+        state.append(button("Send now", () => this.on.retry(line)), button("Discard", () => this.on.discard(line)));
       }
       row.append(state);
       return row;
@@ -273,9 +287,11 @@ function dayRow({ at, id, seq }) {
 
 /** Whether a line needs its author's name above it. */
 function startsGroup(item, before) {
-  if (before?.kind !== "said" || item.kind !== "said" || item.action || before.action || key(before.name) !== key(item.name)) return true;
-  return item.at - before.at > TOGETHER;
+  if ([item, before].some((line) => line?.kind !== "said" || line.action)) return true;
+  return key(before.name) !== key(item.name) || item.at - before.at > TOGETHER;
 }
+
+const button = (text, onclick) => el("button", { type: "button", onclick }, text);
 
 /** A name in its colour; `heard` only: a group's later lines show none, but a screen reader says it. */
 export function nameOf({ name }, heard = false) {

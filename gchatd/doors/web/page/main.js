@@ -32,7 +32,7 @@ const chat = new Chat(address, store, {
     composer.focus();
   },
 });
-const settings = new Settings(chat, applySettings);
+const settings = new Settings((name) => chat.rename(name), applySettings);
 const drawers = new Drawers((id, isOpen) => id === "people" && isOpen && draw());
 const log = new Log(store, settings, {
   near: (direction) => (direction < 0 ? chat.past.earlier(store.current) : chat.past.later(store.current)),
@@ -40,6 +40,11 @@ const log = new Log(store, settings, {
   retry: (line) => chat.retry(store.current, line),
   discard: (line) => chat.discard(store.current, line),
   join: (room) => commands.run(`/join ${room}`),
+  edit(line) {
+    composer.text = commands.edit(line);
+    composer.box.focus();
+  },
+  remove: (line) => commands.remove(line),
 });
 const search = new Search(chat, async (place, id) => {
   drawers.closeNarrow();
@@ -67,7 +72,10 @@ const composer = new Composer({
   line,
   hint: (text) => commands.hint(text),
   editLast: () => commands.editLast(),
-  complete: (before) => complete(before, { commands: commands.table, people: peopleAround(), rooms: store.rooms.map(({ name }) => name), find: commands.find }),
+  complete(before) {
+    const rooms = store.rooms.map(({ name }) => name);
+    return complete(before, { commands: commands.table, find: commands.find, people: peopleAround(), rooms });
+  },
 });
 
 // What is seen.
@@ -92,8 +100,10 @@ function drawNow() {
     renderPeople(store, talkTo);
   }
   setText("title", place?.name ?? "gchat");
-  setText("topic", place?.isRoom ? place.topic : place ? "Private: only the two of you see this, and it is not kept." : "");
-  byId("topic").title = place?.topic ?? "";
+  const topic = !place || place.isRoom ? place?.topic : "Private: only the two of you see this, and it is not kept.";
+  setText("topic", topic ?? "");
+  byId("topic").title = topic ?? "";
+  setText("leave", place?.isRoom ? `Leave ${place.name}` : "Close this conversation");
   byId("search-button").hidden = Boolean(place && !place.isRoom);
   drawMe();
   drawTrouble();
@@ -166,9 +176,9 @@ let shown = null;
 
 function line(text) {
   if (!store.current) return false;
-  const tooLong = new TextEncoder().encode(text).length > chat.hello.message || text.split("\n").length > chat.hello.lines;
-  if (tooLong) {
-    store.note(`That is too long to be sent: at most ${chat.hello.message} bytes and ${chat.hello.lines} lines.`);
+  const { message, lines } = chat.hello;
+  if (new TextEncoder().encode(text).length > message || text.split("\n").length > lines) {
+    store.note(`That is too long to be sent: at most ${message} bytes and ${lines} lines.`);
     return false;
   }
   if (text.startsWith("/") && !text.startsWith("//")) commands.run(text);
@@ -210,12 +220,18 @@ jumpButton("to-present", "down", "To the present", () => {
   composer.focus();
 });
 byId("retry").addEventListener("click", () => chat.connection.wake());
+byId("leave").addEventListener("click", () => {
+  drawers.closeNarrow();
+  commands.run("/leave");
+});
 byId("join").addEventListener("click", () => joining.open());
+byId("settings-button").addEventListener("click", () => settings.open(store.name));
 
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return;
-  const places = [...store.rooms, ...store.conversations];
-  if (event.altKey && /^Digit[1-9]$/.test(event.code) && places[event.code.at(-1) - 1]) show(places[event.code.at(-1) - 1]);
+  const chosen = event.altKey && /^Digit[1-9]$/.test(event.code) ? event.code.at(-1) - 1 : -1;
+  const place = [...store.rooms, ...store.conversations][chosen];
+  if (place) show(place);
   else if ((event.ctrlKey || event.metaKey) && event.key === "k") drawers.open("search");
   else if (event.key === "Escape" && !event.isComposing) {
     toPresent();
@@ -249,8 +265,14 @@ addEventListener("beforeunload", (event) => {
 // The page itself.
 
 for (const event of ["focus", "blur"]) addEventListener(event, draw);
-document.addEventListener("visibilitychange", draw);
-for (const query of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"]) matchMedia(query).addEventListener("change", applySettings);
+document.addEventListener("visibilitychange", () => {
+  cancelAnimationFrame(drawing); // no frame comes while nobody can see it
+  drawing = 0;
+  draw();
+});
+for (const query of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"]) {
+  matchMedia(query).addEventListener("change", applySettings);
+}
 setInterval(draw, 30_000); // days pass, and lists of people grow old
 visualViewport?.addEventListener("resize", () => {
   if (visualViewport.scale > 1) return; // somebody looks closer

@@ -32,7 +32,7 @@ export class Outbox {
     return line;
   }
 
-  /** The server refused it: the one with this label or, without one, the oldest on its way. Give whether there was one. */
+  /** The server refused it: the same one as above. Give whether there was one. */
   refuse(label, why) {
     const line = this.#find(label);
     if (line) this.#fail(line, why);

@@ -30,6 +30,7 @@ export class Place {
   outbox = new Outbox();
   draft = "";
   unread = 0;
+  unreadMore = false; // there are more than were counted
   mentions = 0;
 
   /** Lines up to this id have been read (null: nobody knows); the first line that is new is marked. */
@@ -74,6 +75,7 @@ export class Place {
     const last = this.present.last?.id ?? 0;
     const changed = this.unread > 0 || this.readId !== last;
     this.unread = this.mentions = 0;
+    this.unreadMore = false;
     this.readId = last;
     return changed;
   }

@@ -115,8 +115,9 @@ export class Store {
   #add(place, span, said, isLive = true) {
     const line = { ...said, kind: "said", seq: 0, version: 0 };
     if (!span.add(line) || span !== place.present) return;
-    if (this.isMe(line.name)) place.readId = Math.max(place.readId, line.id);
-    else if (isLive || place.readId !== null) this.#count(place, line, mentions(line.text, this.name));
+    if (this.isMe(line.name)) {
+      if (isLive) place.readId = Math.max(place.readId, line.id);
+    } else if (isLive || place.readId !== null) this.#count(place, line, mentions(line.text, this.name));
   }
 
   #count(place, line, mention) {
@@ -288,7 +289,8 @@ export class Store {
     place.live = true;
     if (mine && event.label) place.outbox.confirm(event.label);
     if (!event.text && event.sealed) {
-      return this.note(`${event.name} told you something, but it got lost on the way. Ask them to say it again.`, place);
+      const lost = `${event.name} told you something, but it got lost on the way. Ask them to say it again.`;
+      return this.note(lost, place);
     }
     const line = { ...event, id: ++this.#told, kind: "said", seq: 0, version: 0 };
     place.present.add(line);
