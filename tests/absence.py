@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 OFFLINE = "You are offline"
 
+ADDED = ".edited, time, .action > .text > .name:first-child"
+"""What stands in a line beside what was said."""
+
 
 def passes(guest: Guest, seconds: float) -> None:
     """So much time passes for a page, at once, as it does for a laptop that sleeps."""
@@ -80,12 +83,16 @@ def reads_all(guest: Guest) -> list[str]:
                 const lines = [...document.querySelectorAll("#lines > .line:not(.pending)")];
                 const ids = lines.map((line) => Number(line.dataset.id));
                 if (ids.some((id, at) => at && id <= ids[at - 1])) throw new Error(`out of order: ${ids}`);
-                for (const line of lines) read.set(Number(line.dataset.id), line.querySelector(".text").textContent);
+                for (const line of lines) {
+                    const copy = line.cloneNode(true);
+                    for (const added of copy.querySelectorAll(ADDED)) added.remove();
+                    read.set(Number(line.dataset.id), copy.querySelector(".text").textContent);
+                }
                 const done = log.scrollTop === 0 && read.size === globalThis.before;
                 globalThis.before = read.size;
                 log.scrollTop = 0;
                 return done && document.querySelector("#earlier").hidden;
-            }"""
+            }""".replace("ADDED", repr(ADDED))
         )
 
     rounds = 0

@@ -22,7 +22,8 @@ class Bot:
     def __init__(self, server: Server, name: str) -> None:
         address = f"ws://127.0.0.1:{server.port}/ws"
         self._open = contextlib.ExitStack()
-        self._socket = self._open.enter_context(connect(address, compression=None, max_size=None, proxy=None))
+        how = {"compression": None, "max_size": None, "max_queue": None, "ping_interval": None, "proxy": None}
+        self._socket = self._open.enter_context(connect(address, **how))  # which reads all there is by itself
         self._labels = count(1)
         self.name = name
         self.heard: list[dict[str, Any]] = []
@@ -48,13 +49,16 @@ class Bot:
 
     def says_all(self, room: str, texts: Iterable[str], **more: Any) -> list[dict[str, Any]]:
         """Say all that; give what came of it: events, if it can be said."""
-        before = len(self.heard)
-        for number, text in enumerate(texts, 1):
-            self.sends("say", room=room, text=text, **more)
-            if number % 20 == 0:
-                self.asks("ping")  # which makes it read: nobody who does not is served for long
-        self.asks("ping")
-        return [one for one in self.heard[before:] if one.get("name") == self.name and one.get("event") == "said"]
+        labels = {self.sends("say", room=room, text=text, **more) for text in texts}
+        said = []
+        for _ in range(len(labels)):
+            while not (
+                (heard := self.reads()).get("label") in labels
+                or (heard.get("event") == "said" and heard["name"] == self.name and heard["room"] == room)
+            ):
+                pass
+            said.append(heard)
+        return [one for one in said if "event" in one]
 
     def reads(self) -> dict[str, Any]:
         self.heard.append(json.loads(self._socket.recv(PATIENCE)))

@@ -316,6 +316,6 @@ BROKEN = (
 NAMES = (
     "__proto__ constructor prototype toString valueOf hasOwnProperty __defineGetter__ toJSON then null undefined NaN "
     "true false length new pending more lobby note log composer [object] {{pwned}} [[]] {} | ` ^_^ - _ `x` x`y a|b "
-    "שלום عمر Иван 名前 Ünal ß ıI ſ ﬁn Σας ไทย"
+    "שלום عمر Иван 名前 Ünal ß ıI Σας ไทย"
 ).split() + ["W" * 32]
 """What may be called so: users, and rooms."""

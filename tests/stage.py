@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from absence import ADDED, reads_all
 from bot import Bot
 from browser import GREET_AFTER, Guest
 from people import Server
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
 SHOWN = """selector => [...document.querySelectorAll(selector)].map((element) => {
     const copy = element.cloneNode(true);
-    for (const added of copy.querySelectorAll(".edited, time, .action > .text > .name:first-child")) added.remove();
+    for (const added of copy.querySelectorAll(ADDED)) added.remove();
     return copy.querySelector(".text").textContent;
-})"""
+})""".replace("ADDED", repr(ADDED))
 
 HARM = """known => {
     const harm = [];
-    const content = "DIV SPAN BDI TIME A CODE PRE MARK EM H3 BUTTON LI".split(" ");
+    const content = "DIV SPAN BDI TIME A CODE PRE MARK EM H2 H3 BUTTON LI".split(" ");
     for (const element of document.querySelectorAll("*")) {
         const { tagName, attributes } = element;
         const inContent = element.closest("#lines, #found, #people-list, #rooms, #talks, #all-rooms, #title, #topic, #me");
@@ -88,7 +89,11 @@ class Stage:
     def shown(self, selector: str = "#lines > .line") -> list[str]:
         """What can be read in lines, notes or results."""
         shown: list[str] = self.ann.page.evaluate(SHOWN, selector)
-        return [plain(text.strip(" ")) for text in shown]
+        return [plain(text) for text in shown]
+
+    def reads_all(self) -> list[str]:
+        """The same for all lines that can be scrolled to."""
+        return [plain(text) for text in reads_all(self.ann)]
 
     def is_unharmed(self) -> None:
         """Nothing has happened on the page but that texts are shown."""
@@ -106,11 +111,11 @@ class Stage:
 
 
 def plain(text: str) -> str:
-    """A text without the marks of code, which the page takes for itself."""
-    return text.replace("`", "")
+    """A text without the marks of code, which the page takes for itself, and without spaces around it."""
+    return text.replace("`", "").strip(" ")
 
 
-def cleaned(texts: Iterable[str], one_line: bool = False) -> list[str]:
+def cleaned(texts: Iterable[str]) -> list[str]:
     """What the server makes of them, without those of which nothing is left."""
-    made = ["\n".join(map(clean, (text.replace("\n", " ") if one_line else text).split("\n"))) for text in texts]
-    return [plain(text.strip(" ")) for text in made if text and not text.isspace()]
+    made = ["\n".join(map(clean, text.split("\n"))) for text in texts]
+    return [plain(text) for text in made if text and not text.isspace()]
