@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run cluster test check format bench crowd torture fuzz cert docs figures picture clean
+.PHONY: help run cluster test check format bench crowd torture fuzz autobahn cert docs figures picture clean
 
 help:
 	@echo 'make run      start the server (make run ARGS="--listen 0.0.0.0:1337")'
@@ -13,8 +13,9 @@ help:
 	@echo 'make format   format the code the way check wants it'
 	@echo 'make bench    measure how fast it is (make bench ONLY=fanout for one part; ROUNDS=5)'
 	@echo 'make crowd    fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
-	@echo 'make torture  kill the server 200 times under load, make the disk fail, flood it, and let 3 nodes and their Redis fail (SEED=n)'
+	@echo 'make torture  kill the server 200 times under load, make the disk fail, flood it, throw garbage and 2,000 clients at it, and let 3 nodes and their Redis fail (SEED=n)'
 	@echo 'make fuzz     type random commands for a minute, then send random bytes for ten (SECONDS=600)'
+	@echo 'make autobahn hold WebSockets to the cases of the Autobahn test suite (301 of them, half a minute)'
 	@echo 'make cert     make a certificate to try TLS with, signed by itself: cert.pem, key.pem'
 	@echo 'make docs     rewrite docs/commands.md and docs/protocol.md from the code'
 	@echo 'make figures  put the results of the last full make bench into docs/performance.md'
@@ -52,11 +53,18 @@ torture: $(VENV)/dev
 	$(BIN)/python tests/torture/worlds.py $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/torture/cluster.py $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/torture/limits.py
+	$(BIN)/python tests/torture/garbage.py $(if $(SEED),--seed $(SEED))
+	$(BIN)/python tests/torture/drops.py $(if $(SEED),--seed $(SEED))
+	$(BIN)/python tests/torture/mixed.py $(if $(SEED),--seed $(SEED))
 
 fuzz: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	$(BIN)/python tests/fuzz/commands.py --seconds 60
 	$(BIN)/python tests/fuzz/terminal.py -dict=tests/fuzz/terminal.dict -max_len=400 -max_total_time=$(or $(SECONDS),600) -print_final_stats=1 -verbosity=0
+
+autobahn: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check kosoku==0.1.0
+	$(BIN)/python tests/autobahn.py
 
 cert:
 	@test ! -e key.pem || { echo 'there is a key.pem already' >&2; exit 1; }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import pytest
-from front import Asked
+from front import Doors
 from gevent.server import StreamServer
 from people import GREETING, PATIENCE, Person, Server, needs
 from redisserver import RedisServer
@@ -128,14 +128,15 @@ def terminal(request: pytest.FixtureRequest) -> Iterator[Callable[..., Terminal]
 
 @pytest.fixture
 def house():
-    """A front door in this process, its settings to choose; gives a port and the door behind it."""
+    """A front door in this process, its settings to choose; gives a port and the doors behind it."""
     servers = []
 
-    def build(settings: Settings) -> tuple[int, Asked]:
-        door = Asked()
-        servers.append(StreamServer(("127.0.0.1", 0), Front(door, Addresses(64), settings), spawn=gevent.spawn_raw))
+    def build(settings: Settings) -> tuple[int, Doors]:
+        doors = Doors()
+        front = Front(doors, doors.web, Addresses(64), settings)
+        servers.append(StreamServer(("127.0.0.1", 0), front, spawn=gevent.spawn_raw))
         servers[-1].start()
-        return servers[-1].server_port, door
+        return servers[-1].server_port, doors
 
     with gevent.Timeout(PATIENCE):
         yield build

@@ -17,6 +17,7 @@ from gchatd.doors.terminal.commands.details import DETAILS
 from gchatd.doors.terminal.completion import complete
 from gchatd.doors.terminal.pages import PAGE_LINES
 from gchatd.doors.terminal.words import LONGEST_LIST
+from gchatd.journal.reader import Page
 from gchatd.link import Request
 from gchatd.text import times
 from gchatd.text.cells import rows_of
@@ -66,7 +67,7 @@ def test_no_page_of_a_list_takes_more_rows_than_the_window_has(stage, width, hei
     for number in range(60):
         ann.causes(Joined, room=f"room{number}")
     said = [Said(room=LOBBY, name="Bob", text=f"{number} " + "漢 word" * number, id=number) for number in range(1, 30)]
-    page = types.SimpleNamespace(lines=said, more=True)
+    page = Page(said, True)
     stage.hub.history = types.SimpleNamespace(last=lambda *args: page, search=lambda *args: page)
     stage.turn()
     ann.screen()
@@ -123,6 +124,14 @@ def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
         answer = answer[:-1] + asks(ann, "/more")
     assert answer[0] == "server: 4000 in lobby: somebody00000, somebody00001, somebody00002,"
     assert (len(answer), answer[-1]) == (LONGEST_LIST + 1, "server: ... and more (4,000 in all).")
+
+
+@pytest.mark.parametrize(("typed", "missing"), [("/join", "which room"), ("/msg", "who to tell"), ("/reply", "what")])
+def test_blanks_of_any_kind_are_no_words(stage, typed, missing):
+    ann = stage.enters("Ann")
+    stage.turn()
+    assert asks(ann, f"{typed} \t\u2003") == asks(ann, typed)
+    assert missing in asks(ann, typed)[0]
 
 
 ESCAPED = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202e"

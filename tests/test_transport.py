@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import struct
 import weakref
 
 import gevent
@@ -85,6 +86,31 @@ def test_who_is_told_that_nothing_more_will_come_gets_what_was_sent_and_can_stil
     theirs.sendall(b"two")
     transport.wait_readable()
     assert transport.recv(10) == b"two"
+
+
+def test_it_is_known_who_has_hung_up_and_what_they_said_before_can_still_be_read(pair):
+    ours, theirs = pair
+    transport = PlainTransport(ours)
+    assert not transport.has_hung_up()
+    theirs.sendall(b"one")
+    transport.wait_readable()
+    transport.end_sending()
+    assert not transport.has_hung_up()
+    theirs.shutdown(socket.SHUT_WR)
+    assert transport.has_hung_up()
+    assert (transport.recv(10), transport.recv(10)) == (b"one", b"")
+    ours.close()
+    assert transport.has_hung_up()
+
+
+def test_it_is_known_who_has_vanished_and_reading_still_tells_why(pair):
+    ours, theirs = pair
+    transport = PlainTransport(ours)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    theirs.close()
+    assert transport.has_hung_up()
+    with pytest.raises(ConnectionResetError):
+        transport.recv(10)
 
 
 def test_after_a_reset_what_the_client_said_can_be_read_to_its_end(pair):
@@ -221,7 +247,7 @@ def test_a_browser_is_answered_and_one_that_goes_on_talking_is_left_after_a_mome
     hub = Hub(MemoryJournal())
     door = TelnetDoor(hub, Sessions(hub.node), Terminals(SlowReaders(10**6, 10), Limits()))
     serving = gevent.spawn(door, ours, ("127.0.0.1", 1))
-    theirs.sendall(b"POST / HTTP/1.1\r\n\r\n")
+    theirs.sendall(b"\r\nPOST / HTTP/1.1\r\n\r\n")
     talking = gevent.spawn(_talks_without_end, theirs)
     assert b"400 Bad Request" in _reads_to_the_end(PlainTransport(theirs))
     serving.join()
@@ -234,7 +260,7 @@ def test_a_browser_that_says_nothing_more_may_hang_up_by_itself(pair, monkeypatc
     hub = Hub(MemoryJournal())
     door = TelnetDoor(hub, Sessions(hub.node), Terminals(SlowReaders(10**6, 10), Limits()))
     serving = gevent.spawn(door, ours, ("127.0.0.1", 1))
-    theirs.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    theirs.sendall(b"\r\nGET / HTTP/1.1\r\n\r\n")
     assert b"400 Bad Request" in _reads_to_the_end(PlainTransport(theirs))
     gevent.idle()
     assert not serving.dead

@@ -37,8 +37,14 @@ class Sessions:
         """Who listens to a room, if anybody here does."""
         self.visitors: dict[Visitor, Room] = {}
         """Who listens to a room without being in it, over HTTP."""
+        self._delivering = False  # whether some of what was folded has yet to be sent
+        self._after_turn: list[Callable[[], None]] = []
         self.pace = Pace()
         """What the clients' greenlets share."""
+        self.arrivals = 0
+        """How many have come in so far."""
+        self.requests = 0
+        """How many requests were handled so far."""
         self._by_user: dict[int, Listener | tuple[Listener, ...]] = {}  # mostly one, without 56 bytes of a tuple
         self._last = 0
 
@@ -56,6 +62,7 @@ class Sessions:
     def arrive(self, session: Listener, user: User) -> None:
         """Note that a session speaks for a user, who has come in."""
         session.user = user
+        self.arrivals += 1
         self.has_name(session)
         others = self.of(user.id)
         self._by_user[user.id] = (*others, session) if others else session
@@ -89,6 +96,27 @@ class Sessions:
         if audience is None:
             audience = self.audiences[room] = Audience()
         audience.add(session, room.name)
+
+    def begin_turn(self) -> None:
+        """Note that fan-out begins to fold what it will send."""
+        self._delivering = True
+
+    def end_turn(self) -> None:
+        """Note that fan-out has sent all of what it folded. Calls those who waited for that; never switches."""
+        self._delivering = False
+        waiting, self._after_turn = self._after_turn, []
+        for call in waiting:
+            call()
+
+    def between_turns(self, call: Callable[[], None]) -> None:
+        """Call a function, which does not switch, while all that was folded has been sent: now, or after this turn.
+
+        Whoever listens from then on hears just what is folded from then on.
+        """
+        if self._delivering:
+            self._after_turn.append(call)
+        else:
+            call()
 
     def shut_out(self, is_open: Callable[[Room], bool]) -> None:
         """Let visitors hear no more of rooms that are not open to them any more. Never switches."""

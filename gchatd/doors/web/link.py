@@ -90,22 +90,23 @@ class WebLinks:
 class WebLink:
     """A WebSocket, as a session sees it."""
 
-    __slots__ = ("_address", "_messages", "_shared", "_unread", "outbox", "session")
+    __slots__ = ("_messages", "_shared", "_unread", "_where", "outbox", "session")
 
     session: Session
     format: Frames = FRAMES
     refused = ""
+    door = "web"
 
-    def __init__(self, shared: WebLinks, outbox: Outbox, address: str, unread: bytes = b"") -> None:
+    def __init__(self, shared: WebLinks, outbox: Outbox, where: str, unread: bytes = b"") -> None:
         """`unread` is what the client sent along with its handshake."""
         self.outbox = outbox
         self._shared = shared
         self._messages = Messages(shared.most)
-        self._address = address
+        self._where = where
         self._unread = unread
 
     def __str__(self) -> str:
-        return f"web {self._address}"
+        return self._where
 
     @property
     def limits(self) -> Limits:
@@ -124,7 +125,7 @@ class WebLink:
 
     def wait(self) -> None:
         self.wait_for_reader()
-        if not self._unread:
+        if not self._unread and self._messages.is_open:
             self.outbox.transport.wait_readable()
 
     def wait_for_reader(self) -> None:
@@ -132,6 +133,8 @@ class WebLink:
             self.outbox.flush()
 
     def read(self) -> Sequence[Request] | None:
+        if not self._messages.is_open:
+            return None  # what it asked for before it closed has been done, and it waits for the server to hang up
         data, self._unread = self._unread, b""
         try:
             data = data or self.outbox.transport.recv(_CHUNK)
@@ -146,8 +149,8 @@ class WebLink:
         found = [_request(one) for one in messages if isinstance(one, str)]
         if len(found) < len(messages):
             self._messages.close(1003, "this chat takes text only")
-        if reply := self._messages.take_reply():
-            self.outbox.put(reply)
+        if self._messages.is_open and (reply := self._messages.take_reply()):
+            self.outbox.put(reply)  # a close frame is the last thing that is sent: see `close`
         return found if self._messages.is_open or found else None
 
     def perform(self, request: Request) -> Answer | None:

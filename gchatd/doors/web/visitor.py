@@ -32,6 +32,7 @@ _PAGE = 200  # lines of the past that are read at a time
 class Visitor:
     """A connection without a user: see `delivery.listener.Listener`."""
 
+    door = "http"
     user: User | None = None
     told_by: tuple[int, str] | None = None
 
@@ -43,7 +44,9 @@ class Visitor:
         self._hub = hub
         self._sessions = sessions
         self._heard = gevent.event.Event()
+        self._key = ""  # that it gave
         self._room: Room | None = None  # that it follows
+        self._newest = 0  # the id of the newest line when it began to
         self.id = outbox.session = sessions.add(self)
         sessions.has_name(self)  # or never will
 
@@ -83,9 +86,14 @@ class Visitor:
         room = self._hub.rooms.get(parsed.compared)
         if room is None:
             raise Refused(NoSuchRoom(parsed.shown))
+        self._key = key
         if room.private and key != room.key:
             raise Refused(RoomIsPrivate(room.name, wrong_key=True) if key else NoSuchRoom(parsed.shown))
         return room
+
+    def _is_open(self, room: Room) -> bool:
+        """Whether a room that was found is still there, and open to whoever has the key that was given."""
+        return self._hub.state.room(room.name) is room and (not room.private or self._key == room.key)
 
     # Saying a line.
 
@@ -96,6 +104,8 @@ class Visitor:
         """
         self._hub.check_name(name)
         self._hub.wait_to_talk()
+        if not self._is_open(room):
+            raise Refused(NoSuchRoom(room.name))
         trouble: list[bytes] = []
         self.outbox.display_with(lambda data: trouble.append(data) or b"")  # type: ignore[func-returns-value]
         self._broadcast(Said(room=room.name, name=name.shown, text=text))
@@ -133,9 +143,8 @@ class Visitor:
             return b""
 
         self.outbox.display_with(hold)
-        self._room, newest = room, self._hub.state.newest
-        self._sessions.enter(self, room)  # from now on nothing is missed
-        self._sessions.visitors[self] = room
+        self._enter(room)
+        newest = self._newest
         first = self._past(room, since, newest)
         begin()
         while first is not None:
@@ -146,6 +155,25 @@ class Visitor:
         self.outbox.display_with(None)
         for data in held:
             self.outbox.put(data)
+
+    def _enter(self, room: Room) -> None:
+        """Listen to a room that is still open, from between two turns of fan-out on. Switches. Raises Refused.
+
+        In the middle of one, what has been folded would come from history and be sent as well.
+        """
+        entered = gevent.event.Event()
+
+        def enter() -> None:
+            if self._is_open(room):
+                self._room, self._newest = room, self._hub.state.newest
+                self._sessions.enter(self, room)
+                self._sessions.visitors[self] = room
+            entered.set()
+
+        self._sessions.between_turns(enter)
+        entered.wait()
+        if self._room is None:
+            raise Refused(NoSuchRoom(room.name))
 
     def _past(self, room: Room, since: int | None, newest: int) -> tuple[bytes, int, bool] | None:
         """Return lines after an id, the last id among them, and whether there are more up to `newest`. Switches."""
