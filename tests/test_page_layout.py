@@ -108,7 +108,9 @@ def test_nothing_is_wider_than_a_phone_in_any_view(server, browse, width):
 
 
 def settles(guest):
-    eventually(lambda: guest.page.evaluate("document.getAnimations().every(({ playState }) => playState !== 'running')"))
+    eventually(
+        lambda: guest.page.evaluate("document.getAnimations().every(({ playState }) => playState !== 'running')")
+    )
 
 
 def fits(guest):
