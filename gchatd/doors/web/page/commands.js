@@ -321,7 +321,8 @@ export class Commands {
 
   async _uptime() {
     const { seconds, people: count } = await this.#ask({ do: "uptime" });
-    return `The server has been up for ${duration(seconds * 1000)}. ${people(count)} ${count === 1 ? "is" : "are"} here.`;
+    const here = `${people(count)} ${count === 1 ? "is" : "are"} here.`;
+    return `The server has been up for ${duration(seconds * 1000)}. ${here}`;
   }
 
   async _version() {

@@ -143,11 +143,12 @@ function setText(id, text) {
 
 /** Whether somebody looks at the end of a place just now. */
 function looksAt(place) {
-  return place === store.current && !document.hidden && document.hasFocus() && log.atEnd && !place.visit;
+  return place === store.current && place.live && !document.hidden && document.hasFocus() && log.atEnd && !place.visit;
 }
 
 /** A line has come that nobody looks at. */
 function alert(place, line, mention) {
+  if (place === store.current && document.hasFocus()) return;
   if (settings.bell === "all" || (settings.bell === "mentions" && mention)) notify(place, line, () => show(place));
 }
 
