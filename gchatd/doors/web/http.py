@@ -90,6 +90,11 @@ class HttpConnection:
         if not isinstance(head, h11.Request):
             return None
         request = _request(head)
+        if head.http_version not in (b"1.0", b"1.1"):
+            raise BadRequestError(505, "Here you can use HTTP/1.1.")
+        if {"content-length", "transfer-encoding"} <= request.headers.keys():
+            # A proxy on the way may have gone by the other one, and taken something else for the body (section 6.3).
+            raise BadRequestError(400, "A request cannot have both a Content-Length and a Transfer-Encoding.")
         size = request.headers.get("content-length", "0")  # h11 takes digits only
         if len(size) > 15 or int(size) > self._most_body:
             raise self._too_much()
