@@ -22,6 +22,7 @@ from pathlib import Path
 
 import gevent
 
+from .browsers import browsers
 from .cluster import cluster
 from .history import history, search, wal
 from .load import Load, RunFailedError
@@ -195,7 +196,8 @@ def kernel_kb() -> int:
 
 
 MEASUREMENTS = {
-    one.__name__: one for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, cluster)
+    one.__name__: one
+    for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, browsers, cluster)
 }
 
 

@@ -32,7 +32,7 @@ _slow_readers = SlowReaders(10 * MOST, 60)
 _patience = Patience(60)
 
 
-def echo(sock: Socket, address: tuple[str, int]) -> None:  # noqa: ARG001
+def echo(sock: Socket, address: tuple[str, int]) -> None:
     outbox = Outbox(PlainTransport(sock), _slow_readers)
     http = HttpConnection(outbox, _patience, 0)
     request = http.read()

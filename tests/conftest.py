@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from browser import Guest
+
     from gchatd.settings import Settings
 
 
@@ -58,6 +60,38 @@ def enter() -> Iterator[Callable[..., Person]]:
     yield enter
     for person in people:
         person.hangs_up()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser, without a window; it is the same in all tests, and what is kept in it is gone with each context."""
+    path = needs("chromium")
+    from browser import FLAGS
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Any) -> Iterator[Callable[..., Guest]]:
+    """Let people open the page, each in a browser of their own; none of their pages may have had an error."""
+    from browser import Guest
+
+    guests: list[Guest] = []
+
+    def open_page(server: Server, name: str = "", width: int = 1280, height: int = 800, **more: Any) -> Guest:
+        context = chromium.new_context(viewport={"width": width, "height": height}, **more)
+        guests.append(Guest(context, server, name))
+        return guests[-1]
+
+    yield open_page
+    errors = [error for guest in guests for error in guest.errors]
+    for guest in guests:
+        guest.page.context.close()
+    assert not errors
 
 
 @pytest.fixture(params=["inetutils-telnet", "telnet-ssl"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 
 import pytest
-from browser import Answer, Script, asks, next_answer, request
 from front import sends
 from people import GREETING, PATIENCE
+from web import Answer, Script, asks, next_answer, request
 
 from gchatd.wire import http
 

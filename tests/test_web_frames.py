@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from browser import ACCEPTED, HANDSHAKE, frame, frames
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from web import ACCEPTED, HANDSHAKE, frame, frames
 
 from gchatd.doors.web.frames import PING, Messages, close_frame, is_handshake, shake_hands, text_frame
 from gchatd.doors.web.http import Request, Response
@@ -202,6 +202,8 @@ def test_a_handshake_that_is_none_is_refused_with_a_status(headers, status):
     assert response.body
 
 
-@pytest.mark.parametrize(("upgrade", "is_one"), [("WebSocket", True), ("h2c, websocket", True), ("h2c", False), (None, False)])
+@pytest.mark.parametrize(
+    ("upgrade", "is_one"), [("WebSocket", True), ("h2c, websocket", True), ("h2c", False), (None, False)]
+)
 def test_who_asks_for_a_websocket_is_known_by_one_header(upgrade, is_one):
     assert is_handshake(asked(Upgrade=upgrade)) is is_one

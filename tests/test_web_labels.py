@@ -6,8 +6,8 @@ import json
 
 import gevent
 import pytest
-from browser import frames
 from room import Screen, Stage
+from web import frames
 
 from gchatd.doors.web.link import WebLink, WebLinks
 from gchatd.link import Request

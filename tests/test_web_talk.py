@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import frame
 from people import PATIENCE
+from web import frame
 from webhouse import House, opened
 
 from gchatd.journal import MemoryJournal

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import gevent
 import msgspec
-from browser import Browser, Script
 from gevent import socket
 from gevent.server import StreamServer
 from people import GREETING, PATIENCE
+from web import Browser, Script
 
 from gchatd.chat.state import Bounds, State
 from gchatd.delivery.fanout import Fanout

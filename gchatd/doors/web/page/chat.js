@@ -1,5 +1,6 @@
-/** The way in, the way back after a lost connection, and what people do. Knows the server; knows nothing of the page. */
+/** The way in, the way back after a lost connection, and what people do. Knows nothing of how it looks. */
 
+import { clean } from "./cleaning.js";
 import { Connection, Lost, Refused } from "./connection.js";
 import { recall, recallInTab, remember, rememberInTab } from "./memory.js";
 import { Past } from "./past.js";
@@ -80,7 +81,7 @@ export class Chat {
       this.here = false;
     }
     if (state === "waiting") {
-      const why = this.leaving ? "The server is restarting." : "You are offline.";
+      const why = this.leaving ? "The server is restarting." : "You are offline: the server cannot be reached.";
       this.trouble = `${why} Trying to connect again. What you type is kept, and sent when you are back.`;
       this.leaving = false;
     }
@@ -102,11 +103,12 @@ export class Chat {
         if (error instanceof Lost) return;
         if (!(error instanceof Refused)) throw error;
         this.#sessions = this.#sessions.filter((one) => one !== session);
-        if (error.kind !== "nametaken") return this.#askName(error.message);
-        if (!olds.length) return this.#askName(this.#taken());
-        if (Date.now() > until) return this.#askName(this.#taken());
-        if (attempt < olds.length - 1) continue;
-        this.trouble = `Your earlier connection still holds the name ${this.wanted}. Trying again…`;
+        const taken = error.kind === "nametaken";
+        if (/^(namenotallowed|toolongforname)$/.test(error.kind)) return this.#askName(error.message);
+        if (taken && (!olds.length || Date.now() > until)) return this.#askName(this.#taken());
+        if (taken && attempt < olds.length - 1) continue;
+        const why = taken ? `Your earlier connection still holds the name ${this.wanted}.` : error.message;
+        this.trouble = `${why} Trying again…`;
         this.store.touch();
         await new Promise((resolve) => setTimeout(resolve, AGAIN * (0.5 + Math.random() / 2)));
       }
@@ -142,8 +144,6 @@ export class Chat {
       const known = this.store.room(name);
       if (!known) Object.assign(this.store.place(name, true), { secret, joined: false });
     }
-    const read = recall("read", {});
-    for (const place of this.store.rooms) place.readId ??= read[place.id] ?? null;
     for (const talk of this.store.conversations) {
       talk.live = true;
       talk.outbox.doubt();
@@ -200,7 +200,7 @@ export class Chat {
 
   /** Say something, now or when the connection is back. */
   say(place, text, action = false) {
-    place.outbox.add({ text: cleaned(text), action, name: this.store.name, typedAt: Date.now(), number: ++lines });
+    place.outbox.add({ text: clean(text), action, name: this.store.name, typedAt: Date.now(), number: ++lines });
     if (place.visit) this.past.leave(place);
     this.flush(place);
     this.store.touch(place);
@@ -240,6 +240,11 @@ export class Chat {
     } else this.store.show(known);
   }
 
+  /** Take another name. Raises Refused or Lost. */
+  async rename(name) {
+    if (name && name !== this.store.name) await this.connection.ask({ do: "rename", name });
+  }
+
   /** Talk with somebody alone. */
   talkTo(name) {
     const place = this.store.place(name, false);
@@ -254,20 +259,14 @@ export class Chat {
     else this.store.remove(place);
   }
 
-  /** Ask who is in a room, unless that is known well enough. */
+  /** Ask who is in a place, unless that is known well enough. */
   async refreshPeople(place) {
-    if (!place?.isRoom || !place.joined || !this.here || Date.now() - place.peopleAt < LIST_AGE) return;
+    if (!place?.joined || !this.here || Date.now() - place.peopleAt < LIST_AGE) return;
     place.peopleAt = Date.now();
-    await this.connection.ask({ do: "members", room: place.name }).catch(() => {});
+    if (place.isRoom) return void this.connection.ask({ do: "members", room: place.name }).catch(() => {});
+    const found = await this.connection.ask({ do: "whois", name: place.name }).catch(() => null);
+    this.store.meet(place, found);
   }
 }
 
 let lines = 0; // typed so far
-
-/** Make a text what the server will make of it, so that it is known again when it comes back. */
-function cleaned(text) {
-  return text
-    .replace(/\r\n?/g, "\n")
-    .replace(/\t/g, " ")
-    .replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufff9-\ufffb]/g, "");
-}

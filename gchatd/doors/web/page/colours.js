@@ -45,7 +45,9 @@ function toHsl(colour) {
   const span = most - Math.min(red, green, blue);
   const lightness = most - span / 2;
   if (!span) return [0, 0, lightness];
-  const sector = most === red ? (green - blue) / span : most === green ? 2 + (blue - red) / span : 4 + (red - green) / span;
+  let sector = (green - blue) / span;
+  if (most === green) sector = 2 + (blue - red) / span;
+  else if (most === blue) sector = 4 + (red - green) / span;
   return [(sector * 60 + 360) % 360, span / (1 - Math.abs(2 * lightness - 1)), lightness];
 }
 

@@ -1,9 +1,11 @@
 /** Slash commands: what each of the terminals' table does on a page. */
 
 import { key } from "./names.js";
-import { duration, inFull, parse, plural } from "./times.js";
+import { duration, inFull, parse, people, plural } from "./times.js";
 
 const THEMES = ["light", "dark", "contrast", "system"];
+const NEEDS_WORDS = /^\/\w+ [A-Z]/;
+const MOST_NAMES = 500;
 const CHANGEABLE = 10 * 60_000; // ms
 
 /** Something that a command cannot do; the message is a sentence to show. */
@@ -44,6 +46,7 @@ export class Commands {
       const handler = this[`_${row?.name}`];
       if (!row) throw new Sorry(`There is no command /${name}. /help all lists all commands.`);
       if (!handler) throw new Sorry(`/${row.name} is for terminals: on this page it has nothing to do.`);
+      if (!words.trim() && NEEDS_WORDS.test(row.usage)) throw new Sorry(`Say more: ${row.usage}`);
       const said = await handler.call(this, words.trim(), row);
       if (said) this.store.note(said, this.store.current ?? place);
       return true;
@@ -68,7 +71,7 @@ export class Commands {
   #ownLine() {
     if (!this.store.current?.isRoom) throw new Sorry("Private messages cannot be changed.");
     const line = this.#lastLine();
-    if (!line) throw new Sorry("You have no message here that you can change: it must be yours, and of the last 10 minutes.");
+    if (!line) throw new Sorry("You have no message here that you can change, said within 10 minutes.");
     return line;
   }
 
@@ -77,37 +80,29 @@ export class Commands {
     return this.store.current;
   }
 
-  #need(words, row, what) {
-    if (!words) throw new Sorry(`${what}: ${row.usage}`);
-  }
-
   #ask(message) {
     return this.chat.connection.ask(message);
   }
 
   // Talking.
 
-  _me(words, row) {
-    this.#need(words, row, "Say what you are doing");
+  _me(words) {
     this.chat.say(this.#room(), words, true);
   }
 
-  _msg(words, row) {
+  _msg(words) {
     const [name, text] = words.split(/\s+(.*)/s);
-    this.#need(name, row, "Say who to tell, and what");
     if (this.store.isMe(name)) throw new Sorry("That is you.");
     const place = this.chat.talkTo(name);
     if (text) this.chat.say(place, text);
   }
 
-  _reply(words, row) {
-    this.#need(words, row, "Say what to reply");
+  _reply(words) {
     if (!this.store.answerTo) throw new Sorry("You have no private message to reply to. To send one: /msg NAME WORDS");
     this.chat.say(this.chat.talkTo(this.store.answerTo), words);
   }
 
-  async _edit(words, row) {
-    this.#need(words, row, "Say how it should read");
+  async _edit(words) {
     await this.#ask({ do: "edit", line: this.#ownLine().id, text: words });
   }
 
@@ -117,8 +112,7 @@ export class Commands {
 
   // Rooms.
 
-  async _join(words, row) {
-    this.#need(words, row, "Say which room");
+  async _join(words) {
     const [room, secret] = words.split(/\s+/);
     await this.chat.join(room, secret);
     this.page.show(this.store.current);
@@ -131,8 +125,7 @@ export class Commands {
     this.page.show(this.store.current);
   }
 
-  _go(words, row) {
-    this.#need(words, row, "Say which room");
+  _go(words) {
     const place = this.store.room(words);
     if (!place) throw new Sorry(`You are not in ${words}. To go there: /join ${words}`);
     this.page.show(place);
@@ -147,9 +140,9 @@ export class Commands {
       this.#room();
       return this.page.openPeople();
     }
-    const { room, people } = await this.#ask({ do: "members", room: words });
-    const names = people.slice(0, 500).map(({ name, away }) => (away ? `${name} (away)` : name));
-    return `${people.length} in ${room}: ${names.join(", ")}${people.length > 500 ? " and more" : ""}`;
+    const { room, people: all } = await this.#ask({ do: "members", room: words });
+    const names = all.slice(0, MOST_NAMES).map(({ name, away }) => (away ? `${name} (away)` : name));
+    return `${people(all.length)} in ${room}: ${names.join(", ")}${all.length > MOST_NAMES ? " and more" : ""}`;
   }
 
   async _topic(words) {
@@ -163,20 +156,17 @@ export class Commands {
     await this.#ask({ do: "private", room: this.#room().name });
   }
 
-  async _invite(words, row) {
-    this.#need(words, row, "Say whom to invite");
+  async _invite(words) {
     await this.#ask({ do: "invite", name: words, room: this.#room().name });
   }
 
   // People.
 
-  async _nick(words, row) {
-    this.#need(words, row, "Say what you want to be called");
-    await this.#ask({ do: "rename", name: words });
+  async _nick(words) {
+    await this.chat.rename(words);
   }
 
-  async _whois(words, row) {
-    this.#need(words, row, "Say who");
+  async _whois(words) {
     const { name, since, now, idle, away, shared, you } = await this.#ask({ do: "whois", name: words });
     const said = [`${name} has been here since ${inFull(since)} (${duration(now - since)}).`];
     if (idle !== null) said.push(`${name} last typed something ${duration(idle)} ago.`);
@@ -200,8 +190,7 @@ export class Commands {
     return names.length ? `You are ignoring: ${names.join(", ")}` : "You are not ignoring anyone.";
   }
 
-  async _unignore(words, row) {
-    this.#need(words, row, "Say whom");
+  async _unignore(words) {
     await this.#ask({ do: "unignore", name: words });
   }
 
@@ -220,6 +209,7 @@ export class Commands {
       this.page.goTo(place, line);
     } else {
       const { span } = place;
+      if (!span.more) return "There are no earlier lines.";
       await this.chat.past.earlier(place, Math.min(Number(match[1] || 50), 200));
       this.page.goTo(place, span.items[0]);
     }
@@ -281,8 +271,8 @@ export class Commands {
       const row = this.find(topic);
       if (!row) throw new Sorry(`There is no command /${topic}. /help all lists all commands.`);
       const also = row.aliases.length ? ` (also ${row.aliases.map((name) => `/${name}`).join(", ")})` : "";
-      const here = this[`_${row.name}`] ? "" : "It is for terminals: on this page it has nothing to do.\n";
-      return `${row.usage}${also}: ${row.help}.\n${here || (row.details ? `${row.details}\n` : "")}For example: ${row.example}`;
+      const details = this[`_${row.name}`] ? row.details : "It is for terminals: on this page it has nothing to do.";
+      return `\`${row.usage}\`${also}: ${row.help}.\n${details}\nFor example: ${row.example}`;
     }
     const lines = [];
     let last = "";
@@ -290,10 +280,11 @@ export class Commands {
       if (!topic && !["msg", "join", "nick", "search", "edit", "quit"].includes(row.name)) continue;
       if (topic && row.topic !== last) lines.push(`${row.topic}:`);
       last = row.topic;
-      lines.push(`${row.usage}: ${row.help}${this[`_${row.name}`] ? "" : " (for terminals)"}`);
+      lines.push(`\`${row.usage}\`: ${row.help}${this[`_${row.name}`] ? "" : " (for terminals)"}`);
     }
+    if (topic) return lines.join("\n");
     const more = "/help all lists all commands, /help COMMAND explains one, and /help keys lists the keys.";
-    return topic ? lines.join("\n") : ["What you type goes to everyone in this room. Start with these:", ...lines, more].join("\n");
+    return ["What you type goes to everyone in this room. Start with these:", ...lines, more].join("\n");
   }
 
   async _motd() {
@@ -304,13 +295,15 @@ export class Commands {
   async _nodes() {
     const { nodes } = await this.#ask({ do: "nodes" });
     if (!nodes.length) return "This chat runs on one server, this one.";
-    const rows = nodes.map(({ name, people, ready, you }) => `${you ? "> " : ""}${name}: ${people}${ready ? "" : ", starting"}`);
-    return `${plural(nodes.length, "server")} (> yours), and how many people are there:\n${rows.join("\n")}`;
+    const rows = nodes.map((node) => {
+      return `${node.you ? "> " : ""}${node.name}: ${people(node.people)}${node.ready ? "" : ", starting"}`;
+    });
+    return `${plural(nodes.length, "server")} (> yours):\n${rows.join("\n")}`;
   }
 
   async _uptime() {
-    const { seconds, people } = await this.#ask({ do: "uptime" });
-    return `The server has been up for ${duration(seconds * 1000)}. ${people === 1 ? "1 person is" : `${people} people are`} here.`;
+    const { seconds, people: count } = await this.#ask({ do: "uptime" });
+    return `The server has been up for ${duration(seconds * 1000)}. ${people(count)} ${count === 1 ? "is" : "are"} here.`;
   }
 
   async _version() {

@@ -1,8 +1,9 @@
-/** Where lines are typed: growing with its text, with history and completion. Knows nothing of what becomes of a line. */
+/** Where lines are typed, with history and completion. Knows nothing of what becomes of a line. */
 
 import { byId } from "./dom.js";
 
 const KEPT = 100; // lines of what was typed
+const LISTED = 8; // words that fit
 
 export class Composer {
   #typed = [];
@@ -35,8 +36,9 @@ export class Composer {
     this.#changed();
   }
 
+  /** Be ready to type; but where that opens a keyboard on the screen, only when somebody wants to. */
   focus() {
-    this.box.focus();
+    if (!matchMedia("(pointer: coarse)").matches) this.box.focus();
   }
 
   #changed(hint = this.on.hint(this.text)) {
@@ -48,12 +50,16 @@ export class Composer {
 
   #send() {
     const { text } = this;
-    if (!text.trim() || this.on.line(text) === false) return;
+    if (!text.trim()) return;
+    this.text = "";
+    if (this.on.line(text) === false) {
+      this.text = text;
+      return;
+    }
     if (this.#typed.at(-1) !== text) this.#typed.push(text);
     this.#typed.splice(0, this.#typed.length - KEPT);
     this.#at = this.#typed.length;
-    this.text = "";
-    this.focus();
+    this.box.focus();
   }
 
   #key(event) {
@@ -61,8 +67,7 @@ export class Composer {
     const { key, shiftKey, altKey, ctrlKey } = event;
     const up = key === "ArrowUp";
     let done = true;
-    if (key === "Enter" && !shiftKey && !altKey) this.#send();
-    else if (key === "Enter" && altKey) this.box.setRangeText("\n", this.box.selectionStart, this.box.selectionEnd, "end");
+    if (key === "Enter" && !shiftKey) this.#send();
     else if (key === "Tab" && !altKey && !ctrlKey) done = this.#complete(shiftKey ? -1 : 1);
     else if ((up || key === "ArrowDown") && (altKey || ctrlKey)) this.#recall(up ? -1 : 1);
     else if (up && !this.text) this.text = this.on.editLast();
@@ -90,8 +95,8 @@ export class Composer {
     const word = words[cycle.at] + end;
     this.box.setRangeText(word, start, cycle.to, "end");
     cycle.to = start + word.length;
-    const others = words.length > 1 ? `${words.slice(0, 8).join("  ")}${words.length > 8 ? "  …" : ""}   Tab: the next` : "";
-    this.#changed(others);
+    const others = [...words.slice(0, LISTED), ...(words.length > LISTED ? ["…"] : []), " Tab: the next"].join("  ");
+    this.#changed(words.length > 1 ? others : undefined);
     this.#cycle = cycle;
     return true;
   }

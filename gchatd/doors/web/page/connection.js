@@ -30,6 +30,7 @@ export class Connection {
     this.on = on;
     this.attempts = 0;
     this.labels = 0;
+    this.mutedUntil = 0;
     this.asked = new Map();
     for (const event of ["online", "pageshow"]) addEventListener(event, () => this.wake());
     addEventListener("offline", () => this.state === "open" && this.#ping());
@@ -77,6 +78,7 @@ export class Connection {
       this.attempts = 0;
       this.#become("open");
     }
+    if (message.refusal === "flooding") this.mutedUntil = this.heardAt + message.seconds * 1000;
     this.#watch();
     this.on.message(message);
     this.#settle(message);
@@ -106,7 +108,8 @@ export class Connection {
   #ping() {
     this.send({ do: "ping" });
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.#lose(), DEADLINE);
+    const muted = Math.max(0, this.mutedUntil - Date.now()); // meanwhile nothing is answered
+    this.timer = setTimeout(() => this.#lose(), DEADLINE + muted);
   }
 
   #lose() {

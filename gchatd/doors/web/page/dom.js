@@ -1,6 +1,6 @@
 /** Elements and icons, made without any markup: text is only ever text. */
 
-/** Make an element. Properties are set as such, or as attributes where their names have a dash or are `role` or `for`. */
+/** Make an element. What it has no property for is set as an attribute. */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -41,7 +41,7 @@ export function reconcile(parent, wanted) {
 
 const PATHS = {
   menu: "M4 7h16M4 12h16M4 17h16",
-  people: "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM3 19c0-3 2.7-5 6-5s6 2 6 5M16 5.5a3 3 0 0 1 0 5.4M17.5 14.5c2.1.7 3.5 2.3 3.5 4.5",
+  people: "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM3 19c0-3 3-5 6-5s6 2 6 5M16 5.5a3 3 0 0 1 0 5.4M17.5 14.5c2 .7 3.5 2.3 3.5 4.5",
   search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.5 15.5 21 21",
   settings: "M4 7h9M17 7h3M4 17h3M11 17h9M15 9a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM9 19a2 2 0 1 0 0-4 2 2 0 0 0 0 4z",
   send: "M4 12 20 4l-5 16-4-6.5zM11 13.5 20 4",

@@ -2,13 +2,14 @@
 
 import { closable } from "./drawers.js";
 import { byId, el } from "./dom.js";
-import { plural } from "./times.js";
+import { people } from "./times.js";
 
 /** Asks for a name until there is one. */
 export class NameDialog {
   constructor(enter) {
     this.dialog = byId("name-dialog");
     this.dialog.addEventListener("cancel", (event) => event.preventDefault());
+    this.dialog.addEventListener("close", () => this.asks && this.dialog.showModal()); // browsers insist on closing
     byId("name-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const name = byId("name").value.trim();
@@ -21,12 +22,14 @@ export class NameDialog {
   ask(why, name) {
     byId("name-why").textContent = why;
     byId("name").value = name;
+    this.asks = true;
     if (!this.dialog.open) this.dialog.showModal();
     byId("name").focus();
     byId("name").select();
   }
 
   close() {
+    this.asks = false;
     this.dialog.close();
   }
 }
@@ -56,12 +59,10 @@ export class JoinDialog {
     }
   }
 
-  #row({ name, people, topic, joined }) {
-    const here = plural(people, "person").replace("persons", "people");
-    const more = `${here}${joined ? ", you are in it" : ""}${topic ? ` · ${topic}` : ""}`;
-    const button = el("button", { type: "button", class: "place" }, el("bdi", { class: "place-name" }, name), el("span", { class: "faint" }, more));
-    button.addEventListener("click", () => this.#enter(name));
-    return el("li", {}, button);
+  #row({ name, people: count, topic, joined }) {
+    const more = `${people(count)}${joined ? ", you are in it" : ""}${topic ? ` · ${topic}` : ""}`;
+    const parts = [el("bdi", { class: "place-name" }, name), el("span", { class: "faint" }, more)];
+    return el("li", {}, el("button", { type: "button", class: "place", onclick: () => this.#enter(name) }, ...parts));
   }
 
   async #enter(name, secret) {

@@ -20,10 +20,13 @@ export class Log {
   /** The first and the last item shown; no last one: up to the end. */
   #first = null;
   #last = null;
-  #seen = "";
+  #seen = ""; // the version that is drawn
+  #height = 0; // of the pane, when it was last at its end
 
-  /** `on.near(end)` hears that an end of what is loaded comes into view; `on.scrolled()`, `on.retry`, `on.discard`,
-   * `on.join(room)` that somebody does something. */
+  /**
+   * `on.near(direction)` hears that the first (-1) or last (1) line that is loaded comes into view, `on.scrolled()` that
+   * somebody scrolls; `on.retry(line)`, `on.discard(line)` and `on.join(room)` are buttons in a line.
+   */
   constructor(store, settings, on) {
     Object.assign(this, { store, settings, on });
     this.pane = byId("log");
@@ -79,6 +82,7 @@ export class Log {
   #scrolled() {
     if (!this.place) return;
     const { scrollTop, scrollHeight, clientHeight } = this.pane;
+    if (this.atEnd && clientHeight !== this.#height) return this.#toEnd(); // the window changed, and nobody scrolled
     const below = scrollHeight - scrollTop - clientHeight;
     this.atEnd = below < AT_END && !this.#last && !this.place.visit;
     if (scrollTop < NEAR) this.#extend(-1);
@@ -143,12 +147,13 @@ export class Log {
     const { newFrom } = this.place ?? {};
     if (newFrom === null || newFrom === undefined || this.place.visit) return false;
     const mark = this.list.querySelector(".new-mark");
-    if (!mark) return this.span.items.some(({ id }) => id >= newFrom);
+    if (!mark) return this.span.indexOf(newFrom) < this.span.length;
     return mark.getBoundingClientRect().bottom < this.pane.getBoundingClientRect().top;
   }
 
   #toEnd() {
     this.pane.scrollTop = this.pane.scrollHeight;
+    this.#height = this.pane.clientHeight;
   }
 
   /** The first row in view, and where it is. */
@@ -187,7 +192,7 @@ export class Log {
     let day = "";
     for (const item of this.span.items.slice(first, last)) {
       if (item.at && dayOf(item.at) !== day) {
-        rows.push(dayRow(item.at));
+        rows.push(dayRow(item));
         day = dayOf(item.at);
         before = null;
       }
@@ -232,8 +237,9 @@ export class Log {
   }
 
   #makeNote(item) {
-    const row = el("div", { class: "note", tabIndex: -1 }, el("div", { class: "text", dir: "auto" }, ...nodesOf(item.text)));
-    if (item.join) row.append(el("button", { type: "button", onclick: () => this.on.join(item.join) }, `Join ${item.join}`));
+    const text = el("div", { class: "text", dir: "auto" }, ...nodesOf(item.text));
+    const row = el("div", { class: "note", tabIndex: -1 }, text);
+    if (item.join) row.append(button(`Join ${item.join}`, () => this.on.join(item.join)));
     row.dataset.id = item.id;
     return row;
   }
@@ -242,12 +248,10 @@ export class Log {
     const make = () => {
       const text = el("div", { class: "text", dir: "auto" }, ...nodesOf(line.text));
       const row = el("div", { class: `line pending ${line.state}` }, text);
-      const state = el("div", { class: "state" }, line.why ?? { waiting: "Not sent yet: waiting for the connection." }[line.state] ?? "Sending…");
+      const how = line.state === "sending" ? "Sending…" : "Not sent yet: waiting for the connection.";
+      const state = el("div", { class: "state" }, line.why ?? how);
       if (line.state === "unsent") {
-        state.append(
-          el("button", { type: "button", onclick: () => this.on.retry(line) }, "Send now"),
-          el("button", { type: "button", onclick: () => this.on.discard(line) }, "Discard"),
-        );
+        state.append(button("Send now", () => this.on.retry(line)), button("Discard", () => this.on.discard(line)));
       }
       row.append(state);
       return row;
@@ -262,20 +266,22 @@ const newRow = {
   make: () => el("div", { class: "new-mark" }, el("span", {}, "New")),
 };
 
-function dayRow(at) {
+function dayRow({ at, id, seq }) {
   const day = dayOf(at);
   return {
-    key: day,
+    key: `${day} ${id}.${seq}`,
     version: dayInWords(at),
-    make: () => el("h3", { class: "day" }, el("time", { dateTime: day }, dayInWords(at))),
+    make: () => el("h2", { class: "day" }, el("time", { dateTime: day }, dayInWords(at))),
   };
 }
 
 /** Whether a line needs its author's name above it. */
 function startsGroup(item, before) {
-  if (before?.kind !== "said" || item.kind !== "said" || item.action || before.action || key(before.name) !== key(item.name)) return true;
-  return item.at - before.at > TOGETHER;
+  if ([item, before].some((line) => line?.kind !== "said" || line.action)) return true;
+  return key(before.name) !== key(item.name) || item.at - before.at > TOGETHER;
 }
+
+const button = (text, onclick) => el("button", { type: "button", onclick }, text);
 
 /** A name in its colour; `heard` only: a group's later lines show none, but a screen reader says it. */
 export function nameOf({ name }, heard = false) {

@@ -21,7 +21,7 @@ const KEPT_TOLD = 200; // private lines of a conversation that outlive loading t
 
 for (const button of document.querySelectorAll("[data-icon]")) button.prepend(icon(button.dataset.icon));
 
-const store = new Store({ changed: draw, alert, looksAt });
+const store = new Store({ changed: draw, alert, looksAt }, recall("read", {}));
 const address = new URL("ws", location.href);
 address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
 const names = new NameDialog((name) => chat.enter(name));
@@ -32,7 +32,7 @@ const chat = new Chat(address, store, {
     composer.focus();
   },
 });
-const settings = new Settings(chat, applySettings);
+const settings = new Settings((name) => chat.rename(name), applySettings);
 const drawers = new Drawers((id, isOpen) => id === "people" && isOpen && draw());
 const log = new Log(store, settings, {
   near: (direction) => (direction < 0 ? chat.past.earlier(store.current) : chat.past.later(store.current)),
@@ -67,7 +67,10 @@ const composer = new Composer({
   line,
   hint: (text) => commands.hint(text),
   editLast: () => commands.editLast(),
-  complete: (before) => complete(before, { commands: commands.table, people: peopleAround(), rooms: store.rooms.map(({ name }) => name), find: commands.find }),
+  complete(before) {
+    const rooms = store.rooms.map(({ name }) => name);
+    return complete(before, { commands: commands.table, find: commands.find, people: peopleAround(), rooms });
+  },
 });
 
 // What is seen.
@@ -83,6 +86,7 @@ function draw() {
 function drawNow() {
   drawing = 0;
   const place = store.current;
+  shown ??= place;
   log.render();
   if (place && looksAt(place)) store.read(place);
   renderPlaces(store, show);
@@ -91,14 +95,14 @@ function drawNow() {
     renderPeople(store, talkTo);
   }
   setText("title", place?.name ?? "gchat");
-  setText("topic", place?.isRoom ? place.topic : place ? "Private: only the two of you see this, and it is not kept." : "");
-  byId("topic").title = place?.topic ?? "";
-  byId("people-button").hidden = byId("search-button").hidden = Boolean(place && !place.isRoom);
+  const topic = !place || place.isRoom ? place?.topic : "Private: only the two of you see this, and it is not kept.";
+  setText("topic", topic ?? "");
+  byId("topic").title = topic ?? "";
+  byId("search-button").hidden = Boolean(place && !place.isRoom);
   drawMe();
   drawTrouble();
   drawJumps(place);
   title(store, settings.count);
-  keep();
 }
 
 function drawMe() {
@@ -110,7 +114,11 @@ function drawMe() {
 }
 
 function drawTrouble() {
-  setText("trouble-text", chat.trouble);
+  if (chat.trouble !== byId("trouble-text").textContent) {
+    setText("trouble-text", chat.trouble);
+    setText("announcer", chat.trouble || "You are connected again.");
+  }
+  if (chat.trouble && !chat.choosing) setText("name-why", chat.trouble);
   byId("trouble").hidden = !chat.trouble;
   byId("retry").hidden = chat.connection.state !== "waiting";
 }
@@ -146,12 +154,14 @@ function applySettings() {
 
 // What people do.
 
+/** Look at a place. What was being typed in the last one waits there. */
 function show(place) {
-  if (store.current && store.current !== place) store.current.draft = composer.text;
-  const changes = store.current !== place;
-  if (place && changes) store.show(place);
-  if (place && place !== shown) composer.text = place.draft;
-  shown = place;
+  if (place !== shown) {
+    if (shown) shown.draft = composer.text;
+    composer.text = place?.draft ?? "";
+    shown = place;
+  }
+  if (place && store.current !== place) store.show(place);
   drawers.closeNarrow();
   if (!drawers.isOpen("search")) composer.focus();
   draw();
@@ -160,9 +170,9 @@ let shown = null;
 
 function line(text) {
   if (!store.current) return false;
-  const tooLong = new TextEncoder().encode(text).length > chat.hello.message || text.split("\n").length > chat.hello.lines;
-  if (tooLong) {
-    store.note(`That is too long to be sent: at most ${chat.hello.message} bytes and ${chat.hello.lines} lines.`);
+  const { message, lines } = chat.hello;
+  if (new TextEncoder().encode(text).length > message || text.split("\n").length > lines) {
+    store.note(`That is too long to be sent: at most ${message} bytes and ${lines} lines.`);
     return false;
   }
   if (text.startsWith("/") && !text.startsWith("//")) commands.run(text);
@@ -205,11 +215,13 @@ jumpButton("to-present", "down", "To the present", () => {
 });
 byId("retry").addEventListener("click", () => chat.connection.wake());
 byId("join").addEventListener("click", () => joining.open());
+byId("settings-button").addEventListener("click", () => settings.open(store.name));
 
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return;
-  const places = [...store.rooms, ...store.conversations];
-  if (event.altKey && /^Digit[1-9]$/.test(event.code) && places[event.code.at(-1) - 1]) show(places[event.code.at(-1) - 1]);
+  const chosen = event.altKey && /^Digit[1-9]$/.test(event.code) ? event.code.at(-1) - 1 : -1;
+  const place = [...store.rooms, ...store.conversations][chosen];
+  if (place) show(place);
   else if ((event.ctrlKey || event.metaKey) && event.key === "k") drawers.open("search");
   else if (event.key === "Escape" && !event.isComposing) {
     toPresent();
@@ -220,21 +232,16 @@ document.addEventListener("keydown", (event) => {
 
 // What is kept.
 
-let kept = "";
-
 function keep() {
   if (!chat.here) return;
-  const rooms = store.rooms.filter(({ joined }) => joined).map(({ name, secret }) => ({ name, secret }));
-  const read = Object.fromEntries(store.rooms.map(({ id, readId }) => [id, readId]));
-  const now = JSON.stringify([rooms, read, store.current?.id]);
-  if (now === kept) return;
-  kept = now;
-  remember("rooms", rooms);
-  remember("read", read);
+  remember("rooms", store.rooms.filter(({ joined }) => joined).map(({ name, secret }) => ({ name, secret })));
+  remember("read", Object.fromEntries(store.rooms.map(({ id, readId }) => [id, readId])));
   rememberInTab("current", store.current?.id ?? null);
 }
 
+setInterval(keep, 2000);
 addEventListener("pagehide", () => {
+  keep();
   const told = store.conversations.map(({ name, present }) => ({
     name,
     lines: present.items.filter(({ kind }) => kind === "said").slice(-KEPT_TOLD),
@@ -248,10 +255,18 @@ addEventListener("beforeunload", (event) => {
 // The page itself.
 
 for (const event of ["focus", "blur"]) addEventListener(event, draw);
-document.addEventListener("visibilitychange", draw);
-for (const query of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"]) matchMedia(query).addEventListener("change", applySettings);
+document.addEventListener("visibilitychange", () => {
+  cancelAnimationFrame(drawing); // no frame comes while nobody can see it
+  drawing = 0;
+  draw();
+});
+for (const query of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"]) {
+  matchMedia(query).addEventListener("change", applySettings);
+}
 setInterval(draw, 30_000); // days pass, and lists of people grow old
 visualViewport?.addEventListener("resize", () => {
+  if (visualViewport.scale > 1) return; // somebody looks closer
+  window.scrollTo(0, 0);
   document.documentElement.style.setProperty("--height", `${Math.round(visualViewport.height)}px`);
 });
 

@@ -27,14 +27,14 @@ export class Outbox {
 
   /** The server has it: the one with this label or, without one, the oldest on its way. Give it. */
   confirm(label) {
-    const line = this.lines.find((one) => (label ? one.label === label : one.state === "sending"));
+    const line = this.#find(label);
     if (line) this.remove(line);
     return line;
   }
 
-  /** The server refused it. Give whether it was one of these. */
+  /** The server refused it: the same one as above. Give whether there was one. */
   refuse(label, why) {
-    const line = this.lines.find((one) => one.label === label);
+    const line = this.#find(label);
     if (line) this.#fail(line, why);
     return Boolean(line);
   }
@@ -76,6 +76,10 @@ export class Outbox {
 
   remove(line) {
     this.lines = this.lines.filter((one) => one !== line);
+  }
+
+  #find(label) {
+    return this.lines.find((one) => (label ? one.label === label : one.state === "sending"));
   }
 
   #fail(line, why) {

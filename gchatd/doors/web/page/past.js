@@ -19,8 +19,9 @@ export class Past {
     const whole = Boolean(place.upTo) && (await this.#readOn(place));
     if (!whole) {
       if (place.upTo) this.#begin(place);
-      const past = await this.#ask(place, { count: FIRST });
+      const past = await this.#ask(place, { count: place.readId === null ? FIRST : MISSED_PAGE });
       this.store.take(place, past);
+      place.unreadMore = past.more && place.readId !== null && past.first_line > place.readId;
       Object.assign(place.present, { more: past.more, from: past.first_line || place.present.from });
       if (place.readId === null) place.readId = place.present.last?.id ?? 0;
     }

@@ -15,6 +15,7 @@ export class Place {
   /** By compared name: {name, away}. `peopleAt` is when the whole list was heard, 0 for never. */
   people = new Map();
   peopleAt = 0;
+  peopleVersion = 0; // counts its changes
 
   /** The lines up to now; and those around something in the past, while somebody looks there. */
   present = new Span();
@@ -29,6 +30,7 @@ export class Place {
   outbox = new Outbox();
   draft = "";
   unread = 0;
+  unreadMore = false; // there are more than were counted
   mentions = 0;
 
   /** Lines up to this id have been read (null: nobody knows); the first line that is new is marked. */
@@ -60,7 +62,7 @@ export class Place {
 
   /** Count a line that was not there before. `seen`: somebody looks at it as it comes. */
   count(line, seen, mention) {
-    if (seen) this.readId = line.id;
+    if (seen) this.readId = Math.max(this.readId ?? 0, line.id);
     else if (this.readId === null || line.id > this.readId) {
       if (!this.unread) this.newFrom = line.id;
       this.unread++;
@@ -73,6 +75,7 @@ export class Place {
     const last = this.present.last?.id ?? 0;
     const changed = this.unread > 0 || this.readId !== last;
     this.unread = this.mentions = 0;
+    this.unreadMore = false;
     this.readId = last;
     return changed;
   }

@@ -30,8 +30,8 @@ export class Search {
       byId("found").replaceChildren(...past.lines.map((line) => this.#row(place, line)));
       const more = past.more ? " There are older ones, too: add a word to find fewer." : "";
       const ignored = past.left_out ? ` Left out: ${plural(past.left_out, "line")} by people you ignore.` : "";
-      const found = past.lines.length ? `${plural(past.lines.length, "line")} in ${place.name}, newest first.` : `Nothing in ${place.name} matches.`;
-      this.#say(found + ignored + more);
+      const found = past.lines.length ? `${plural(past.lines.length, "line")}, newest first.` : "Nothing matches.";
+      this.#say(`In ${place.name}: ${found}${ignored}${more}`);
     } catch (error) {
       this.#say(error.message);
     }
@@ -42,10 +42,12 @@ export class Search {
   }
 
   #row(place, line) {
-    const head = el("span", { class: "by" }, nameOf(line), " ", el("time", { dateTime: new Date(line.at).toISOString() }, inFull(line.at)));
+    const time = el("time", { dateTime: new Date(line.at).toISOString() }, inFull(line.at));
+    const head = el("span", { class: "by" }, nameOf(line), " ", time);
     const text = el("span", { class: "text", dir: "auto" });
     text.append(...marked(line.text));
-    return el("li", {}, el("button", { type: "button", class: "found-line", onclick: () => this.goTo(place, line.id) }, head, text));
+    const onclick = () => this.goTo(place, line.id);
+    return el("li", {}, el("button", { type: "button", class: "found-line", onclick }, head, text));
   }
 }
 

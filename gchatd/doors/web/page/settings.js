@@ -3,11 +3,12 @@
 import { closable } from "./drawers.js";
 import { byId } from "./dom.js";
 import { recall, remember } from "./memory.js";
-import { isAllowed, mayAsk, allow } from "./notify.js";
+import { allow, isAllowed, mayAsk } from "./notify.js";
 
 const FIELDS = { theme: "value", time: "value", bell: "value", count: "checked", notices: "checked" };
 
 export class Settings {
+  /** light, dark, contrast or system; and how times are shown: off, hh:mm or full. */
   theme = "system";
   time = "hh:mm";
 
@@ -18,14 +19,14 @@ export class Settings {
   /** Whether comings and goings are shown. */
   notices = false;
 
-  constructor(chat, changed) {
+  #changed;
+  #dialog = byId("settings-dialog");
+
+  /** `rename(name)` may raise an error whose message is to be shown; `changed()` hears when something was chosen. */
+  constructor(rename, changed) {
     Object.assign(this, recall("settings", {}));
-    Object.assign(this, { chat, changed });
-    Object.defineProperties(this, { chat: { enumerable: false }, changed: { enumerable: false } });
-    this.dialog = null;
-    Object.defineProperty(this, "dialog", { value: byId("settings-dialog"), enumerable: false });
-    closable(this.dialog);
-    byId("settings-button").addEventListener("click", () => this.open());
+    this.#changed = changed;
+    closable(this.#dialog);
     for (const [id, property] of Object.entries(FIELDS)) {
       byId(id).addEventListener("change", async () => {
         this[id] = byId(id)[property];
@@ -33,25 +34,25 @@ export class Settings {
         this.save();
       });
     }
-    byId("rename").addEventListener("click", () => this.#rename());
-    byId("settings-form").addEventListener("submit", (event) => {
+    byId("settings-form").addEventListener("submit", async (event) => {
       event.preventDefault();
-      this.#rename();
+      const why = await rename(byId("new-name").value.trim()).catch((error) => error.message);
+      byId("new-name-why").textContent = why ?? "";
     });
   }
 
-  open() {
+  open(name) {
     this.#fill();
-    byId("new-name").value = this.chat.store.name;
+    byId("new-name").value = name;
     byId("new-name-why").textContent = "";
-    this.dialog.showModal();
+    this.#dialog.showModal();
   }
 
   /** Keep what was changed, and let it be seen. */
   save() {
     remember("settings", { ...this });
     this.#fill();
-    this.changed();
+    this.#changed();
   }
 
   #fill() {
@@ -59,16 +60,5 @@ export class Settings {
     const refused = this.bell !== "off" && !isAllowed();
     const how = mayAsk() ? "Choose again to allow notifications." : "This browser does not allow notifications here.";
     byId("bell-why").textContent = refused ? how : "";
-  }
-
-  async #rename() {
-    const name = byId("new-name").value.trim();
-    if (!name || name === this.chat.store.name) return;
-    try {
-      await this.chat.connection.ask({ do: "rename", name });
-      byId("new-name-why").textContent = "";
-    } catch (error) {
-      byId("new-name-why").textContent = error.message;
-    }
   }
 }

@@ -22,10 +22,11 @@ export class Store {
 
   /**
    * `hooks.changed()` hears of every change, `hooks.alert(place, line, mention)` of lines that nobody looks at, and
-   * `hooks.looksAt(place)` says whether somebody looks at the end of a place.
+   * `hooks.looksAt(place)` says whether somebody looks at the end of a place. `read`: up to which id each was read.
    */
-  constructor(hooks) {
+  constructor(hooks, read = {}) {
     this.hooks = hooks;
+    this.readBefore = read;
   }
 
   get rooms() {
@@ -46,6 +47,7 @@ export class Store {
     let place = this.places.get(id);
     if (!place) {
       this.places.set(id, (place = new Place(name, isRoom)));
+      place.readId = this.readBefore[id] ?? null;
       if (isRoom) this.current ??= place;
     }
     return place;
@@ -113,8 +115,9 @@ export class Store {
   #add(place, span, said, isLive = true) {
     const line = { ...said, kind: "said", seq: 0, version: 0 };
     if (!span.add(line) || span !== place.present) return;
-    if (this.isMe(line.name)) place.readId = Math.max(place.readId, line.id);
-    else if (isLive || place.readId !== null) this.#count(place, line, mentions(line.text, this.name));
+    if (this.isMe(line.name)) {
+      if (isLive) place.readId = Math.max(place.readId, line.id);
+    } else if (isLive || place.readId !== null) this.#count(place, line, mentions(line.text, this.name));
   }
 
   #count(place, line, mention) {
@@ -134,10 +137,11 @@ export class Store {
     this.touch(place);
   }
 
-  #refused({ label, refusal, sentence, why }) {
+  #refused({ label, refusal, sentence, why, of, room }) {
     const text = sentence ?? `Not sent: ${why}.`;
-    for (const place of this.places.values()) {
-      if (label && place.outbox.refuse(label, text)) return this.touch(place);
+    const places = label ? [...this.places.values()] : of === "said" ? [this.room(room)] : [];
+    for (const place of places) {
+      if (place?.outbox.refuse(label, text)) return this.touch(place);
     }
     if (!label || refusal === "flooding") this.note(text);
   }
@@ -206,7 +210,9 @@ export class Store {
     if (!place) return;
     const gathered = [...(place.gathering ?? []), ...people];
     place.gathering = more ? gathered : null;
-    if (!more) place.people = new Map(gathered.map((person) => [key(person.name), person]));
+    if (more) return;
+    place.people = new Map(gathered.map((person) => [key(person.name), person]));
+    place.peopleVersion++;
     this.touch(place);
   }
 
@@ -230,14 +236,14 @@ export class Store {
     const place = this.room(room);
     if (!place) return;
     if (user === this.me) return this.remove(place);
-    place.people.delete(key(name));
+    this.#goes(place, name);
     if (this.notices) this.note(`${name} left.`, place, { at });
     this.touch(place);
   }
 
   _departed({ name, words, at }) {
     for (const place of this.rooms) {
-      if (!place.people.delete(key(name))) continue;
+      if (!this.#goes(place, name)) continue;
       if (this.notices) this.note(`${name} left${words ? `: ${words}` : "."}`, place, { at });
       this.touch(place);
     }
@@ -249,7 +255,7 @@ export class Store {
     for (const place of this.rooms) {
       const person = place.people.get(key(name));
       if (!person) continue;
-      place.people.delete(key(name));
+      this.#goes(place, name);
       place.people.set(key(to), { ...person, name: to });
       if (this.notices && !mine) this.note(`${name} is now ${to}.`, place, { at });
     }
@@ -265,7 +271,14 @@ export class Store {
   }
 
   #comes(place, name) {
-    if (!place.people.has(key(name))) place.people.set(key(name), { name, away: false });
+    if (place.people.has(key(name))) return;
+    place.people.set(key(name), { name, away: false });
+    place.peopleVersion++;
+  }
+
+  #goes(place, name) {
+    place.peopleVersion++;
+    return place.people.delete(key(name));
   }
 
   // Between two people.
@@ -273,9 +286,11 @@ export class Store {
   _told(event) {
     const mine = event.user === this.me;
     const place = this.place(mine ? event.to : event.name, false);
+    place.live = true;
     if (mine && event.label) place.outbox.confirm(event.label);
     if (!event.text && event.sealed) {
-      return this.note(`${event.name} told you something, but it got lost on the way. Ask them to say it again.`, place);
+      const lost = `${event.name} told you something, but it got lost on the way. Ask them to say it again.`;
+      return this.note(lost, place);
     }
     const line = { ...event, id: ++this.#told, kind: "said", seq: 0, version: 0 };
     place.present.add(line);
@@ -285,6 +300,14 @@ export class Store {
       this.#count(place, line, true);
     }
     this.touch(place);
+  }
+
+  /** Know who is in a conversation: myself, and the other one if they are found. */
+  meet(place, found) {
+    const both = found ? [{ name: found.name, away: found.away !== null }, this] : [];
+    place.people = new Map(both.map(({ name, away }) => [key(name), { name, away }]));
+    place.peopleVersion++;
+    this.touch();
   }
 
   /** Put back what was told before the page was loaded again. */

@@ -40,5 +40,6 @@ export function parse(typed, now = new Date()) {
   return moment.getTime();
 }
 
+export const people = (count) => (count === 1 ? "1 person" : `${count} people`);
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const pad = (number) => String(number).padStart(2, "0");
