@@ -13,7 +13,7 @@ help:
 	@echo 'make format   format the code the way check wants it'
 	@echo 'make bench    measure how fast it is (make bench ONLY=fanout for one part; ROUNDS=5)'
 	@echo 'make crowd    fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
-	@echo 'make torture  kill the server 200 times under load, make the disk fail, flood it, and let 3 nodes and their Redis fail (SEED=n)'
+	@echo 'make torture  kill the server 200 times under load, make the disk fail, flood it, throw garbage and 2,000 clients at it, and let 3 nodes and their Redis fail (SEED=n)'
 	@echo 'make fuzz     type random commands for a minute, then send random bytes for ten (SECONDS=600)'
 	@echo 'make autobahn hold WebSockets to the cases of the Autobahn test suite (301 of them, half a minute)'
 	@echo 'make cert     make a certificate to try TLS with, signed by itself: cert.pem, key.pem'
@@ -53,6 +53,9 @@ torture: $(VENV)/dev
 	$(BIN)/python tests/torture/worlds.py $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/torture/cluster.py $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/torture/limits.py
+	$(BIN)/python tests/torture/garbage.py $(if $(SEED),--seed $(SEED))
+	$(BIN)/python tests/torture/drops.py $(if $(SEED),--seed $(SEED))
+	$(BIN)/python tests/torture/mixed.py $(if $(SEED),--seed $(SEED))
 
 fuzz: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0

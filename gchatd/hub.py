@@ -55,6 +55,11 @@ MOST_UNDELIVERED_BYTES = 262_144
 are not too much for somebody who reads.
 """
 
+MANY_COME_AND_GO = 300
+"""While more events than this are on their way that give or take a name, those who come and go have to wait: whatever
+somebody says meanwhile is heard behind them.
+"""
+
 COMMIT_SECONDS = 0.01
 """How long a question about history waits until what was said before it has been committed."""
 
@@ -283,6 +288,10 @@ class Hub:
     def undelivered(self) -> int:
         """How many events were broadcast here and have not been delivered yet."""
         return len(self._sizes)
+
+    def many_come_and_go(self) -> bool:
+        """Whether so many do that others should wait who want to."""
+        return len(self._naming) > MANY_COME_AND_GO
 
     def wait_for_history(self) -> None:
         """Wait up to COMMIT_SECONDS until what was said so far is in the history, so that it can be found. Switches."""

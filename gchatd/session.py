@@ -157,12 +157,15 @@ class Session(Intake):
             while self._serve():  # the first request may have come along with the connection
                 self._link.send_answers()
                 self._link.wait()
-                self._sessions.pace.pause()  # many may have sent a lot at the same time
+                self._sessions.pace.pause(self._comes_or_goes)  # many may have sent a lot at the same time
         except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
             logger.exception("%s failed", self)
             self._ended = "failed: see the traceback above"
         finally:
             self._say_goodbye()
+
+    def _comes_or_goes(self) -> bool:
+        return not self.claimed or self.outbox.transport.has_hung_up()
 
     def _serve(self) -> bool:
         """Handle the requests that have come; tell whether there may be more. Switches now and then."""
@@ -184,6 +187,7 @@ class Session(Intake):
     def handle(self, request: Request) -> None:
         """Have a request done. What comes of it carries its label."""
         self.active_at = time.monotonic()
+        self._sessions.requests += 1
         self.label = request.label
         try:
             answer = self._link.perform(request)
@@ -335,6 +339,10 @@ class Session(Intake):
             logger.info("[%s %s] is %s now", self._link, outcome.event.name, self.user)
         if not self._ended:
             self._link.happened(outcome)
+
+    @property
+    def door(self) -> str:
+        return self._link.door
 
     def wait_no_more(self) -> None:
         """Go on: all that this session did has taken effect, or never will."""

@@ -147,6 +147,10 @@ class Log(msgspec.Struct, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class Metrics(msgspec.Struct, frozen=True):
+    listen: Address | None = None
+
+
 class Settings(msgspec.Struct, frozen=True):
     """All settings, a field for each section. `sources` says where each value that is not a default came from."""
 
@@ -159,6 +163,7 @@ class Settings(msgspec.Struct, frozen=True):
     history: History = History()
     cluster: Cluster = Cluster()
     log: Log = Log()
+    metrics: Metrics = Metrics()
     sources: dict[str, str] = {}
 
     def complain(self, section: str, option: str, value: object, trouble: str) -> ConfigError:
@@ -242,6 +247,8 @@ def _convert(text: str, type: Any) -> Any:
         if not addresses:
             raise ValueError("expected at least one ADDRESS:PORT")
         return addresses
+    if type == (Address | None):
+        return Address.parse(text) if text else None
     if type == Networks:
         return tuple(_network(word) for word in text.replace(",", " ").split())
     if type == Origins:

@@ -39,6 +39,8 @@ class Client:
 class Wire:
     """A transport to a client, until it is cut."""
 
+    encrypted = False
+
     def __init__(self, client: Client) -> None:
         self.client = client
         self.news = gevent.event.Event()
@@ -79,6 +81,9 @@ class Wire:
         while not (self.client.room or self._is_cut):
             self.news.clear()
             self.news.wait()
+
+    def has_hung_up(self) -> bool:
+        return self._is_cut
 
     def unsent(self) -> int:
         return 0

@@ -11,10 +11,10 @@ import gevent.socket
 import pytest
 from people import GREETING, PATIENCE, eventually
 
+from gchatd.delivery.sessions import Sessions
 from gchatd.doors import accepting as doors
 from gchatd.doors.accepting import PatientServer
 from gchatd.limits.addresses import Addresses
-from gchatd.limits.repeats import Repeats
 
 
 def test_without_descriptors_newcomers_wait_and_those_who_are_in_notice_nothing(server, enter):
@@ -38,11 +38,33 @@ def test_without_descriptors_newcomers_wait_and_those_who_are_in_notice_nothing(
 def accepting():
     """A server, and whether it has served somebody."""
     served = gevent.event.Event()
-    server = PatientServer(("127.0.0.1", 0), lambda *args: served.set(), Addresses(1), Repeats())
+    server = PatientServer(("127.0.0.1", 0), lambda *args: served.set(), Addresses(1), Sessions(1))
     server.start()
     gevent.get_hub().loop.update_now()  # other tests may have kept the loop for longer than it is to wait
     yield server, served
     server.stop()
+
+
+def test_while_others_have_to_wait_who_leave_newcomers_come_one_at_a_time(accepting, monkeypatch):
+    server, _ = accepting
+    server.stop_accepting()
+    server._addresses = Addresses(10)
+    clients = [gevent.socket.create_connection(("127.0.0.1", server.server_port)) for _ in range(4)]
+
+    def accepts() -> list[bool]:
+        accepted = [server.do_read() for _ in range(2)]
+        for sock, _ in filter(None, accepted):
+            sock.close()
+        return [*map(bool, accepted)]
+
+    monkeypatch.setattr(server._pace, "is_crowded", lambda: True)
+    for _ in range(2):
+        gevent.sleep(0.001)  # lets the loop poll
+        assert accepts() == [True, False]
+    monkeypatch.setattr(server._pace, "is_crowded", lambda: False)
+    assert accepts() == [True, True]
+    for client in clients:
+        client.close()
 
 
 def test_accepting_stops_for_a_while_and_goes_on_by_itself(accepting, monkeypatch):

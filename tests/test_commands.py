@@ -126,6 +126,14 @@ def test_a_list_that_is_too_long_for_anybody_is_capped_and_says_so(stage):
     assert (len(answer), answer[-1]) == (LONGEST_LIST + 1, "server: ... and more (4,000 in all).")
 
 
+@pytest.mark.parametrize(("typed", "missing"), [("/join", "which room"), ("/msg", "who to tell"), ("/reply", "what")])
+def test_blanks_of_any_kind_are_no_words(stage, typed, missing):
+    ann = stage.enters("Ann")
+    stage.turn()
+    assert asks(ann, f"{typed} \t\u2003") == asks(ann, typed)
+    assert missing in asks(ann, typed)[0]
+
+
 ESCAPED = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202e"
 
 

@@ -185,6 +185,50 @@ def test_one_who_fails_or_is_ended_while_it_waits_keeps_nobody_else_waiting(work
     assert went_on == [0, 1, 2, 3, 5, 6, 7, 8]
 
 
+def wait_in_line(pace, went_on, work, *names: str) -> list[gevent.Greenlet]:
+    """Let people pause whose names say where they stand: `aside 1`, `talker 1`. Three of them fill a slice."""
+
+    def one(name: str) -> None:
+        pace.pause(lambda: name.startswith("aside"))
+        went_on.append(name)
+        work(SLICE_SECONDS * 0.4)
+
+    pace.pause()
+    work(SLICE_SECONDS)
+    ones = [gevent.spawn(one, name) for name in names]
+    gevent.sleep(0)
+    return ones
+
+
+def test_those_who_stand_aside_and_all_others_go_on_in_turn(work):
+    pace, went_on = Pace(), []
+    leavers = [f"aside {number}" for number in range(100)]
+    ones = wait_in_line(pace, went_on, work, *leavers, "talker 1", "talker 2")
+    assert pace.is_crowded()
+    gevent.joinall(ones, raise_error=True)
+    assert went_on[:4] == ["talker 1", "aside 0", "talker 2", "aside 1"]
+    assert went_on[4:] == leavers[2:]
+    assert not pace.is_crowded()
+
+
+def test_while_others_are_busy_with_them_one_of_those_aside_goes_on_in_a_slice(work):
+    pace, went_on, busy = Pace(), [], [True] * 3
+    pace.must_wait_aside = lambda: bool(busy and busy.pop())
+    talkers = [f"talker {number}" for number in range(8)]
+    ones = wait_in_line(pace, went_on, work, *(f"aside {number}" for number in range(5)), *talkers)
+    gevent.joinall(ones, raise_error=True)
+    assert went_on == [
+        *("talker 0", "aside 0", "talker 1"),  # a slice
+        *("talker 2", "aside 1", "talker 3"),
+        *("talker 4", "aside 2", "talker 5"),
+        *("talker 6", "aside 3", "talker 7", "aside 4"),
+    ]
+
+
+def test_nobody_is_asked_where_they_stand_while_there_is_time(work):
+    Pace().pause(lambda: pytest.fail("asked"))
+
+
 def test_fan_out_waits_for_nobody_who_shares_another_pace(work, switches):
     clients, fanout = Pace(), Pace()
     clients.pause()

@@ -11,7 +11,7 @@ from room import FakeSession, Stage, is_told
 from gchatd.chat import actions
 from gchatd.chat.events import Joined
 from gchatd.chat.state import LOBBY
-from gchatd.hub import MOST_UNDELIVERED, MOST_UNDELIVERED_BYTES
+from gchatd.hub import MANY_COME_AND_GO, MOST_UNDELIVERED, MOST_UNDELIVERED_BYTES
 from gchatd.text.names import parse_name
 
 
@@ -133,3 +133,30 @@ def test_a_talker_that_is_gone_keeps_nobody_waiting(stage):
     saying.get(timeout=PATIENCE)
     stage.turn()
     assert ann.screen() == ["Carl : at last"]
+
+
+def test_who_comes_or_goes_stands_aside_and_who_talks_does_not(monkeypatch):
+    house = House()
+    asked: list[bool] = []
+    monkeypatch.setattr(house.sessions.pace, "pause", lambda stands_aside: asked.append(stands_aside()))
+    house.connects("Ann")
+    house.rest()
+    house.takes([("Ann", b"Ann\n"), ("Ann", b"hello\n")])
+    assert asked == [True, False]
+    house.session("Ann").outbox.transport.reset()
+    house.comes_to(lambda: len(asked) > 2)
+    assert asked == [True, False, True]
+    house.close()
+
+
+def test_many_come_and_go_while_very_many_names_are_on_their_way():
+    stage = Stage()
+    lurker = stage.enters("Lurker")
+    stage.turn()
+    assert not stage.hub.many_come_and_go()
+    for number in range(MANY_COME_AND_GO + 1):
+        stage.enters(f"n{number}")
+        lurker.says("what is said does not count")
+    assert stage.hub.many_come_and_go()
+    stage.turn()
+    assert not stage.hub.many_come_and_go()

@@ -50,6 +50,15 @@ def test_one_port_speaks_both_and_people_meet(start, enter, tls):
     ann.sees("Bob : hello to you")
 
 
+def test_the_log_says_who_came_encrypted(start, enter, tls):
+    server = start(**with_tls())
+    enter(server, "Ann").says("/quit")
+    tls(server, "Bob").says("/quit")
+    for kind, name in (("telnet", "Ann"), (r"telnet\+tls", "Bob")):
+        server.logs(rf"INFO \[{kind} 127\.0\.0\.1:\d+ {name}\] came$")
+        server.logs(rf"INFO \[{kind} 127\.0\.0\.1:\d+ {name}\] left: quit$")
+
+
 def test_who_says_nothing_inside_tls_is_greeted_too(start, tls):
     server = start(**with_tls())
     bob = tls(server)

@@ -88,6 +88,13 @@ def fill(outbox: Outbox) -> bytes:
     return b"".join(lines)
 
 
+def test_it_is_known_who_has_hung_up(pair):
+    transport, theirs = pair
+    assert not transport.has_hung_up()
+    theirs.shutdown(socket.SHUT_WR)
+    assert transport.has_hung_up()
+
+
 def test_what_is_sent_is_received_both_ways(pair):
     transport, theirs = pair
     assert transport.send(b"one") == 3

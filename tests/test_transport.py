@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import struct
 import weakref
 
 import gevent
@@ -85,6 +86,31 @@ def test_who_is_told_that_nothing_more_will_come_gets_what_was_sent_and_can_stil
     theirs.sendall(b"two")
     transport.wait_readable()
     assert transport.recv(10) == b"two"
+
+
+def test_it_is_known_who_has_hung_up_and_what_they_said_before_can_still_be_read(pair):
+    ours, theirs = pair
+    transport = PlainTransport(ours)
+    assert not transport.has_hung_up()
+    theirs.sendall(b"one")
+    transport.wait_readable()
+    transport.end_sending()
+    assert not transport.has_hung_up()
+    theirs.shutdown(socket.SHUT_WR)
+    assert transport.has_hung_up()
+    assert (transport.recv(10), transport.recv(10)) == (b"one", b"")
+    ours.close()
+    assert transport.has_hung_up()
+
+
+def test_it_is_known_who_has_vanished_and_reading_still_tells_why(pair):
+    ours, theirs = pair
+    transport = PlainTransport(ours)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    theirs.close()
+    assert transport.has_hung_up()
+    with pytest.raises(ConnectionResetError):
+        transport.recv(10)
 
 
 def test_after_a_reset_what_the_client_said_can_be_read_to_its_end(pair):

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..chat.state import Room, User
     from ..hub import Hub
     from ..journal import Journal
+    from ..meters import Meters
     from .formats import Format
     from .listener import Listener
     from .outbox import SlowReaders
@@ -82,19 +83,31 @@ def _turns(batch: list[Event]) -> Iterator[list[Event]]:
 class Fanout:
     """Delivers what the journal commits."""
 
-    def __init__(self, hub: Hub, sessions: Sessions, journal: Journal, slow_readers: SlowReaders) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        sessions: Sessions,
+        journal: Journal,
+        slow_readers: SlowReaders,
+        meters: Meters | None = None,
+    ) -> None:
         self._hub = hub
         self._sessions = sessions
         self._journal = journal
         self._slow_readers = slow_readers
+        self._meters = meters
         self._pace = Pace()
         self._welcomes = Welcomes()
+        sessions.pace.must_wait_aside = hub.many_come_and_go
 
     def run(self) -> None:
         """Deliver until the journal is closed and empty. The body of the fan-out greenlet."""
         while batch := self._journal.take():
             for events in _turns(batch):
-                self.take_turn(events)
+                if self._meters is None:
+                    self.take_turn(events)
+                else:
+                    self._meters.turn(events, self.take_turn)
                 self._pace.breathe()
 
     def take_turn(self, events: list[Event]) -> None:
@@ -272,12 +285,16 @@ class Fanout:
         """Send one session its own share. Switches now and then."""
         if data := turn.personal_share(session, share, rooms):
             session.outbox.display(share.format.frame(data, alert=True))
+            if self._meters is not None:
+                self._meters.delivers(1, len(data))
         self._pace.breathe()
 
     def _send_to_listeners(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:
         """Send the same bytes to every listener but those at some indexes. Switches now and then."""
         changes = self._slow_readers.changes
         ways = listeners.ways(self._slow_readers, but)
+        if self._meters is not None:
+            self._meters.delivers(len(ways) - len(but), len(data))
         for start in range(0, len(ways), _BETWEEN_PAUSES):
             self._pace.breathe()
             if changes != self._slow_readers.changes:  # somebody fell behind, caught up or was lost meanwhile

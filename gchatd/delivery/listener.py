@@ -34,6 +34,10 @@ class Listener(Protocol):
     unheard: int
     """How many events that it broadcast have not taken effect yet. Fan-out counts them down."""
 
+    @property
+    def door(self) -> str:
+        """What its client came through: `terminal`."""
+
     told_by: tuple[int, str] | None
     """Who told this user something last, and what they were called then."""
 

@@ -41,6 +41,10 @@ class Sessions:
         self._after_turn: list[Callable[[], None]] = []
         self.pace = Pace()
         """What the clients' greenlets share."""
+        self.arrivals = 0
+        """How many have come in so far."""
+        self.requests = 0
+        """How many requests were handled so far."""
         self._by_user: dict[int, Listener | tuple[Listener, ...]] = {}  # mostly one, without 56 bytes of a tuple
         self._last = 0
 
@@ -58,6 +62,7 @@ class Sessions:
     def arrive(self, session: Listener, user: User) -> None:
         """Note that a session speaks for a user, who has come in."""
         session.user = user
+        self.arrivals += 1
         self.has_name(session)
         others = self.of(user.id)
         self._by_user[user.id] = (*others, session) if others else session

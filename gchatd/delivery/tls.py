@@ -44,6 +44,8 @@ class TlsTransport:
 
     __slots__ = ("_below", "_encrypted", "_ended", "_incoming", "_outgoing", "_taken", "_tls", "_unread")
 
+    encrypted = True
+
     def __init__(self, below: Transport, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
         self._below = below
         self._tls = tls
@@ -162,6 +164,9 @@ class TlsTransport:
 
     def wait_writable(self) -> None:
         self._below.wait_writable()
+
+    def has_hung_up(self) -> bool:
+        return self._below.has_hung_up()
 
     def unsent(self) -> int:
         return self._below.unsent() + len(self._encrypted)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
 import struct
 import sys
 import termios
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _RESET = struct.pack("ii", 1, 0)  # closing then frees the megabytes that the kernel may hold for a slow reader
 
+_poll = select.poll()
+
 
 class Transport(Protocol):
     """A connection to one client. Its owner closes it; a transport only uses it.
@@ -30,6 +33,11 @@ class Transport(Protocol):
     At most one greenlet waits until it is readable and one until it is writable, at the same time. Only the two waits
     switch.
     """
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether nobody on the way can read along, for the log."""
+        ...
 
     @property
     def send(self) -> Callable[[bytes | memoryview], int]:
@@ -66,6 +74,10 @@ class Transport(Protocol):
         """Wait until `send` is worth a try. Switches; raises OSError as `wait_readable` does."""
         ...
 
+    def has_hung_up(self) -> bool:
+        """Whether the client will send no more than what has come already, as far as the kernel knows (0.5 us)."""
+        ...
+
     def unsent(self) -> int:
         """How many bytes the kernel still holds for the client; 0 if the connection is closed."""
         ...
@@ -100,6 +112,8 @@ class PlainTransport:
 
     __slots__ = ("_sock", "_unread")
 
+    encrypted = False
+
     def __init__(self, sock: Socket) -> None:
         self._sock = sock
         self._unread = b""
@@ -124,6 +138,16 @@ class PlainTransport:
 
     def wait_writable(self) -> None:
         self._sock.hub.wait(self._sock._write_event or _closed())
+
+    def has_hung_up(self) -> bool:
+        descriptor = self._sock._sock.fileno()
+        if descriptor < 0:  # closed here
+            return True
+        _poll.register(descriptor, select.POLLRDHUP)
+        try:
+            return bool(_poll.poll(0))
+        finally:
+            _poll.unregister(descriptor)
 
     def unsent(self) -> int:
         try:  # see tcp(7), SIOCOUTQ

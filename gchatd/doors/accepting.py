@@ -15,8 +15,8 @@ from gevent.server import StreamServer
 from gevent.socket import socket
 
 if TYPE_CHECKING:
+    from ..delivery.sessions import Sessions
     from ..limits.addresses import Addresses
-    from ..limits.repeats import Repeats
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +38,23 @@ class PatientServer(StreamServer):
 
     _remarked_at = float("-inf")
 
-    def __init__(self, listener: Any, door: Any, addresses: Addresses, repeats: Repeats, **more: Any) -> None:
+    _polls = -1
+
+    def __init__(self, listener: Any, door: Any, addresses: Addresses, sessions: Sessions, **more: Any) -> None:
         super().__init__(listener, door, **more)
         self._addresses = addresses
-        self._repeats = repeats
+        self._repeats = sessions.repeats
+        self._pace = sessions.pace
 
     def do_read(self) -> tuple[socket, Any] | None:  # type: ignore[override]  # gevent's may give None, too
-        """Accept a connection, if one can be accepted. Never switches."""
+        """Accept a connection, if one can be accepted. Never switches.
+
+        While others wait who leave, the event loop polls for each: 18,000 of them hold as many descriptors.
+        """
+        if self._pace.is_crowded():
+            polls, self._polls = self._polls, self.loop.iteration
+            if polls == self._polls:
+                return None
         for _ in range(self.max_accept):
             try:
                 descriptor, address = self.socket._accept()  # type: ignore[attr-defined]
@@ -72,6 +82,7 @@ class PatientServer(StreamServer):
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if descriptor >= most - RESERVE:  # it is the lowest that was free
             self._remark(f"this server is full: it has {most} descriptors (ulimit -n), {RESERVE} of them in reserve")
+            self._addresses.turned_away["descriptors"] += 1
             return "This server is full. Try again later."
         return self._addresses.refusal(host)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ..delivery.tls import Certificate, TlsTransport
 from ..delivery.transport import PlainTransport
+from ..settings import Address as Written
 from ..wire import irc, proxy
 from ..wire.opening import LONGEST, opening_of
 from .patience import Patience
@@ -46,11 +47,11 @@ _HEADER_MISSING: Final = b"server: This address has to send a PROXY header first
 _HEADER_REFUSED: Final = b"server: PROXY headers are taken only from server.proxies.\r\n"
 
 _NO_DOOR: Final = {
-    "irc": (irc.ANSWER, "speaks IRC"),
-    "proxy": (_HEADER_REFUSED, "sent a PROXY header, and is not in server.proxies"),
-    "tls": (b"", "speaks TLS inside TLS"),
+    "irc": (irc.ANSWER, "speaks IRC", "irc"),
+    "proxy": (_HEADER_REFUSED, "sent a PROXY header, and is not in server.proxies", "proxy_header"),
+    "tls": (b"", "speaks TLS inside TLS", "tls"),
 }
-"""What a client is answered for which there is no door, and what the log says."""
+"""What a client is answered for which there is no door, what the log says, and the reason in a word."""
 
 Address = tuple[str, int]
 
@@ -70,11 +71,12 @@ class TerminalDoor(Protocol):
 
 
 class _TurnedAwayError(Exception):
-    """A client finds no door: what it is answered, and why, for the log."""
+    """A client finds no door: what it is answered, why, for the log, and the reason in a word; none: it is counted."""
 
-    def __init__(self, answer: bytes, why: str) -> None:
+    def __init__(self, answer: bytes, why: str, reason: str = "") -> None:
         super().__init__(why)
         self.answer = answer
+        self.reason = reason
 
 
 class Front:
@@ -141,12 +143,14 @@ class Front:
                 transport = self._secure(transport)
                 opening = self._look(transport, self._greeting)
             elif self._must_encrypt and opening in _TLS_ONLY:
-                raise _TurnedAwayError(_TLS_ONLY[opening], "does not speak TLS (tls.required)")
+                raise _TurnedAwayError(_TLS_ONLY[opening], "does not speak TLS (tls.required)", "no_tls")
             if opening in _NO_DOOR:
                 raise _TurnedAwayError(*_NO_DOOR[opening])
             way = opening, transport, address
         except _TurnedAwayError as turned:
             _log("client", address, str(turned))
+            if turned.reason:
+                self._addresses.turned_away[turned.reason] += 1
             with contextlib.suppress(OSError):
                 transport.send(turned.answer)
                 hang_up(transport)
@@ -194,14 +198,17 @@ class Front:
                     more = transport.recv(proxy.LONGEST)
                 except BlockingIOError:
                     if not time_left.wait(transport.wait_readable):
-                        raise _TurnedAwayError(_HEADER_MISSING, "sent no PROXY header in time") from None
+                        raise _TurnedAwayError(
+                            _HEADER_MISSING, "sent no PROXY header in time", "no_proxy_header"
+                        ) from None
                     continue
                 if not more:
                     raise ConnectionError("hung up before its PROXY header")
                 data += more
                 header = proxy.read(data)
         except proxy.BadHeaderError as error:
-            raise _TurnedAwayError(_HEADER_MISSING, f"is in server.proxies, and sent {error}") from None
+            why = f"is in server.proxies, and sent {error}"
+            raise _TurnedAwayError(_HEADER_MISSING, why, "no_proxy_header") from None
         finally:
             time_left.end()
         transport.unread(data[header.size :])
@@ -210,7 +217,7 @@ class Front:
     def _secure(self, transport: Transport) -> Transport:
         """Shake hands with a client that speaks TLS; return the transport inside. Switches."""
         if self._certificate is None:
-            raise _TurnedAwayError(_NO_TLS, "speaks TLS, and there is no tls.certificate")
+            raise _TurnedAwayError(_NO_TLS, "speaks TLS, and there is no tls.certificate", "tls")
         inside = self._certificate.secure(transport)
         time_left = self._arriving.begin()
         try:
@@ -221,8 +228,7 @@ class Front:
 
 
 def _log(kind: str, address: Address, why: str) -> None:
-    host, port = address[:2]
-    logger.info("[%s %s] left: %s", kind, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", why)
+    logger.info("[%s %s] left: %s", kind, Written(*address[:2]), why)
 
 
 def _certificate(config: Settings) -> Certificate | None:

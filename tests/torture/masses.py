@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 import struct
 import time
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_RESET = struct.pack("ii", 1, 0)
+RESET = struct.pack("ii", 1, 0)
 _PER_HOST = 10_000  # clients of one source address
 
 
@@ -47,10 +48,7 @@ class Masses:
         """Connect so many clients; with a name, each gives its own as soon as it can."""
         clients = []
         for _ in range(count):
-            sock = socket.socket()
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)  # leaves no port behind that has to wait
-            sock.bind((f"127.0.0.{2 + self._count // _PER_HOST}", 0))
-            sock.connect(self._address)
+            sock = self.dial()
             sock.setblocking(False)
             client = Client(self._count, sock)
             if name:
@@ -64,6 +62,14 @@ class Masses:
             if not self._count % 50:
                 self.look(0)
         return clients
+
+    def dial(self) -> socket.socket:
+        """Connect one."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)  # leaves no port behind that has to wait
+        sock.bind((f"127.0.0.{2 + self._count // _PER_HOST % 250}", 0))
+        sock.connect(self._address)
+        return sock
 
     def say(self, client: Client, line: bytes) -> None:
         with contextlib.suppress(OSError):
@@ -100,7 +106,7 @@ class Masses:
     def _read(self, client: Client) -> None:
         try:
             data = client.sock.recv(65536)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
         except OSError:
             data = b""
@@ -113,6 +119,8 @@ class Masses:
         if not client.named:
             client.named = any(line.startswith(b"server: Your username is ") for line in lines)
         self.on_lines(client, lines)
+        if isinstance(client.sock, ssl.SSLSocket) and not client.closed_at and client.sock.pending():
+            self._read(client)  # what was decrypted makes no socket readable
 
     def _forget(self, client: Client) -> None:
         client.closed_at = time.monotonic()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import gevent
 import msgspec
 
 from ...delivery.outbox import Outbox
+from ...settings import Address
 from ...wire import http, irc, opening
 from ...wire.lineedit import Ask, Candidates, Interrupt, LineEditor, Quit, TooMuch
 from ...wire.negotiation import IAC, NOP
@@ -58,6 +60,8 @@ class Terminals:
         self.slow_readers = slow_readers
         self.limits = limits
         self.probes = probes
+        self.turned_away: Counter[str] = Counter()
+        """How many were, by what they are."""
         self.rich: dict[TelnetConnection, float] = {}
         """Terminals with a line editor, and when (monotonic) each is sent a NOP; soonest first."""
 
@@ -124,8 +128,8 @@ class TelnetConnection:
         return connection
 
     def __str__(self) -> str:
-        host, port = self._address[:2]
-        return f"telnet [{host}]:{port}" if ":" in host else f"telnet {host}:{port}"
+        kind = "telnet+tls" if self.outbox.transport.encrypted else "telnet"
+        return f"{kind} {Address(*self._address[:2])}"
 
     @property
     def line_limit(self) -> int:
@@ -273,6 +277,7 @@ class TelnetConnection:
     def _refuse(self, stage: Literal["http", "irc"]) -> None:
         """Answer who is no terminal, and ignore whatever else it sends."""
         self._stage = stage
+        self._shared.turned_away[stage] += 1
         self._held = b""
         self.outbox.put(_ANSWERS[stage])
 

@@ -36,6 +36,8 @@ class TerminalLink(Terminal):
 
     __slots__ = ()
 
+    door = "terminal"
+
     def open(self, session: Session) -> None:
         self.session = session
 

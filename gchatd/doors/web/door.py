@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ...delivery.outbox import Outbox
 from ...session import Session
+from ...settings import Address
 from ..patience import Patience
 from ..turning_away import hang_up
 from .files import Files
@@ -17,6 +18,8 @@ from .link import WebLink, WebLinks
 from .rooms import PREFIX, Client, Rooms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...delivery.outbox import SlowReaders
     from ...delivery.sessions import Sessions
     from ...delivery.transport import Transport
@@ -34,7 +37,15 @@ _ELSEWHERE: Final = Response(403, b"Pages of other sites cannot use this chat (w
 class WebDoor:
     """Serves clients that speak HTTP."""
 
-    def __init__(self, hub: Hub, sessions: Sessions, slow_readers: SlowReaders, config: Settings) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        sessions: Sessions,
+        slow_readers: SlowReaders,
+        config: Settings,
+        trouble: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`trouble` says in a sentence what is wrong with this server, for `/healthz`; nothing, if all is well."""
         self._hub = hub
         self._sessions = sessions
         self._slow_readers = slow_readers
@@ -42,11 +53,12 @@ class WebDoor:
         self._links = WebLinks(sessions, config.limits)
         self._rooms = Rooms(hub, sessions, config.limits)
         self._files = Files()
-        self._patience = Patience(config.limits.login_seconds or _FOR_EVER)
+        self._trouble = trouble
         self.configure(config)
 
     def configure(self, config: Settings) -> None:
         """Go by these settings from now on."""
+        self._patience = Patience(config.limits.login_seconds or _FOR_EVER)
         self._origins = frozenset(origin.text for origin in config.web.origins)
 
     def keep_alive(self) -> None:
@@ -57,15 +69,15 @@ class WebDoor:
     def serve(self, transport: Transport, address: tuple[str, int]) -> None:
         """Serve one client in this greenlet until it is gone. Raises nothing; closing the socket is the caller's."""
         outbox = Outbox(transport, self._slow_readers)
-        host, port = address[:2]
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        host = address[0]
+        where = f"{'web+tls' if transport.encrypted else 'web'} {Address(*address[:2])}"
         try:
             unread = self._answer_requests(outbox, host, where)
         except OSError as error:
             outbox.lose(error)
             return
         except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
-            logger.exception("[web %s] failed", where)
+            logger.exception("[%s] failed", where)
             return
         if unread is not None:
             Session(self._hub, self._sessions, WebLink(self._links, outbox, where, unread)).run()
@@ -91,7 +103,7 @@ class WebDoor:
                 connection.answer(response, request.method == "HEAD")
         except BadRequestError as error:
             connection.answer(error.response, last=True)
-            self._sessions.repeats.log(host, "sent no HTTP", f"[web {where}] left: {error}")
+            self._sessions.repeats.log(host, "sent no HTTP", f"[{where}] left: {error}")
         hang_up(outbox.transport)
         return None
 
@@ -117,7 +129,8 @@ class WebDoor:
                 return _ELSEWHERE
             return self._rooms.respond(request, client)
         if request.path == "/healthz":
-            return Response(503, b"shutting down\n") if self._hub.closed else Response(200, b"ok\n")
+            trouble = self._trouble()
+            return Response(503, f"{trouble}\n".encode()) if trouble else Response(200, b"ok\n")
         if request.path == "/ws":
             return Response(426, b"This is a WebSocket: see docs/protocol.md.\n", headers=(("Upgrade", "websocket"),))
         return self._files.find(request) or Response(404, b"There is nothing here.\n")

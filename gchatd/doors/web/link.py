@@ -90,22 +90,23 @@ class WebLinks:
 class WebLink:
     """A WebSocket, as a session sees it."""
 
-    __slots__ = ("_address", "_messages", "_shared", "_unread", "outbox", "session")
+    __slots__ = ("_messages", "_shared", "_unread", "_where", "outbox", "session")
 
     session: Session
     format: Frames = FRAMES
     refused = ""
+    door = "web"
 
-    def __init__(self, shared: WebLinks, outbox: Outbox, address: str, unread: bytes = b"") -> None:
+    def __init__(self, shared: WebLinks, outbox: Outbox, where: str, unread: bytes = b"") -> None:
         """`unread` is what the client sent along with its handshake."""
         self.outbox = outbox
         self._shared = shared
         self._messages = Messages(shared.most)
-        self._address = address
+        self._where = where
         self._unread = unread
 
     def __str__(self) -> str:
-        return f"web {self._address}"
+        return self._where
 
     @property
     def limits(self) -> Limits:

@@ -115,22 +115,22 @@ class Rooms:
         if since and not (since.isascii() and since.isdigit() and len(since) < 17):
             return Response(400, f"since={clean(since)[:50]}: expected the id of a line, a number.\n".encode())
         flood = self._sessions.flood
-        if since and flood is not None and request.method != "HEAD":
-            if late := self._wait(flood.questions, "past", client.host):
-                return late
+        asks = since and flood is not None and request.method != "HEAD"
+        if flood is not None and asks and (late := self._wait(flood.questions, "past", client.host)):
+            return late
         room = visitor.find_room(_room(request), request.query.get("key", ""))
         type = kind if kind == "application/x-ndjson" else f"{kind}; charset=utf-8"
         headers = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
         if request.method == "HEAD":
             return Response(200, b"", type, headers)
         visitor.format = _STREAMS[kind]
-        logger.info("[web %s] follows %s", client.where, room.name)
+        logger.info("[%s] follows %s", client.where, room.name)
         begin = partial(client.connection.begin, type, headers)
         visitor.follow(room, int(since) if since else None, self._limits.sendq, begin)
         if kind == "text/event-stream":
             self._streams[visitor] = time.monotonic() + ALIVE_SECONDS
         _wait_until_gone(client.outbox)
-        logger.info("[web %s] left: %s", client.where, client.outbox.failed or "hung up")
+        logger.info("[%s] left: %s", client.where, client.outbox.failed or "hung up")
         return None
 
     def _wait(self, bucket: Bucket, kind: str, host: str, tokens: float = 1.0) -> Response | None:

@@ -32,6 +32,7 @@ _PAGE = 200  # lines of the past that are read at a time
 class Visitor:
     """A connection without a user: see `delivery.listener.Listener`."""
 
+    door = "http"
     user: User | None = None
     told_by: tuple[int, str] | None = None
 

@@ -19,7 +19,7 @@ _KEY = re.compile(r"[0-9a-f]{12}")
 
 def join(terminal: Terminal, words: str) -> None:
     """/join ROOM [KEY]: Join ROOM, or create it. KEY is the key of a private room."""
-    name, *rest = words.split(maxsplit=1) if words else ("",)
+    name, *rest = words.split(maxsplit=1) or [""]
     if not name:
         raise Misused("Say which room")
     if name.startswith("#"):

@@ -25,7 +25,7 @@ def me(terminal: Terminal, words: str) -> None:
 
 def msg(terminal: Terminal, words: str) -> Answer | None:
     """/msg NAME WORDS: Send NAME a private message."""
-    name, *text = words.split(maxsplit=1) if words else ("",)
+    name, *text = words.split(maxsplit=1) or [""]
     if name:
         terminal.last_said.tells(name)
     if not text:
