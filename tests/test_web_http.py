@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import gevent
 import pytest
-from browser import HANDSHAKE, next_answer, request
 from front import sends
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
+from web import HANDSHAKE, next_answer, request
 from webhouse import House, opened
 
 from gchatd.delivery.outbox import Outbox, SlowReaders
@@ -24,7 +23,7 @@ from gchatd.settings import Origin, Web
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from browser import Answer
+    from web import Answer
 
 LAST = request("GET", "/healthz", Connection="close")
 brief = settings(max_examples=200, deadline=None)

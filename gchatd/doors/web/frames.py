@@ -56,6 +56,10 @@ def shake_hands(request: Request) -> list[tuple[str, str]] | Response:
     protocol = ServerProtocol(logger=_silent)
     handshake = Handshake(request.target, Headers(request.headers.items()), request.method)
     response = protocol.accept(handshake)
+    protocol.parser.close()  # it knows itself, and so does what went wrong: no reference cycle is left
+    error: BaseException | None = protocol.handshake_exc
+    while error is not None:
+        error.__traceback__, error = None, error.__context__
     headers = [(name, value) for name, value in response.headers.raw_items() if name.lower() not in _OURS]
     if response.status_code == 101:
         return headers

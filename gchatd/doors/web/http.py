@@ -73,6 +73,7 @@ class HttpConnection:
         try:
             return self._read(time_left)
         except h11.RemoteProtocolError as error:
+            error.__traceback__ = None  # which knows the error: no reference cycle is left
             status = error.error_status_hint
             why = "That request has too long a head." if status == 431 else f"That is no HTTP request: {error}."
             raise BadRequestError(status, why) from None
