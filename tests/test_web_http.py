@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import gevent
 import pytest
 from front import sends
+from fuzz import web as fuzz_web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from web import HANDSHAKE, next_answer, request
@@ -266,6 +267,12 @@ def test_whatever_comes_is_answered_without_an_error(sent, data):
     heads = said.count(b"HTTP/1.1 200 OK")
     assert heads == len(found)
     assert said.count(b"HTTP/1.1 ") <= heads + 1 + said.count(b"HTTP/1.1 100 ")
+
+
+@brief
+@given(st.binary(max_size=80) | st.lists(requests, max_size=2).map(lambda sent: b"\0\x40\x80\xc0" + b"".join(sent)))
+def test_random_bytes_get_what_is_promised(data):
+    fuzz_web.check(data)
 
 
 # Time.
