@@ -90,8 +90,8 @@ def test_what_happens_in_the_chat_is_counted(start, enter):
     eventually(lambda: scraped(port)["gchat_events_total{kind=Said}"] == 1)
     enter(server).sees(GREETING)
     after = scraped(port)
-    enter(server).sends(b"GET / HTTP/1.0\r\n\r\n")
-    eventually(lambda: scraped(port)["gchat_turned_away_total{reason=http}"] == 1)
+    enter(server).sends(b"CAP LS 302\r\n")
+    eventually(lambda: scraped(port)["gchat_turned_away_total{reason=irc}"] == 1)
     rise = {name: after[name] - before.get(name, 0) for name in after}
     assert rise["gchat_events_total{kind=Said}"] == rise["gchat_requests_total"] == 1
     assert rise["gchat_deliveries_total"] == len(others)
