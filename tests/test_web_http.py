@@ -88,12 +88,12 @@ def test_there_is_nothing_else(house, path):
     assert answer.sentence == "There is nothing here."
 
 
-def test_whoever_watches_over_the_server_is_told_how_it_is(house):
+def test_whoever_watches_over_the_server_is_told_how_it_is(house, monkeypatch):
     watcher = house.calls()
     assert watcher.gets("/healthz").body == b"ok\n"
-    house.hub.closed = True
-    assert watcher.gets("/healthz").status == 503
-    house.hub.closed = False
+    monkeypatch.setattr(house.door, "_trouble", lambda: "the disk is full")
+    answer = watcher.gets("/healthz")
+    assert (answer.status, answer.sentence) == (503, "the disk is full")
 
 
 # Requests.
