@@ -1,4 +1,4 @@
-"""Lines said in passing, by nobody who is here: what the rules say, who hears them, and how many an address may send."""
+"""Lines said in passing, by nobody who is here: what the rules say, who hears them, how many may come."""
 
 from __future__ import annotations
 

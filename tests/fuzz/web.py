@@ -7,6 +7,7 @@ Needs atheris (coverage-guided). `check` is what tests/test_web_http.py calls wi
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ class Tape:
 
 def cut(data: bytes, cuts: bytes) -> list[bytes]:
     places = [0, *sorted(at * len(data) // 255 for at in cuts), len(data)]
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(places)]
 
 
 def check(data: bytes) -> None:
@@ -59,6 +60,7 @@ def check_http(data: bytes, cuts: bytes) -> list[tuple[str, str, bytes]]:
     """Return the requests that these bytes are; each is answered, and whatever is none is told so."""
     tape = Tape(cut(data, cuts))
     connection, found = HttpConnection(Outbox(tape, SlowReaders(10**6, 10)), Patience(10), MOST_BODY), []
+    last: Response | None = None
     try:
         while (request := connection.read()) is not None:
             found.append((request.method, request.path, request.body))
@@ -72,9 +74,11 @@ def check_http(data: bytes, cuts: bytes) -> list[tuple[str, str, bytes]]:
                 break
             connection.answer(Response(200, b"ok"), request.method == "HEAD")
     except BadRequestError as error:
-        assert 400 <= error.response.status < 600
-        connection.answer(error.response, last=True)
-        assert tape.sent.endswith(error.response.body)
+        last = error.response
+    if last is not None:
+        assert 400 <= last.status < 600
+        connection.answer(last, last=True)
+        assert tape.sent.endswith(last.body)
     return found
 
 
