@@ -85,6 +85,10 @@ def shake_hands(request: Request, compresses: bool = False) -> tuple[list[tuple[
     protocol = ServerProtocol(logger=_silent, extensions=offered)
     handshake = Handshake(request.target, Headers(request.headers.items()), request.method)
     response = protocol.accept(handshake)
+    protocol.parser.close()  # it knows itself, and so does what went wrong: no reference cycle is left
+    error: BaseException | None = protocol.handshake_exc
+    while error is not None:
+        error.__traceback__, error = None, error.__context__
     headers = [(name, value) for name, value in response.headers.raw_items() if name.lower() not in _OURS]
     if response.status_code == 101:
         return headers, protocol.extensions
@@ -143,11 +147,13 @@ class Messages:
         self._protocol.receive_data(data)
         for frame in self._protocol.events_received():
             assert isinstance(frame, Frame)
-            message = self._take(frame.opcode, bytes(frame.data), frame.fin)
+            try:
+                message = self._take(frame.opcode, bytes(frame.data), frame.fin)
+            except UnicodeDecodeError as error:
+                self.close(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+                break
             if message is not None:
                 messages.append(message)
-            elif not self.is_open and frame.opcode is not Opcode.CLOSE:
-                break
         self._collect()
         return messages
 
@@ -206,7 +212,7 @@ class Messages:
         self._reply += b"".join(self._protocol.data_to_send())
 
     def _take(self, opcode: Opcode, data: bytes, fin: bool) -> str | bytes | None:
-        """Return the message that a frame ends, if it does."""
+        """Return the message that a frame ends, if it does. Raises UnicodeDecodeError for a text that is none."""
         if opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             return None
         if opcode is Opcode.TEXT:
@@ -214,11 +220,7 @@ class Messages:
         if self._decoder is None:
             self._parts.append(data)  # type: ignore[arg-type]  # all its parts are bytes
             return self._whole() if fin else None
-        try:
-            self._parts.append(self._decoder.decode(data, fin))  # type: ignore[arg-type]  # all its parts are str
-        except UnicodeDecodeError as error:
-            self.close(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
-            return None
+        self._parts.append(self._decoder.decode(data, fin))  # type: ignore[arg-type]  # all its parts are str
         return self._whole() if fin else None
 
     def _whole(self) -> str | bytes:
