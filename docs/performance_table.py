@@ -48,6 +48,8 @@ NAMES = {
         "deliveries per second to terminals with a half-typed line (compared with plain clients), W=16"
     ),
     "memory of an idle terminal, more than a plain client": "memory per idle terminal, on top of a plain client's",
+    **{f"deliveries/s in TLS, W={w}": f"deliveries per second in TLS, W={w}" for w in (1, 16, 200)},
+    "resident memory per idle TLS client": "resident memory per idle client in TLS (compared with one without)",
     **{
         f"deliveries/s to browsers against {other}, W={w}": (
             f"deliveries per second to browsers (compared with {called}), W={w}"
