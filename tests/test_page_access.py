@@ -37,7 +37,9 @@ def focused(guest):
 
 
 def stands_still(guest):
-    eventually(lambda: guest.page.evaluate("document.getAnimations().every(({ playState }) => playState !== 'running')"))
+    eventually(
+        lambda: guest.page.evaluate("document.getAnimations().every(({ playState }) => playState !== 'running')")
+    )
 
 
 def has_focus(guest, wanted):
@@ -176,7 +178,9 @@ def test_a_screen_reader_finds_the_lines_and_the_name_of_every_control(server, b
     for opens in (None, "#settings-button", "#join"):
         if opens:
             ann.page.locator(opens).click()
-        for control in ann.page.locator("button:visible, input:visible, select:visible, textarea:visible, a:visible").all():
+        for control in ann.page.locator(
+            "button:visible, input:visible, select:visible, textarea:visible, a:visible"
+        ).all():
             named = control.evaluate(
                 """element => element.getAttribute("aria-label") || element.textContent.trim()
                     || [...(element.labels ?? [])].map((label) => label.textContent.trim()).join("")"""
@@ -184,7 +188,13 @@ def test_a_screen_reader_finds_the_lines_and_the_name_of_every_control(server, b
             assert named, control.evaluate("element => element.outerHTML")
         ann.page.keyboard.press("Escape")
     tree = ann.page.locator("body").aria_snapshot()
-    for part in ('log "Messages in lobby"', 'textbox "Message"', 'navigation "Rooms and conversations"', "main:", "complementary"):
+    for part in (
+        'log "Messages in lobby"',
+        'textbox "Message"',
+        'navigation "Rooms and conversations"',
+        "main:",
+        "complementary",
+    ):
         assert part in tree, tree
 
 

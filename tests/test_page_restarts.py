@@ -26,8 +26,6 @@ def restart(start, tmp_path):
     return begin
 
 
-
-
 def test_a_server_killed_in_the_middle_of_a_talk_is_missed_by_nobody_once_it_is_back(restart, browse):
     server = restart()
     ann, bob = browse(server, "Ann", clock=True), browse(server, "Bob", clock=True)

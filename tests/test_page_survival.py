@@ -55,7 +55,14 @@ def test_a_line_whose_echo_was_lost_is_not_doubled_even_if_the_same_was_said_bef
     ann.says("ok")
     ann.sees("ok")
     cable.lose_answers()
-    for text in ("ok", "  with spaces  ", "ok", "a\ttab and \x1b[1mbold", "two\nrows", "e\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301"):
+    for text in (
+        "ok",
+        "  with spaces  ",
+        "ok",
+        "a\ttab and \x1b[1mbold",
+        "two\nrows",
+        "e\u0301\u0301\u0301\u0301\u0301\u0301\u0301\u0301",
+    ):
         ann.says(text)
     eventually(lambda: len(bob.texts()) == 7)
     finds_out(ann)
