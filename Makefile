@@ -15,7 +15,7 @@ help:
 	@echo 'make page     print how big the page is, and how soon it is seen in a browser'
 	@echo 'make crowd    fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
 	@echo 'make torture  kill the server 200 times under load, make the disk fail, flood it, throw garbage and 2,000 clients at it, and let 3 nodes and their Redis fail (SEED=n)'
-	@echo 'make fuzz     type random commands for a minute, then send random bytes for ten (SECONDS=600)'
+	@echo 'make fuzz     type random commands for a minute, then send random bytes to both doors for ten each (SECONDS=600)'
 	@echo 'make autobahn hold WebSockets to the cases of the Autobahn test suite (301 of them, half a minute)'
 	@echo 'make cert     make a certificate to try TLS with, signed by itself: cert.pem, key.pem'
 	@echo 'make docs     rewrite docs/commands.md and docs/protocol.md from the code'
@@ -65,6 +65,7 @@ fuzz: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	$(BIN)/python tests/fuzz/commands.py --seconds 60
 	$(BIN)/python tests/fuzz/terminal.py -dict=tests/fuzz/terminal.dict -max_len=400 -max_total_time=$(or $(SECONDS),600) -print_final_stats=1 -verbosity=0
+	$(BIN)/python tests/fuzz/web.py -dict=tests/fuzz/web.dict -max_len=400 -max_total_time=$(or $(SECONDS),600) -print_final_stats=1 -verbosity=0
 
 autobahn: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check kosoku==0.1.0

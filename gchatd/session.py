@@ -248,9 +248,6 @@ class Session(Intake):
             self.wait_for_effect()
         return self.hub.rooms.get(name.compared)
 
-    def catch_up(self) -> None:
-        self.hub.catch_up()
-
     def does(self, event: Event) -> None:
         me = self.user or self.me
         event = self._signed(event, me.id, me.name.shown)

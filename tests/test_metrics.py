@@ -90,8 +90,8 @@ def test_what_happens_in_the_chat_is_counted(start, enter):
     eventually(lambda: scraped(port)["gchat_events_total{kind=Said}"] == 1)
     enter(server).sees(GREETING)
     after = scraped(port)
-    enter(server).sends(b"GET / HTTP/1.0\r\n\r\n")
-    eventually(lambda: scraped(port)["gchat_turned_away_total{reason=http}"] == 1)
+    enter(server).sends(b"CAP LS 302\r\n")
+    eventually(lambda: scraped(port)["gchat_turned_away_total{reason=irc}"] == 1)
     rise = {name: after[name] - before.get(name, 0) for name in after}
     assert rise["gchat_events_total{kind=Said}"] == rise["gchat_requests_total"] == 1
     assert rise["gchat_deliveries_total"] == len(others)
@@ -365,7 +365,7 @@ def test_garbage_is_answered_or_hung_up_on_without_a_traceback(start):
 
 
 def test_who_says_nothing_is_hung_up_on_and_nobody_keeps_others_out(monkeypatch):
-    monkeypatch.setattr(monitoring, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(monitoring, "REQUEST_SECONDS", 0.5)
     server = monitoring.bind(load(None, [("metrics", "listen", "127.0.0.1:0")]), sources())
     server.start()
     silent = [gevent.socket.create_connection(server.address) for _ in range(2 * monitoring.MOST_CONNECTIONS)]

@@ -148,6 +148,12 @@ def test_what_the_protocol_forbids_is_the_end_with_the_code_for_it_and_what_came
     assert closes(frame(TEXT, b"before") + data + frame(TEXT, b"after")) == (["before"], code)
 
 
+def test_a_message_in_pieces_counts_whatever_comes_right_behind_it():
+    data = frame(TEXT, b"be", fin=False) + frame(CONTINUED, b"fore")
+    assert closes(data + frame(CLOSE, (1000).to_bytes(2))) == (["before"], 1000)
+    assert closes(data + frame(3, b"")) == (["before"], 1002)
+
+
 def test_a_close_without_a_code_is_answered_without_one():
     assert told(frame(CLOSE, b"") + frame(TEXT, b"after")) == ([], b"\x88\0", False)
 
@@ -177,7 +183,10 @@ def asked(method: str = "GET", **headers: str | None) -> Request:
 
 
 def test_a_handshake_is_accepted_without_extensions_or_protocols():
-    headers = shake_hands(asked(Sec_WebSocket_Extensions="permessage-deflate", Sec_WebSocket_Protocol="chat"))
+    headers, extensions = shake_hands(
+        asked(Sec_WebSocket_Extensions="permessage-deflate", Sec_WebSocket_Protocol="chat")
+    )
+    assert not extensions
     assert dict(headers) == {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": ACCEPTED}
 
 

@@ -131,7 +131,7 @@ class Browser(Script):
     def comes(self, name: str, **more: object) -> None:
         self.name = name
         self.asks("come", name=name, **more)
-        self.user = self.hears(event="arrived", name=name, **more)["user"]
+        self.user = self.hears(event="arrived", name=name)["user"]
 
     def asks(self, do: str, **more: object) -> None:
         self.writes(json.dumps({"do": do, **more}))

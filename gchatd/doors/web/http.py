@@ -73,6 +73,7 @@ class HttpConnection:
         try:
             return self._read(time_left)
         except h11.RemoteProtocolError as error:
+            error.__traceback__ = None  # which knows the error: no reference cycle is left
             status = error.error_status_hint
             why = "That request has too long a head." if status == 431 else f"That is no HTTP request: {error}."
             raise BadRequestError(status, why) from None
@@ -90,6 +91,11 @@ class HttpConnection:
         if not isinstance(head, h11.Request):
             return None
         request = _request(head)
+        if head.http_version not in (b"1.0", b"1.1"):
+            raise BadRequestError(505, "Here you can use HTTP/1.1.")
+        if {"content-length", "transfer-encoding"} <= request.headers.keys():
+            # A proxy on the way may have gone by the other one, and taken something else for the body (section 6.3).
+            raise BadRequestError(400, "A request cannot have both a Content-Length and a Transfer-Encoding.")
         size = request.headers.get("content-length", "0")  # h11 takes digits only
         if len(size) > 15 or int(size) > self._most_body:
             raise self._too_much()

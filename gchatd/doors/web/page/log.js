@@ -33,7 +33,7 @@ export class Log {
     this.pane = byId("log");
     this.list = byId("lines");
     this.pane.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new ResizeObserver(() => this.atEnd && this.#toEnd()).observe(this.pane);
+    new ResizeObserver(() => this.#follows && this.#toEnd()).observe(this.pane);
   }
 
   /** Show the current place as it is now. */
@@ -64,7 +64,7 @@ export class Log {
     const catchesUp = this.place.lostAt && !this.place.live;
     const isBack = this.#holds && !catchesUp;
     this.#holds = Boolean(this.atEnd && catchesUp && this.list.firstChild);
-    const follows = this.atEnd && !this.#holds && !isBack;
+    const follows = this.#follows && !isBack;
     let first = this.#first ? this.#index(this.#first) : Math.max(0, span.length - PAGE);
     let last = this.#last ? this.#index(this.#last) + 1 : span.length;
     if (last - first > MOST) {
@@ -79,9 +79,14 @@ export class Log {
     byId("earlier").hidden = !span.loading;
     byId("empty").hidden = span.length > 0 || !this.place.live || this.place.outbox.lines.length > 0;
     if (isBack) this.atEnd = !this.#last && this.#below < this.pane.clientHeight; // few were missed
-    if (this.atEnd && !this.#holds) this.#toEnd();
+    if (this.#follows) this.#toEnd();
     else if (anchor) this.#restore(anchor);
     requestAnimationFrame(() => this.#extends()); // there may be room for more
+  }
+
+  /** Whether the end is to stay in view. */
+  get #follows() {
+    return this.atEnd && !this.#holds;
   }
 
   /** How far the end is below what is seen. */
@@ -92,7 +97,7 @@ export class Log {
 
   #scrolled() {
     if (!this.place) return;
-    if (this.atEnd && this.pane.clientHeight !== this.#height) return this.#toEnd(); // the window changed
+    if (this.#follows && this.pane.clientHeight !== this.#height) return this.#toEnd(); // the window changed
     this.atEnd = this.#below < AT_END && !this.#last && !this.place.visit;
     this.#extends();
   }
