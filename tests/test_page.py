@@ -218,6 +218,8 @@ def test_who_missed_much_goes_on_where_they_were_and_who_missed_little_is_at_the
     chats(carl, [f"early {number}" for number in range(30)])
     ann = browse(cable, "Ann", clock=True)
     ann.sees("early 29")
+    ann.says("/topic")
+    ann.is_told("lobby has no topic.")  # and all that she asked for on the way in has been answered
     for missed in (2, 60):
         before = ann.top()[0]
         cable.cut()

@@ -22,6 +22,7 @@ export class Log {
   #last = null;
   #seen = ""; // the version that is drawn
   #height = 0; // of the pane, when it was last at its end
+  #endTop = 0; // how far it was scrolled then
   #holds = false; // missed lines are loaded: whoever reads stays where they are
 
   /**
@@ -56,11 +57,13 @@ export class Log {
     if (joins || jumps) return; // the same lines are shown, only that they are part of another run now
     this.#first = this.#last = null;
     this.atEnd = true;
+    this.#endTop = 0;
     this.list.replaceChildren();
   }
 
   #draw(quiet) {
     const { span } = this;
+    if (this.#wasMoved) this.atEnd = false;
     const catchesUp = this.place.lostAt && !this.place.live;
     const isBack = this.#holds && !catchesUp;
     this.#holds = Boolean(this.atEnd && catchesUp && this.list.firstChild);
@@ -82,6 +85,11 @@ export class Log {
     if (this.#follows) this.#toEnd();
     else if (anchor) this.#restore(anchor);
     requestAnimationFrame(() => this.#extends()); // there may be room for more
+  }
+
+  /** Whether somebody has scrolled up, and the event that says so is still to come. */
+  get #wasMoved() {
+    return this.pane.clientHeight === this.#height && this.pane.scrollTop < this.#endTop - AT_END;
   }
 
   /** Whether the end is to stay in view. */
@@ -153,6 +161,7 @@ export class Log {
   toPresent() {
     this.#first = this.#last = null;
     this.atEnd = true;
+    this.#endTop = 0;
     this.#draw(true);
     this.on.scrolled();
   }
@@ -173,6 +182,7 @@ export class Log {
   #toEnd() {
     this.pane.scrollTop = this.pane.scrollHeight;
     this.#height = this.pane.clientHeight;
+    this.#endTop = this.pane.scrollTop;
   }
 
   /** The first row in view, and where it is. */
