@@ -7,6 +7,7 @@ import re
 from zlib import crc32
 
 import pytest
+from absence import chats, comes_back, is_offline
 from browser import GREET_AFTER, shows
 from people import eventually
 
@@ -210,6 +211,25 @@ def test_what_was_typed_while_the_server_was_away_is_sent_in_order(start, browse
     bob.sees("three", by="Ann")
     ann.sees("three")
     assert ann.texts() == bob.texts() == ["before", "one", "two", "three"]
+
+
+def test_who_missed_much_goes_on_where_they_were_and_who_missed_little_is_at_the_end(server, lay, browse, enter):
+    cable, carl = lay(server), enter(server, "Carl")
+    chats(carl, [f"early {number}" for number in range(30)])
+    ann = browse(cable, "Ann", clock=True)
+    ann.sees("early 29")
+    ann.says("/topic")
+    ann.is_told("lobby has no topic.")  # and all that she asked for on the way in has been answered
+    for missed in (2, 60):
+        before = ann.top()[0]
+        cable.cut()
+        is_offline(ann)
+        chats(carl, [f"{missed} were missed: {number}" for number in range(missed)])
+        cable.mend()
+        comes_back(ann)
+        ann.sees(f"{missed} were missed: {missed - 1}")
+        assert ann.log.locator(".new-mark + .line .text").inner_text() == f"{missed} were missed: 0"
+        assert (ann.top()[0] == before) == ann.page.locator("#to-present").is_visible() == (missed > 30)
 
 
 @pytest.mark.parametrize("width", [320, 390])

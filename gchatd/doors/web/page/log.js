@@ -22,6 +22,7 @@ export class Log {
   #last = null;
   #seen = ""; // the version that is drawn
   #height = 0; // of the pane, when it was last at its end
+  #endTop = 0; // how far it was scrolled then
   #holds = false; // missed lines are loaded: whoever reads stays where they are
 
   /**
@@ -33,7 +34,7 @@ export class Log {
     this.pane = byId("log");
     this.list = byId("lines");
     this.pane.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new ResizeObserver(() => this.atEnd && this.#toEnd()).observe(this.pane);
+    new ResizeObserver(() => this.#follows && this.#toEnd()).observe(this.pane);
   }
 
   /** Show the current place as it is now. */
@@ -56,15 +57,17 @@ export class Log {
     if (joins || jumps) return; // the same lines are shown, only that they are part of another run now
     this.#first = this.#last = null;
     this.atEnd = true;
+    this.#endTop = 0;
     this.list.replaceChildren();
   }
 
   #draw(quiet) {
     const { span } = this;
+    if (this.#wasMoved) this.atEnd = false;
     const catchesUp = this.place.lostAt && !this.place.live;
     const isBack = this.#holds && !catchesUp;
     this.#holds = Boolean(this.atEnd && catchesUp && this.list.firstChild);
-    const follows = this.atEnd && !this.#holds && !isBack;
+    const follows = this.#follows && !isBack;
     let first = this.#first ? this.#index(this.#first) : Math.max(0, span.length - PAGE);
     let last = this.#last ? this.#index(this.#last) + 1 : span.length;
     if (last - first > MOST) {
@@ -79,9 +82,19 @@ export class Log {
     byId("earlier").hidden = !span.loading;
     byId("empty").hidden = span.length > 0 || !this.place.live || this.place.outbox.lines.length > 0;
     if (isBack) this.atEnd = !this.#last && this.#below < this.pane.clientHeight; // few were missed
-    if (this.atEnd && !this.#holds) this.#toEnd();
+    if (this.#follows) this.#toEnd();
     else if (anchor) this.#restore(anchor);
     requestAnimationFrame(() => this.#extends()); // there may be room for more
+  }
+
+  /** Whether somebody has scrolled up, and the event that says so is still to come. */
+  get #wasMoved() {
+    return this.pane.clientHeight === this.#height && this.pane.scrollTop < this.#endTop - AT_END;
+  }
+
+  /** Whether the end is to stay in view. */
+  get #follows() {
+    return this.atEnd && !this.#holds;
   }
 
   /** How far the end is below what is seen. */
@@ -92,7 +105,7 @@ export class Log {
 
   #scrolled() {
     if (!this.place) return;
-    if (this.atEnd && this.pane.clientHeight !== this.#height) return this.#toEnd(); // the window changed
+    if (this.#follows && this.pane.clientHeight !== this.#height) return this.#toEnd(); // the window changed
     this.atEnd = this.#below < AT_END && !this.#last && !this.place.visit;
     this.#extends();
   }
@@ -148,6 +161,7 @@ export class Log {
   toPresent() {
     this.#first = this.#last = null;
     this.atEnd = true;
+    this.#endTop = 0;
     this.#draw(true);
     this.on.scrolled();
   }
@@ -168,6 +182,7 @@ export class Log {
   #toEnd() {
     this.pane.scrollTop = this.pane.scrollHeight;
     this.#height = this.pane.clientHeight;
+    this.#endTop = this.pane.scrollTop;
   }
 
   /** The first row in view, and where it is. */

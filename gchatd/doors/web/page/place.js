@@ -81,7 +81,8 @@ export class Place {
   count(line, seen, mention, isLive) {
     if (seen) this.readId = Math.max(this.readId ?? 0, line.id);
     else if (isLive || line.id > this.readId) {
-      if (!this.unread) this.newFrom = line.id;
+      const isFirst = !this.unread || line.id < this.newFrom; // the last of what was missed may come first
+      if (isFirst) this.newFrom = line.id;
       this.unread++;
       if (mention) this.mentions++;
     }
