@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run cluster test check format bench crowd torture fuzz autobahn cert docs figures picture clean
+.PHONY: help run cluster test check format bench page crowd torture fuzz autobahn cert docs figures picture clean
 
 help:
 	@echo 'make run      start the server (make run ARGS="--listen 0.0.0.0:1337")'
@@ -12,6 +12,7 @@ help:
 	@echo 'make check    check the code with ruff and mypy'
 	@echo 'make format   format the code the way check wants it'
 	@echo 'make bench    measure how fast it is (make bench ONLY=fanout for one part; ROUNDS=5)'
+	@echo 'make page     print how big the page is, and how soon it is seen in a browser'
 	@echo 'make crowd    fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
 	@echo 'make torture  kill the server 200 times under load, make the disk fail, flood it, throw garbage and 2,000 clients at it, and let 3 nodes and their Redis fail (SEED=n)'
 	@echo 'make fuzz     type random commands for a minute, then send random bytes to both doors for ten each (SECONDS=600)'
@@ -39,6 +40,9 @@ check: $(VENV)/dev
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+page: $(VENV)/dev
+	$(BIN)/python -m bench.page
 
 bench: $(VENV)/dev
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from people import PATIENCE, eventually
-from playwright.sync_api import TimeoutError, expect
+from playwright.sync_api import TimeoutError as TimedOut
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +49,7 @@ def comes_back(guest: Guest) -> None:
         passes(guest, 1)
         try:
             guest.page.locator("#trouble").wait_for(state="hidden", timeout=150)
-        except TimeoutError:
+        except TimedOut:
             return False
         return True
 

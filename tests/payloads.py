@@ -5,69 +5,23 @@ from __future__ import annotations
 RUN = "pwned=1"
 ELSEWHERE = "//elsewhere.example/x"
 
-_EVENTS = [
-    "onerror",
-    "onload",
-    "onclick",
-    "onmouseover",
-    "onfocus",
-    "onblur",
-    "onanimationstart",
-    "ontransitionend",
-    "ontoggle",
-    "onpointerenter",
-    "onwheel",
-    "onbeforeinput",
-    "oncopy",
-    "oncut",
-    "ondrag",
-    "onscroll",
-    "onbegin",
-    "onend",
-    "onrepeat",
-    "onhashchange",
-    "onpageshow",
-    "onmessage",
-    "onresize",
-]
 
-_TAGS = [
-    "img",
-    "svg",
-    "audio",
-    "video",
-    "iframe",
-    "object",
-    "embed",
-    "input",
-    "textarea",
-    "select",
-    "button",
-    "details",
-    "marquee",
-    "body",
-    "math",
-    "style",
-    "link",
-    "meta",
-    "base",
-    "form",
-    "isindex",
-    "keygen",
-    "template",
-    "slot",
-    "portal",
-    "dialog",
-    "canvas",
-    "noscript",
-    "noembed",
-    "noframes",
-    "plaintext",
-    "xmp",
-    "listing",
-    "frameset",
-    "title",
-]
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_EVENTS = _words(
+    "onerror onload onclick onmouseover onfocus onblur onanimationstart ontransitionend "
+    "ontoggle onpointerenter onwheel "
+    "onbeforeinput oncopy oncut ondrag onscroll onbegin onend onrepeat onhashchange onpageshow onmessage onresize"
+)
+
+_TAGS = _words(
+    "img svg audio video iframe object embed input textarea select button details marquee body "
+    "math style link meta base "
+    "form isindex keygen template slot portal dialog canvas noscript noembed noframes plaintext "
+    "xmp listing frameset title "
+)
 
 _SCHEMES = (
     "javascript:pwned=1",
@@ -278,49 +232,11 @@ _TEMPLATES = (
     "'\"`<>&",
 )
 
-_WORDS = [
-    "__proto__",
-    "constructor",
-    "prototype",
-    "toString",
-    "valueOf",
-    "hasOwnProperty",
-    "__defineGetter__",
-    "__lookupSetter__",
-    "isPrototypeOf",
-    "propertyIsEnumerable",
-    "toLocaleString",
-    "toJSON",
-    "then",
-    "null",
-    "undefined",
-    "NaN",
-    "Infinity",
-    "true",
-    "false",
-    "length",
-    "name",
-    "this",
-    "arguments",
-    "eval",
-    "Function",
-    "window",
-    "document",
-    "location",
-    "alert",
-    "self",
-    "top",
-    "parent",
-    "globalThis",
-    "0",
-    "-1",
-    "1e999",
-    "0x10",
-    "[]",
-    "{}",
-    "[object]",
-    "...",
-]
+_WORDS = _words(
+    "__proto__ constructor prototype toString valueOf hasOwnProperty __defineGetter__ __lookupSetter__ isPrototypeOf "
+    "propertyIsEnumerable toLocaleString toJSON then null undefined NaN Infinity true false length name this arguments "
+    "eval Function window document location alert self top parent globalThis 0 -1 1e999 0x10 [] {} [object] ..."
+)
 
 _UNICODE = (
     "\u202egnp.exe",
@@ -405,49 +321,13 @@ BROKEN = (
 )
 """What may stand between the quotes of a JSON string, and is no text or not the one it seems to be."""
 
-NAMES = [
-    "__proto__",
-    "constructor",
-    "prototype",
-    "toString",
-    "valueOf",
-    "hasOwnProperty",
-    "__defineGetter__",
-    "toJSON",
-    "then",
-    "null",
-    "undefined",
-    "NaN",
-    "true",
-    "false",
-    "length",
-    "new",
-    "pending",
-    "more",
-    "lobby",
-    "note",
-    "log",
-    "composer",
-    "[object]",
-    "{{pwned}}",
-    "[[]]",
-    "{}",
-    "|",
-    "`",
-    "^_^",
-    "-",
-    "_",
-    "`x`",
-    "x`y",
-    "a|b",
-    "שלום",
-    "عمر",
-    "Иван",
-    "名前",
-    "Ünal",
-    "ß",
-    "ıI",
-    "Σας",
-    "ไทย",
-] + ["W" * 32]
+NAMES = (
+    *_words(
+        "__proto__ constructor prototype toString valueOf hasOwnProperty __defineGetter__ toJSON "
+        "then null undefined NaN "
+        "true false length new pending more lobby note log composer [object] {{pwned}} [[]] {} | ` ^_^ - _ `x` x`y a|b "
+        "שלום عمر Иван 名前 Ünal ß ıI Σας ไทย"
+    ),
+    "W" * 32,
+)
 """What may be called so: users, and rooms."""

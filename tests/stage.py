@@ -22,17 +22,19 @@ SHOWN = """selector => [...document.querySelectorAll(selector)].map((element) =>
 
 HARM = """known => {
     const harm = [];
+    const places = "#lines, #found, #people-list, #rooms, #talks, #all-rooms, #title, #topic, #me";
     const content = "DIV SPAN BDI TIME A CODE PRE MARK EM H2 H3 BUTTON LI".split(" ");
     for (const element of document.querySelectorAll("*")) {
         const { tagName, attributes } = element;
-        const inContent = element.closest("#lines, #found, #people-list, #rooms, #talks, #all-rooms, #title, #topic, #me");
+        const inContent = element.closest(places);
         const isIcon = element.closest("svg[aria-hidden]") && ["svg", "path"].includes(tagName);
         const isList = inContent === element;
         if (inContent && !isList && !isIcon && !content.includes(tagName)) harm.push(`element ${tagName}`);
         for (const { name, value } of attributes) {
             if (/^on|^srcdoc$|^xlink|^formaction$/.test(name)) harm.push(`${tagName} ${name}`);
             if (inContent && !isList && /^(id|name|src|srcset)$/.test(name)) harm.push(`${tagName} ${name}=${value}`);
-            if (inContent && name === "style" && !/^color: var\\(--name-[0-9]+\\);$/.test(value)) harm.push(`style ${value}`);
+            if (inContent && name === "style")
+                if (!/^color: var\\(--name-[0-9]+\\);$/.test(value)) harm.push(`style ${value}`);
         }
         if (tagName !== "A" || element.classList.contains("skip")) continue;
         const { protocol, host } = new URL(element.href);

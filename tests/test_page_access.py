@@ -15,8 +15,9 @@ FOCUS = """() => {
     const ring = element.closest(".box") ?? element;
     const box = element.getBoundingClientRect();
     const style = getComputedStyle(ring);
+    const text = element.getAttribute("aria-label") || element.textContent.trim() || element.tagName;
     return {
-        name: element === document.body ? "BODY" : element.id || element.getAttribute("aria-label") || element.textContent.trim() || element.tagName,
+        name: element === document.body ? "BODY" : element.id || text,
         ringed: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
         seen: box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth && box.width > 0,
     };
@@ -221,7 +222,7 @@ def test_axe_finds_nothing(server, browse, enter, theme):
         guest.page.evaluate(chosen)
         guest.page.reload()
         expect(guest.page.locator("html")).to_have_attribute("data-theme", theme)
-    found["the form for a name"] = looks(axe, wide)
+    found["the form for a name"] = looks(axe, wide, theme)
     wide.enters("Ann")
     wide.is_in("lobby")
     narrow.is_in("lobby")
@@ -233,26 +234,28 @@ def test_axe_finds_nothing(server, browse, enter, theme):
     for view, goes in VIEWS.items():
         if goes:
             goes(wide)
-            found[view] = looks(axe, wide)
+            found[view] = looks(axe, wide, theme)
             wide.page.keyboard.press("Escape")
             if view == "a conversation":
                 wide.goes_to("lobby")
-    found["the chat, narrow"] = looks(axe, narrow)
+    found["the chat, narrow"] = looks(axe, narrow, theme)
     for view, button in DRAWERS.items():
         narrow.page.locator(button).click()
-        found[view] = looks(axe, narrow)
+        found[view] = looks(axe, narrow, theme)
         narrow.page.keyboard.press("Escape")
     server.stop()
     wide.page.locator("#trouble").wait_for()
     wide.says("not sent")
-    found["the chat, offline"] = looks(axe, wide)
+    found["the chat, offline"] = looks(axe, wide, theme)
     assert {view: violations for view, violations in found.items() if violations} == {}
 
 
-def looks(axe, guest):
-    """What axe finds, once nothing moves any more."""
+def looks(axe, guest, theme):
+    """What axe finds, once nothing moves any more; in the second and third theme only colours are others."""
     stands_still(guest)
-    violations = axe.run(guest.page).response["violations"]
+    violations = axe.run(guest.page, options=None if theme == "light" else {"runOnly": ["color-contrast"]}).response[
+        "violations"
+    ]
     return [(one["id"], one["nodes"][0]["html"][:200], one["nodes"][0]["failureSummary"][:300]) for one in violations]
 
 
@@ -276,13 +279,13 @@ def test_the_colours_of_names_can_be_read_in_every_theme(server, browse):
                 const probe = document.querySelector("#lines").appendChild(document.createElement("bdi"));
                 const row = document.querySelector("#lines").appendChild(document.createElement("div"));
                 probe.className = "name";
+                const ground = (element) => getComputedStyle(element).backgroundColor;
                 const grounds = [];
                 for (const name of ["line", "line mention", "line shown"]) {
                     row.className = name;
-                    const { backgroundColor } = getComputedStyle(row);
-                    grounds.push(/^rgba\\(.*, 0\\)$/.test(backgroundColor) ? getComputedStyle(document.documentElement).backgroundColor : backgroundColor);
+                    grounds.push(/, 0\\)$/.test(ground(row)) ? ground(document.documentElement) : ground(row));
                 }
-                for (const side of ["#people", "#places"]) grounds.push(getComputedStyle(document.querySelector(side)).backgroundColor);
+                for (const side of ["#people", "#places"]) grounds.push(ground(document.querySelector(side)));
                 const contrasts = [];
                 for (let index = 0; index < count; index++) {
                     probe.style.color = `var(--name-${index})`;

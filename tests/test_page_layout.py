@@ -9,6 +9,8 @@ from bot import Bot
 from browser import GREET_AFTER
 from people import eventually
 
+from bench.page import sizes
+
 LONG = (
     "w" * 500,
     "see https://example.org/" + "path/" * 80,
@@ -29,12 +31,14 @@ WIDE = """() => {
     for (const element of document.querySelectorAll("body *")) {
         if (!element.checkVisibility({ visibilityProperty: true }) || element.closest(".hidden, .skip, svg")) continue;
         const { left, right, width } = element.getBoundingClientRect();
+        const what = element.outerHTML.slice(0, 90);
+        const holds = element.matches("#log, .scroll, dialog, form, li, .line, .text");
         const scrolls = element.parentElement.closest("pre");
-        if (width && !scrolls && (right > innerWidth + 0.5 || left < -0.5)) wide.push(`${element.outerHTML.slice(0, 90)}: ${left} to ${right}`);
+        if (width && !scrolls && (right > innerWidth + 0.5 || left < -0.5)) wide.push(`${what}: ${left} to ${right}`);
         const style = getComputedStyle(element);
         const clips = /hidden|clip/.test(style.overflowX) && style.textOverflow === "ellipsis";
-        if (element.matches("#log, .scroll, dialog, form, li, .line, .text") && element.scrollWidth > element.clientWidth + 1 && !clips)
-            wide.push(`${element.outerHTML.slice(0, 90)} has ${element.scrollWidth} in ${element.clientWidth}`);
+        if (holds && element.scrollWidth > element.clientWidth + 1 && !clips)
+            wide.push(`${what} has ${element.scrollWidth} in ${element.clientWidth}`);
     }
     return wide;
 }"""
@@ -136,3 +140,8 @@ def test_the_box_to_type_in_stays_in_view_when_a_keyboard_comes_up(server, brows
 
 def is_within(box, height):
     return box["y"] >= 0 and box["y"] + box["height"] <= height + 0.5
+
+
+def test_all_files_of_the_page_together_are_small():
+    """`make page` prints the size of each."""
+    assert sum(sizes().values()) < 60_000

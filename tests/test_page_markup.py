@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import unicodedata
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -19,6 +18,9 @@ from playwright.sync_api import expect
 from stage import Stage, cleaned, plain
 
 from gchatd.text.cleaning import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")

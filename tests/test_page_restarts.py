@@ -19,7 +19,8 @@ def restart(start, tmp_path):
 
     def begin():
         nonlocal port
-        server = start(server__greet_after=GREET_AFTER, data=tmp_path / "data", listen=(f"127.0.0.1:{port}",))
+        settings = {"server__greet_after": GREET_AFTER, "history__replay": 20, "data": tmp_path / "data"}
+        server = start(**settings, listen=(f"127.0.0.1:{port}",))
         port = server.port
         return server
 

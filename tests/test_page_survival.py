@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 import pytest
 from absence import chats, comes_back, finds_out, is_offline, passes, pending, reads_all
+from bot import Bot
 from browser import GREET_AFTER, shows
-from people import eventually
+from people import SECOND, eventually
 
 
 @pytest.fixture
 def server(start):
-    return start(server__greet_after=GREET_AFTER)
+    return start(server__greet_after=GREET_AFTER, history__replay=20)
 
 
 @pytest.fixture
@@ -185,3 +189,30 @@ def test_whoever_reads_what_was_said_before_stays_there(server, cable, browse, e
         assert abs(at - before[1]) < 2
     ann.page.locator("#to-present").click()
     ann.sees("missed 1100.1099")
+
+
+def test_a_talk_that_goes_on_while_the_connection_comes_and_goes_is_there_once(server, cable, browse):
+    ann = browse(cable, "Ann", clock=True)
+    with contextlib.closing(Bot(server, "Carl")) as carl:
+        over = threading.Event()
+        said = []
+
+        def talks():
+            while not over.wait(0.005 * SECOND):
+                said.append(f"line {len(said)}")
+                carl.sends("say", room="lobby", text=said[-1])
+
+        talker = threading.Thread(target=talks)
+        talker.start()
+        try:
+            for breaks in (cable.cut, cable.bury, cable.lose_answers, cable.cut):
+                breaks()
+                finds_out(ann)
+                cable.mend()
+                comes_back(ann)
+        finally:
+            over.set()
+            talker.join()
+        carl.says_all("lobby", ["end"])
+        ann.sees("end")
+    assert reads_all(ann) == [*said, "end"]
