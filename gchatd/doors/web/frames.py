@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHeader
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.frames import apply_mask as mask  # type: ignore[attr-defined]  # in C, if that was built
 from websockets.http11 import Request as Handshake
@@ -54,7 +55,10 @@ def is_handshake(request: Request) -> bool:
 def shake_hands(request: Request) -> list[tuple[str, str]] | Response:
     """Return the headers with which a handshake is accepted, or the response that says why it is not (section 4.2)."""
     protocol = ServerProtocol(logger=_silent)
-    handshake = Handshake(request.target, Headers(request.headers.items()), request.method)
+    try:
+        handshake = Handshake(request.target, Headers(request.headers.items()), request.method)
+    except InvalidHeader:  # of control characters it lets fewer through than h11 does
+        return Response(400, b"A header of that handshake has characters that no header can have.\n")
     response = protocol.accept(handshake)
     protocol.parser.close()  # it knows itself, and so does what went wrong: no reference cycle is left
     error: BaseException | None = protocol.handshake_exc
