@@ -131,7 +131,7 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
         front.configure(config)
         web.configure(config)
         hub.motd = motd
-        sessions.flood = Flood.of(config.limits)
+        sessions.limit(Flood.of(config.limits))
         addresses.configure(*_limits_of_addresses(config))
         slow_readers.sendq, slow_readers.stalled_seconds = config.limits.sendq, config.limits.stalled_seconds
         terminals.probes = config.telnet.mode == "auto"

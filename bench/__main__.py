@@ -24,6 +24,7 @@ import gevent
 
 from .browsers import browsers
 from .cluster import cluster
+from .encrypted import tls
 from .history import history, search, wal
 from .load import Load, RunFailedError
 from .servers import Ergo, Gchat, Inspircd, Ncat, Ngircd, Reference, Server, Watched
@@ -197,7 +198,7 @@ def kernel_kb() -> int:
 
 MEASUREMENTS = {
     one.__name__: one
-    for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, browsers, cluster)
+    for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, browsers, tls, cluster)
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING
 
@@ -15,43 +16,62 @@ if TYPE_CHECKING:
 
 TALKERS = (1, 16, 200)
 MOST = 10_000
-PEERS: tuple[type[Server], ...] = (NodeWs, PythonWebsockets)
+PIECES = 4
+"""Plain clients and browsers talk by turns, so many in each round: what matters here is their ratio."""
 
 
 class Browsers(Gchat):
     protocol = "web"
+    settings = ("server.greet_after=5",)  # who is slow to ask, because the machine is busy, is greeted as a terminal
 
 
 def browsers(table: Table, rounds: int, seconds: float) -> None:
     """Fan-out to 1,000 browsers, and what an idle one takes; then 10,000 of them in one room."""
-    kinds: list[type[Server]] = [Plain, Browsers]
-    for peer in PEERS:
+    peers: list[type[Server]] = []
+    for peer in (NodeWs, PythonWebsockets):
         if why := peer.absent():
             table.notes.append(f"{peer.name}: {why}")
         else:
-            kinds.append(peer)
-    rates: dict[type[Server], dict[int, list[float]]] = {kind: {w: [] for w in TALKERS} for kind in kinds}
-    busy: list[float] = []
+            peers.append(peer)
+    said = Deliveries(Plain, Browsers, *peers)
     for _ in range(rounds):
-        for kind in kinds:
-            with attempt(table, kind), kind() as server, Load(server) as load:
+        _by_turns(table, said, seconds)
+        for peer in peers:
+            with attempt(table, peer), peer() as server, Load(server) as load:
                 load.connect(1000)
-                time.sleep(0.5)
                 for w in TALKERS:
-                    run = load.talk(w, seconds)
-                    rates[kind][w].append(run["per_second"])
-                    busy.append(run["load_busy"])
-    for w in TALKERS:
-        runs = {"gchat": rates[Browsers][w], "reference": rates[Plain][w]}
-        table.compare(f"deliveries/s to browsers against plain clients, W={w}", "/s", runs, 0.9)
-    for peer in kinds[2:]:
-        for w in TALKERS:
-            runs = {"gchat": rates[Browsers][w], "reference": rates[peer][w]}
-            table.compare(f"deliveries/s to browsers against {peer.name}, W={w}", "/s", runs)
-    if busy:
-        table.notes.append(f"load generator for browsers: busy {min(busy):.0%} to {max(busy):.0%} of the time")
+                    said.talk(peer, load, w, seconds)
+    said.compare(table, Plain, "plain clients", 0.9)
+    for peer in peers:
+        said.compare(table, peer, peer.name)
     _memory(table, rounds)
     _all_in_one_room(table, rounds, seconds)
+
+
+class Deliveries:
+    """Deliveries a second, by server and by how many talk."""
+
+    def __init__(self, *kinds: type[Server]) -> None:
+        self._rates: dict[type[Server], dict[int, list[float]]] = {kind: {w: [] for w in TALKERS} for kind in kinds}
+
+    def talk(self, kind: type[Server], load: Load, w: int, seconds: float) -> None:
+        self._rates[kind][w].append(load.talk(w, seconds)["per_second"])
+
+    def compare(self, table: Table, kind: type[Server], name: str, target: float | None = None) -> None:
+        """Add a row for each W: browsers of gchat against another server's, or against other clients."""
+        for w in TALKERS:
+            runs = {"gchat": self._rates[Browsers][w], "reference": self._rates[kind][w]}
+            table.compare(f"deliveries/s to browsers against {name}, W={w}", "/s", runs, target)
+
+
+def _by_turns(table: Table, said: Deliveries, seconds: float) -> None:
+    with attempt(table, Plain), Plain() as plain, Load(plain) as to_plain:
+        to_plain.connect(1000)
+        with attempt(table, Browsers), Browsers() as web, Load(web) as to_web:
+            to_web.connect(1000)
+            for w, _ in itertools.product(TALKERS, range(PIECES)):
+                said.talk(Plain, to_plain, w, seconds / PIECES)
+                said.talk(Browsers, to_web, w, seconds / PIECES)
 
 
 def _memory(table: Table, rounds: int) -> None:

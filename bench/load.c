@@ -22,6 +22,8 @@
  * it 5 to 15 us on a virtual machine, the more often the slower the server, and that would be what is measured. While
  * people talk it sleeps when there is nothing to read, as readers do; the reference gains from that (with a reader that
  * never sleeps, Nagle's algorithm gathers nothing for it). Only ever connects to 127.0.0.1, from 127.0.0.2 and on.
+ *
+ * Compiled with -DTLS -lssl -lcrypto, every client speaks TLS (and takes any certificate).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -39,6 +41,10 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef TLS
+#include <openssl/ssl.h>
+static SSL_CTX *context;
+#endif
 
 #include "websocket.h"
 
@@ -53,6 +59,9 @@ struct client {
     int upgraded; /* the rest is frames */
     int held;   /* bytes in tail */
     char *tail; /* what came after the last LF */
+#ifdef TLS
+    SSL *tls;
+#endif
 };
 
 static struct client clients[MOST];
@@ -104,11 +113,59 @@ static double percentile_ms(double share)
     return 0;
 }
 
+#ifdef TLS
+/* Shake hands; tell whether that is done. */
+static int is_agreed(struct client *client)
+{
+    if (!client->tls) {
+        client->tls = SSL_new(context);
+        SSL_set_fd(client->tls, client->fd);
+    }
+    int result = SSL_connect(client->tls);
+    if (result != 1 && SSL_get_error(client->tls, result) != SSL_ERROR_WANT_READ) {
+        fprintf(stderr, "load: no TLS\n");
+        exit(1);
+    }
+    return result == 1;
+}
+
+/* As recv: all that there is, and not only a record of it. */
+static ssize_t receive(struct client *client, char *data, size_t size)
+{
+    size_t got = 0;
+    int more = 1;
+    while (got < size && (more = SSL_read(client->tls, data + got, size - got)) > 0)
+        got += more;
+    if (!got && SSL_get_error(client->tls, more) == SSL_ERROR_WANT_READ) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return got;
+}
+
+static void transmit(struct client *client, const char *data, size_t size)
+{
+    if (SSL_write(client->tls, data, size) != (int)size)
+        fprintf(stderr, "load: SSL_write failed\n");
+}
+#else
+static int is_agreed(struct client *client)
+{
+    (void)client;
+    return 1;
+}
+
+static ssize_t receive(struct client *client, char *data, size_t size)
+{
+    return recv(client->fd, data, size, 0);
+}
+
 static void transmit(struct client *client, const char *data, size_t size)
 {
     if (send(client->fd, data, size, MSG_NOSIGNAL) != (ssize_t)size && errno != ECONNRESET && errno != EPIPE)
         perror("load: send");
 }
+#endif
 
 static void transmit_frame(struct client *client, enum opcode opcode, const char *text, size_t size)
 {
@@ -294,7 +351,7 @@ static int take(struct client *client)
 {
     static char data[TAIL + PIECE];
     memcpy(data, client->tail, client->held);
-    ssize_t got = recv(client->fd, data + client->held, PIECE, 0);
+    ssize_t got = receive(client, data + client->held, PIECE);
     if (got <= 0) {
         if (got == 0 || errno != EAGAIN)
             hang_up(client);
@@ -325,7 +382,11 @@ static void wait_for_events(int milliseconds)
         struct client *client = events[i].data.ptr;
         if (client->stage == CONNECTING) {
             epoll_ctl(loop, EPOLL_CTL_MOD, client->fd, &(struct epoll_event){.events = READING, .data.ptr = client});
+            if (!is_agreed(client))
+                continue;
             connected(client);
+            while (client->stage != CLOSED && take(client))
+                ;
         } else if (client->lazy) { /* it asks for no events: this is the server hanging up */
             hang_up(client);
         } else {
@@ -542,6 +603,11 @@ int main(int argc, char **argv)
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
+#ifdef TLS
+    context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    signal(SIGPIPE, SIG_IGN);
+#endif
     loop = epoll_create1(0);
     setvbuf(stdout, NULL, _IOLBF, 0);
     setvbuf(stdin, NULL, _IONBF, 0);

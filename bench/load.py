@@ -21,9 +21,9 @@ class Load:
     def __init__(self, *servers: Server | None) -> None:
         self._closed = self._lazy = 0
         ports = ",".join(str(server.port if server is not None else 0) for server in servers)
-        protocol = servers[0].protocol if servers[0] is not None else "gchat"
+        protocol, tls = (servers[0].protocol, servers[0].tls) if servers[0] is not None else ("gchat", False)
         self._process = subprocess.Popen(
-            [*pinned(LOAD_CORE), str(compiled("load.c")), ports, protocol, str(LINE_BYTES)],
+            [*pinned(LOAD_CORE), str(compiled("load.c", tls)), ports, protocol, str(LINE_BYTES)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -33,6 +33,7 @@ class Server:
 
     name = ""
     protocol = "gchat"
+    tls = False  # whether its clients speak TLS
     cores: tuple[int, ...] = (SERVER_CORE,)
     peer = False  # somebody else's server, there for comparison
     stdout: int | None = None  # None: into the log
@@ -236,11 +237,12 @@ class PythonWebsockets(Broadcast):
         return [sys.executable, str(HERE / "reference/broadcast.py"), str(self.port)]
 
 
-def compiled(source: str) -> Path:
-    """Compile a C program of this folder, if it or a header has changed, and give its path."""
-    out = HERE / "results" / Path(source).stem
+def compiled(source: str, tls: bool = False) -> Path:
+    """Compile a C program of this folder, if it or a header has changed; give its path. With `tls`, it speaks TLS."""
+    out = HERE / "results" / (Path(source).stem + ("-tls" if tls else ""))
     changed = max(file.stat().st_mtime for file in (HERE / source, *HERE.glob("*.h")))
     if not out.exists() or out.stat().st_mtime < changed:
         out.parent.mkdir(exist_ok=True)
-        subprocess.run(["gcc", "-O2", "-Wall", "-o", str(out), str(HERE / source)], check=True)
+        more = ["-DTLS", "-lssl", "-lcrypto"] if tls else []
+        subprocess.run(["gcc", "-O2", "-Wall", "-o", str(out), str(HERE / source), *more], check=True)
     return out

@@ -122,6 +122,7 @@ class Tls(msgspec.Struct, frozen=True):
 
 class Web(msgspec.Struct, frozen=True):
     origins: Origins = ()
+    compression: bool = False
 
 
 class History(msgspec.Struct, frozen=True):

@@ -42,7 +42,8 @@ def echo(sock: Socket, address: tuple[str, int]) -> None:
     if isinstance(accepted, Response):
         http.answer(accepted, last=True)
         return
-    messages, data = Messages(MOST), http.switch(accepted)
+    headers, _ = accepted
+    messages, data = Messages(MOST), http.switch(headers)
     while messages.is_open:
         found = messages.feed(data)
         if messages.is_open:

@@ -114,6 +114,6 @@ class Guest:
         return text, top
 
 
-def shows(where: Locator, text: str) -> None:
+def shows(where: Locator, text: str | re.Pattern[str] | list[str]) -> None:
     """That is what stands there, sooner or later."""
     expect(where).to_have_text(text, timeout=1000 * PATIENCE)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from browser import Guest
+    from cable import Cable
 
     from gchatd.settings import Settings
 
@@ -82,8 +83,12 @@ def browse(chromium: Any) -> Iterator[Callable[..., Guest]]:
 
     guests: list[Guest] = []
 
-    def open_page(server: Server, name: str = "", width: int = 1280, height: int = 800, **more: Any) -> Guest:
+    def open_page(
+        server: Server | Cable, name: str = "", width: int = 1280, height: int = 800, clock: bool = False, **more: Any
+    ) -> Guest:
         context = chromium.new_context(viewport={"width": width, "height": height}, **more)
+        if clock:
+            context.clock.install()
         guests.append(Guest(context, server, name))
         return guests[-1]
 
@@ -92,6 +97,15 @@ def browse(chromium: Any) -> Iterator[Callable[..., Guest]]:
     for guest in guests:
         guest.page.context.close()
     assert not errors
+
+
+@pytest.fixture
+def lay() -> Iterator[Callable[[Server], Cable]]:
+    """Lay cables to servers; they are gone when the test is over."""
+    from cable import Cable
+
+    with contextlib.ExitStack() as cables:
+        yield lambda server: cables.enter_context(contextlib.closing(Cable(server)))
 
 
 @pytest.fixture(params=["inetutils-telnet", "telnet-ssl"])

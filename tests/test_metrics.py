@@ -122,8 +122,8 @@ def test_clients_that_do_not_read_are_counted_with_what_waits_for_them(start, en
 
 
 def test_without_the_setting_nothing_of_it_is_loaded():
-    program = "import sys, gchat; print('prometheus_client' in sys.modules, 'gevent.pywsgi' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True) == "False False\n"
+    program = "import sys, gchat; print('prometheus_client' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True) == "False\n"
 
 
 def test_every_metric_has_a_name_that_prometheus_likes_and_a_sentence():
@@ -365,7 +365,7 @@ def test_garbage_is_answered_or_hung_up_on_without_a_traceback(start):
 
 
 def test_who_says_nothing_is_hung_up_on_and_nobody_keeps_others_out(monkeypatch):
-    monkeypatch.setattr(monitoring, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(monitoring, "REQUEST_SECONDS", 0.5)
     server = monitoring.bind(load(None, [("metrics", "listen", "127.0.0.1:0")]), sources())
     server.start()
     silent = [gevent.socket.create_connection(server.address) for _ in range(2 * monitoring.MOST_CONNECTIONS)]

@@ -193,10 +193,11 @@ def wait_in_line(pace, went_on, work, *names: str) -> list[gevent.Greenlet]:
         went_on.append(name)
         work(SLICE_SECONDS * 0.4)
 
-    pace.pause()
-    work(SLICE_SECONDS)
+    pace._has_time_left = lambda: False
     ones = [gevent.spawn(one, name) for name in names]
-    gevent.sleep(0)
+    while len(pace._waiting) + len(pace._waiting_aside) < len(names):
+        gevent.sleep(0)
+    del pace._has_time_left
     return ones
 
 

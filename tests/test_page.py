@@ -63,9 +63,27 @@ def test_a_line_is_changed_and_removed_in_place(server, browse):
     ann.says("/edit and after that")
     bob.sees("and after that (edited)")
     assert bob.texts() == ["tomorow", "and after that (edited)"]
+    ann.line("tomorow").hover()
+    ann.page.get_by_role("button", name="Edit").click()
+    ann.says("/edit tomorrow")
+    bob.sees("tomorrow (edited)")
     ann.says("/delete")
     bob.sees("Message deleted")
-    assert bob.texts() == ["tomorow", "Message deleted"]
+    assert bob.texts() == ["tomorrow (edited)", "Message deleted"]
+    ann.line("tomorrow (edited)").hover()
+    ann.page.get_by_role("button", name="Delete").click()
+    assert "tomorrow (edited)" in bob.texts()
+    ann.page.get_by_role("button", name="Delete it for good").click()
+    eventually(lambda: bob.texts() == ["Message deleted", "Message deleted"])
+
+
+def test_a_room_is_left_by_a_button(server, browse):
+    ann = browse(server, "Ann")
+    ann.says("/join dev")
+    ann.is_in("dev")
+    ann.page.get_by_role("button", name="Leave dev").click()
+    ann.is_in("lobby")
+    shows(ann.page.locator("#rooms .place"), ["lobby"])
 
 
 def test_what_is_said_elsewhere_is_counted_until_it_is_read(server, browse, enter):

@@ -149,14 +149,14 @@ def test_who_comes_or_goes_stands_aside_and_who_talks_does_not(monkeypatch):
     house.close()
 
 
-def test_many_come_and_go_while_very_many_names_are_on_their_way():
-    stage = Stage()
-    lurker = stage.enters("Lurker")
-    stage.turn()
-    assert not stage.hub.many_come_and_go()
+def test_those_who_come_and_go_wait_while_very_many_of_them_are_on_their_way(stage):
+    (ann,) = enter(stage, "Ann")
+    must_wait = stage.sessions.pace.must_wait_aside
+    for number in range(MANY_COME_AND_GO + 1):
+        ann.says(f"what is said does not count: {number}")
+    assert not must_wait()
     for number in range(MANY_COME_AND_GO + 1):
         stage.enters(f"n{number}")
-        lurker.says("what is said does not count")
-    assert stage.hub.many_come_and_go()
+    assert must_wait()
     stage.turn()
-    assert not stage.hub.many_come_and_go()
+    assert not must_wait()

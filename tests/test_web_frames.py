@@ -192,7 +192,10 @@ def asked(method: str = "GET", **headers: str | None) -> Request:
 
 
 def test_a_handshake_is_accepted_without_extensions_or_protocols():
-    headers = shake_hands(asked(Sec_WebSocket_Extensions="permessage-deflate", Sec_WebSocket_Protocol="chat"))
+    headers, extensions = shake_hands(
+        asked(Sec_WebSocket_Extensions="permessage-deflate", Sec_WebSocket_Protocol="chat")
+    )
+    assert not extensions
     assert dict(headers) == {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": ACCEPTED}
 
 

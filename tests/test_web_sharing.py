@@ -108,6 +108,7 @@ def test_a_message_in_one_piece_reads_as_it_does_byte_by_byte(text):
         (framed(b"\xed\xa0\x80"), 1007),  # half a surrogate pair
         (framed(b"x", first=0xC1), 1002),  # a reserved bit
         (b"\x81\x01x", 1002),  # not masked
+        (b"\x81\x04" + b"x" * 8, 1002),
     ],
 )
 def test_what_the_protocol_forbids_is_not_let_through_because_it_came_in_one_piece(data, code):

@@ -4,6 +4,10 @@
  * commands, no cleaning, no limits, no order between clients, and a listener whose buffer is full is dropped.
  *
  *     chat PORT        prints "listening" when it does
+ *
+ * Compiled with -DTLS -lssl -lcrypto it does the same through OpenSSL, one SSL_write() per listener and line:
+ *
+ *     chat PORT CERTIFICATE KEY
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -15,6 +19,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#ifdef TLS
+#include <openssl/ssl.h>
+#include <signal.h>
+static SSL_CTX *context;
+#endif
 
 enum { MOST = 65536, LINE = 4096, NAME = 33 };
 
@@ -22,6 +31,9 @@ struct client {
     char name[NAME];
     int used;
     char *partial; /* what came after the last LF */
+#ifdef TLS
+    SSL *tls;
+#endif
 };
 
 static struct client *clients[MOST];
@@ -36,15 +48,43 @@ static void drop(int fd)
         listeners[place[fd]] = last;
         place[last] = place[fd];
     }
+#ifdef TLS
+    SSL_free(clients[fd]->tls);
+#endif
     free(clients[fd]->partial);
     free(clients[fd]);
     clients[fd] = NULL;
     close(fd);
 }
 
+#ifdef TLS
+static ssize_t transmit(int fd, const char *text, size_t size)
+{
+    return SSL_write(clients[fd]->tls, text, size);
+}
+
+/* As recv; shakes hands first. */
+static ssize_t receive(int fd, char *data, size_t size)
+{
+    int got = SSL_read(clients[fd]->tls, data, size);
+    errno = got < 0 && SSL_get_error(clients[fd]->tls, got) == SSL_ERROR_WANT_READ ? EAGAIN : 0;
+    return got;
+}
+#else
+static ssize_t transmit(int fd, const char *text, size_t size)
+{
+    return send(fd, text, size, MSG_NOSIGNAL);
+}
+
+static ssize_t receive(int fd, char *data, size_t size)
+{
+    return recv(fd, data, size, 0);
+}
+#endif
+
 static void tell(int fd, const char *text, size_t size)
 {
-    if (send(fd, text, size, MSG_NOSIGNAL) != (ssize_t)size && clients[fd]->used >= 0)
+    if (transmit(fd, text, size) != (ssize_t)size && clients[fd]->used >= 0)
         shutdown(fd, SHUT_RDWR);
 }
 
@@ -72,7 +112,7 @@ static void take(int fd)
     static char data[LINE * 2 + 1];
     struct client *client = clients[fd];
     memcpy(data, client->partial, client->used);
-    ssize_t got = recv(fd, data + client->used, LINE, 0);
+    ssize_t got = receive(fd, data + client->used, LINE);
     if (got <= 0) {
         if (got == 0 || errno != EAGAIN)
             drop(fd);
@@ -102,6 +142,15 @@ int main(int argc, char **argv)
         perror("chat");
         return 1;
     }
+#ifdef TLS
+    context = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_set_num_tickets(context, 0);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    if (argc < 4 || SSL_CTX_use_certificate_chain_file(context, argv[2]) != 1
+        || SSL_CTX_use_PrivateKey_file(context, argv[3], SSL_FILETYPE_PEM) != 1)
+        return 1;
+    signal(SIGPIPE, SIG_IGN);
+#endif
     loop = epoll_create1(0);
     epoll_ctl(loop, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN, .data.fd = listener});
     puts("listening");
@@ -113,12 +162,22 @@ int main(int argc, char **argv)
             int fd = events[i].data.fd;
             if (fd != listener) {
                 take(fd);
+#ifdef TLS
+                while (clients[fd] && SSL_pending(clients[fd]->tls))
+                    take(fd);
+#endif
                 continue;
             }
             while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
                 clients[fd] = calloc(1, sizeof *clients[fd]);
                 epoll_ctl(loop, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN, .data.fd = fd});
+#ifdef TLS
+                clients[fd]->tls = SSL_new(context);
+                SSL_set_fd(clients[fd]->tls, fd);
+                SSL_set_accept_state(clients[fd]->tls);
+#else
                 tell(fd, "server: Input username.\r\n", 25);
+#endif
             }
         }
     }

@@ -123,7 +123,7 @@ def _run(options: argparse.Namespace, program: Path, target: Target | None) -> i
     theatre: Stage
     if target is None:
         plan = make_plan(options, machine, machine.files)
-        theatre = stage.OwnServer(program, plan.workers)
+        theatre = stage.OwnServer(program, plan.workers, stage.GREET_AFTER if plan.door == "web" else None)
     else:
         theatre = stage.Elsewhere(target)
         there = Watch(theatre.pid)

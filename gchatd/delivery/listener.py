@@ -47,6 +47,9 @@ class Listener(Protocol):
     def happened(self, outcome: Outcome) -> None:
         """Note what came of something that it did, before anybody hears of it. Not called for what it said."""
 
+    def owes(self, owed: tuple[float, float, float]) -> None:
+        """Set how much it has asked for lately: see `Intake`."""
+
     def wait_no_more(self) -> None:
         """Stop waiting: what it did has taken effect, or never will."""
 

@@ -24,7 +24,7 @@ AT_ONCE = frozenset(
         "questions_per_minute per_address exempt login_seconds idle",
         "telnet": "mode",
         "tls": "certificate key required",
-        "web": "origins",
+        "web": "origins compression",
         "log": "level",
     }.items()
     for option in options.split()

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 STATUS_SECONDS: Final = 10.0
 """How often at most the status is told, where no watchdog wants to hear more often."""
 
-_TIMES: Final = 5
-_PAUSE_SECONDS: Final = 0.01
-"""A manager that takes nothing is tried so many times, this far apart. It is told everything else but once."""
+AGAIN_SECONDS: Final = 0.1
+"""How soon to try again, if it takes nothing just now (the kernel keeps some ten datagrams for it)."""
+
+_MOST_OWED: Final = 10
 
 
 class ServiceManager:
@@ -37,7 +38,9 @@ class ServiceManager:
         self._address = b"\0" + os.fsencode(address[1:]) if address.startswith("@") else os.fsencode(address)
         self._every = watchdog_seconds / 2 or STATUS_SECONDS
         self._watches = bool(watchdog_seconds)
-        self._told = ""
+        self._told = ""  # of the status
+        self._is_ready = False
+        self._owed: list[str] = []  # what it has not taken yet
 
     @classmethod
     def of(cls, environment: MutableMapping[str, str]) -> ServiceManager:
@@ -51,6 +54,7 @@ class ServiceManager:
 
     def ready(self) -> None:
         """Tell that the server serves."""
+        self._is_ready = True
         self._told = self.status()
         self._tell("READY=1", f"STATUS={self._told}")
 
@@ -77,23 +81,33 @@ class ServiceManager:
         if now < self.due:
             return
         self.due = now + self._every
+        self._tell()
+        if self._owed or not self._is_ready:
+            return
         news = ["WATCHDOG=1"] if self._watches else []
         status = self.status()
         if status != self._told:
-            self._told = status
             news.append(f"STATUS={status}")
-        if news:
-            self._tell(*news, times=1)
+        if news and self._takes("\n".join(news)):
+            self._told = status
 
-    def _tell(self, *news: str, times: int = _TIMES) -> None:
-        """Tell it something. Raises nothing; what it does not take in time is lost."""
+    def _tell(self, *news: str) -> None:
+        """Tell it something, after what it has not taken before; soon again, if it takes nothing. Never waits."""
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):  # it is gone
+        if news:
+            self._owed = [*self._owed, "\n".join(news)][-_MOST_OWED:]
+        while self._owed and self._takes(self._owed[0]):
+            del self._owed[0]
+        if self._owed:
+            self.due = time.monotonic() + AGAIN_SECONDS
+
+    def _takes(self, news: str) -> bool:
+        """Tell it something; return whether it has taken it, or is not there any more."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
             sock.setblocking(False)
-            for count in range(times):
-                if count:
-                    time.sleep(_PAUSE_SECONDS)
-                with contextlib.suppress(BlockingIOError):
-                    sock.sendto("\n".join(news).encode(), self._address)
-                    return
+            try:
+                sock.sendto(news.encode(), self._address)
+            except BlockingIOError:
+                return False
+        return True

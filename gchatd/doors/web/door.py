@@ -59,6 +59,7 @@ class WebDoor:
     def configure(self, config: Settings) -> None:
         """Go by these settings from now on."""
         self._patience = Patience(config.limits.login_seconds or _FOR_EVER)
+        self._compresses = config.web.compression
         self._origins = frozenset(origin.text for origin in config.web.origins)
 
     def keep_alive(self) -> None:
@@ -72,31 +73,30 @@ class WebDoor:
         host = address[0]
         where = f"{'web+tls' if transport.encrypted else 'web'} {Address(*address[:2])}"
         try:
-            unread = self._answer_requests(outbox, host, where)
+            link = self._answer_requests(outbox, host, where)
         except OSError as error:
             outbox.lose(error)
             return
         except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
             logger.exception("[%s] failed", where)
             return
-        if unread is not None:
-            Session(self._hub, self._sessions, WebLink(self._links, outbox, where, unread)).run()
+        if link is not None:
+            Session(self._hub, self._sessions, link).run()
 
-    def _answer_requests(self, outbox: Outbox, host: str, where: str) -> bytes | None:
-        """Answer requests until there are no more. Switches.
-
-        If one began a WebSocket, returns what came behind it.
-        """
+    def _answer_requests(self, outbox: Outbox, host: str, where: str) -> WebLink | None:
+        """Answer requests until there are no more. If one began a WebSocket, returns that. Switches."""
         connection = HttpConnection(outbox, self._patience, self._most_body)
         client = Client(connection, outbox, host, where)
         try:
             while (request := connection.read()) is not None and not outbox.failed:
                 if request.path == "/ws" and is_handshake(request):
-                    accepted = _ELSEWHERE if self._is_from_elsewhere(request) else shake_hands(request)
-                    if not isinstance(accepted, Response):
-                        return connection.switch(accepted)
-                    connection.answer(accepted, last=True)
-                    break
+                    elsewhere = self._is_from_elsewhere(request)
+                    accepted = _ELSEWHERE if elsewhere else shake_hands(request, self._compresses)
+                    if isinstance(accepted, Response):
+                        connection.answer(accepted, last=True)
+                        break
+                    headers, extensions = accepted
+                    return WebLink(self._links, outbox, where, extensions, connection.switch(headers))
                 response = self._respond(request, client)
                 if response is None:
                     return None

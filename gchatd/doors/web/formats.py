@@ -46,21 +46,24 @@ def refusal_json(refusal: Refusal, label: str = "") -> bytes:
 class Frames(Windowless, msgspec.Struct, frozen=True, gc=False):
     """For WebSockets: every event is a text frame, the same for all in the room, its author included."""
 
+    compressed: bool = False
+
     def render(self, event: Event) -> bytes:
-        return text_frame(event_json(event))
+        return text_frame(event_json(event), self.compressed)
 
     def render_own(self, event: Event) -> bytes:
-        return text_frame(with_label(event_json(event), event.origin.label if event.origin is not None else ""))
+        label = event.origin.label if event.origin is not None else ""
+        return text_frame(with_label(event_json(event), label), self.compressed)
 
     def render_mention(self, event: Event, name: str) -> bytes:
         return self.render(event)
 
     def answer(self, answer: Answer, label: str = "") -> bytes:
         """Return an answer, as it is sent."""
-        return text_frame(with_label(encode(answer), label))
+        return text_frame(with_label(encode(answer), label), self.compressed)
 
     def refuse(self, refusal: Refusal, label: str = "") -> bytes:
-        return text_frame(refusal_json(refusal, label))
+        return text_frame(refusal_json(refusal, label), self.compressed)
 
     def welcome(self, welcome: Welcome) -> bytes:
         return self.answer(welcome)
@@ -69,7 +72,8 @@ class Frames(Windowless, msgspec.Struct, frozen=True, gc=False):
         return event_json(event)  # no frame yet: `replay` makes one for all
 
     def replay(self, room: str, lines: Sequence[bytes]) -> bytes:
-        return text_frame(b'{"answer":"replay","room":%b,"lines":[%b]}' % (encode(room), b",".join(lines)))
+        lines_json = b",".join(lines)
+        return text_frame(b'{"answer":"replay","room":%b,"lines":[%b]}' % (encode(room), lines_json), self.compressed)
 
     def farewell(self, lost: bool = False) -> bytes:
         said = text_frame(encode({"answer": "farewell", "lost": lost}))
@@ -156,4 +160,5 @@ class Receipts(Followed, frozen=True, gc=False):
 
 
 FRAMES = Frames()
+COMPRESSED = Frames(compressed=True)
 RECEIPTS = Receipts()

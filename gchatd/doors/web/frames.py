@@ -9,10 +9,12 @@ from __future__ import annotations
 import codecs
 import logging
 import re
+import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHeader
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.frames import apply_mask as mask  # type: ignore[attr-defined]  # in C, if that was built
 from websockets.http11 import Request as Handshake
@@ -22,7 +24,19 @@ from websockets.server import ServerProtocol
 from .http import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from websockets.extensions import Extension
+
+    Extensions = Sequence[Extension]
+
     from .http import Request
+
+_SHORT: Final = 128
+"""So many bytes take no fewer packets when they are compressed."""
+
+_DEFLATE: Final = ServerPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)
+"""Compression of each message by itself, in both directions. What is too long when it is unpacked is not unpacked."""
 
 PING: Final = b"\x89\x00"
 """A ping, as it is sent to everybody (section 5.5.2)."""
@@ -31,14 +45,26 @@ _silent = logging.getLogger(f"{__name__}.protocol")
 _silent.setLevel(logging.ERROR)  # it would tell of every client that leaves
 
 
-def text_frame(data: bytes) -> bytes:
-    """Return a text message as one frame (section 5.2)."""
+def text_frame(data: bytes, compressed: bool = False) -> bytes:
+    """Return a text message as one frame (section 5.2); with `compressed`, as RFC 7692 has it, if that is shorter.
+
+    It is compressed by itself, without what came before it: so the frame is right for everybody, and takes no memory.
+    """
+    first = 0x81
+    if compressed and len(data) > _SHORT and len(shorter := _compress(data)) < len(data):
+        first, data = 0xC1, shorter
     size = len(data)
     if size < 126:
-        return b"\x81%c%b" % (size, data)
+        return b"%c%c%b" % (first, size, data)
     if size < 65536:
-        return b"\x81\x7e" + size.to_bytes(2) + data
-    return b"\x81\x7f" + size.to_bytes(8) + data
+        return b"%c\x7e%b%b" % (first, size.to_bytes(2), data)
+    return b"%c\x7f%b%b" % (first, size.to_bytes(8), data)
+
+
+def _compress(data: bytes) -> bytes:
+    """Section 7.2.1 of RFC 7692."""
+    stream = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    return (stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\x00\x00\xff\xff")
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
@@ -52,9 +78,12 @@ def is_handshake(request: Request) -> bool:
     return "websocket" in re.split(r"[\s,]+", request.headers.get("upgrade", "").lower())
 
 
-def shake_hands(request: Request) -> list[tuple[str, str]] | Response:
-    """Return the headers with which a handshake is accepted, or the response that says why it is not (section 4.2)."""
-    protocol = ServerProtocol(logger=_silent)
+def shake_hands(request: Request, compresses: bool = False) -> tuple[list[tuple[str, str]], Extensions] | Response:
+    """Return the headers with which a handshake is accepted, and the extensions that were agreed on, for `Messages`; or
+    the response that says why it is not (section 4.2). With `compresses`, a client may ask for compression.
+    """
+    offered = (_DEFLATE,) if compresses else None
+    protocol = ServerProtocol(logger=_silent, extensions=offered)
     try:
         handshake = Handshake(request.target, Headers(request.headers.items()), request.method)
     except InvalidHeader:  # of control characters it lets fewer through than h11 does
@@ -66,7 +95,7 @@ def shake_hands(request: Request) -> list[tuple[str, str]] | Response:
         error.__traceback__, error = None, error.__context__
     headers = [(name, value) for name, value in response.headers.raw_items() if name.lower() not in _OURS]
     if response.status_code == 101:
-        return headers
+        return headers, protocol.extensions
     return Response(response.status_code, bytes(response.body or b""), headers=tuple(headers))
 
 
@@ -97,9 +126,11 @@ class Messages:
 
     __slots__ = ("_decoder", "_most", "_parts", "_protocol", "_reply")
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, extensions: Extensions = ()) -> None:
         self._most = most
         self._protocol = _Protocol(SERVER, state=State.OPEN, max_size=most, logger=_silent)
+        if extensions:
+            self._protocol.extensions = [*extensions]
         self._parts: list[bytes] | list[str] = []  # of a message in fragments
         self._decoder: codecs.IncrementalDecoder | None = None  # while they are text
         self._reply = b""
@@ -130,6 +161,11 @@ class Messages:
         self._collect()
         return messages
 
+    @property
+    def compressed(self) -> bool:
+        """Whether the client takes compressed messages."""
+        return bool(self._protocol.extensions)
+
     def close(self, code: int, reason: str = "") -> None:
         """Begin the closing handshake, if nobody has. Nothing that comes later is looked at."""
         if self.is_open:
@@ -142,10 +178,16 @@ class Messages:
         return reply
 
     def state(self) -> dict[str, Any]:
-        """Write down what has come and is no whole message yet, as values that JSON can hold."""
+        """Write down what has come and is no whole message yet, as values that JSON can hold.
+
+        A message that comes compressed, in fragments, cannot be written down: its client is asked to come again (1012).
+        """
+        if self.compressed and self._protocol.current_size is not None:
+            self.close(1012, "service restart")
         parts = [part if isinstance(part, str) else part.decode("latin-1") for part in self._parts]
         decoder = self._decoder.getstate()[0].decode("latin-1") if self._decoder is not None else None
         return {
+            "compressed": self.compressed,
             "begun": self._protocol.begun.decode("latin-1"),
             "size": self._protocol.current_size,
             "parts": parts,
@@ -154,6 +196,8 @@ class Messages:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from this state, which another one wrote down. Whole messages that were read are not in it."""
+        if state["compressed"]:
+            self._protocol.extensions = [PerMessageDeflate(True, True, zlib.MAX_WBITS, zlib.MAX_WBITS)]
         self._protocol.current_size = state["size"]
         if state["decoder"] is not None:
             self._decoder = _new_decoder()

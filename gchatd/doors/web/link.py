@@ -19,7 +19,7 @@ from ..sentences import Sorry
 from ..turning_away import hang_up
 from . import requests
 from .asking import Label  # noqa: TC001  msgspec reads the types of a struct
-from .formats import FRAMES
+from .formats import COMPRESSED, FRAMES
 from .frames import PING, Messages
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ...settings import Limits
     from ...text.names import Name
     from .formats import Frames
+    from .frames import Extensions
 
 PING_SECONDS: Final = 30.0
 """How often a client is sent a ping, so that no NAT on the way forgets the connection, and a dead one is noticed."""
@@ -90,18 +91,20 @@ class WebLinks:
 class WebLink:
     """A WebSocket, as a session sees it."""
 
-    __slots__ = ("_messages", "_shared", "_unread", "_where", "outbox", "session")
+    __slots__ = ("_messages", "_shared", "_unread", "_where", "format", "outbox", "session")
 
     session: Session
-    format: Frames = FRAMES
     refused = ""
     door = "web"
 
-    def __init__(self, shared: WebLinks, outbox: Outbox, where: str, unread: bytes = b"") -> None:
-        """`unread` is what the client sent along with its handshake."""
+    def __init__(
+        self, shared: WebLinks, outbox: Outbox, where: str, extensions: Extensions = (), unread: bytes = b""
+    ) -> None:
+        """`extensions` are those that client and server have agreed on, `unread` what came along with the handshake."""
         self.outbox = outbox
         self._shared = shared
-        self._messages = Messages(shared.most)
+        self._messages = Messages(shared.most, extensions)
+        self.format: Frames = COMPRESSED if extensions else FRAMES
         self._where = where
         self._unread = unread
 
@@ -113,7 +116,7 @@ class WebLink:
         return self._shared.limits
 
     def format_in(self, room: str) -> Frames:
-        return FRAMES
+        return self.format
 
     def open(self, session: Session) -> None:
         self.session = session
@@ -172,7 +175,7 @@ class WebLink:
         self.session.arrive(name)
 
     def answer(self, answer: Answer, label: str) -> None:
-        self.outbox.put(FRAMES.answer(answer, label))
+        self.outbox.put(self.format.answer(answer, label))
 
     def answer_a_part(self, answer: Answer, label: str) -> None:
         """Answer with more to come. Switches while the client does not read."""
@@ -180,7 +183,7 @@ class WebLink:
         self.wait_for_reader()
 
     def refuse(self, refusal: Refusal, label: str) -> None:
-        self.outbox.put(FRAMES.refuse(refusal, label))
+        self.outbox.put(self.format.refuse(refusal, label))
 
     def send_answers(self) -> None:
         """Nothing to do: they are sent as they are given."""
@@ -204,6 +207,7 @@ class WebLink:
     def restore(self, state: dict[str, Any]) -> None:
         self._unread = state["unread"].encode("latin-1")
         self._messages.restore(state["messages"])
+        self.format = COMPRESSED if self._messages.compressed else FRAMES
 
 
 def _request(message: str) -> Request:

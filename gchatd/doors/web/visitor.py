@@ -55,6 +55,8 @@ class Visitor:
 
     def happened(self, outcome: Outcome) -> None: ...
 
+    def owes(self, owed: tuple[float, float, float]) -> None: ...
+
     def wait_no_more(self) -> None:
         self._heard.set()
 

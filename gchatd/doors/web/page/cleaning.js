@@ -1,4 +1,4 @@
-/** Makes a text what the server makes of it (gchatd/text/cleaning.py), so that a line is known again when it comes back. */
+/** Makes of a text what the server makes of it (text/cleaning.py), so that a line is known again when it comes back. */
 
 const MARKS_IN_A_ROW = 5;
 const MARK = /[\p{Mn}\p{Me}]/u;

@@ -11,7 +11,7 @@ const LEAST = 4.6; // WCAG 2.2 asks for a contrast of 4.5
 export function paintNames() {
   const root = document.documentElement;
   const style = getComputedStyle(root);
-  const grounds = ["--paper", "--tint"].map((name) => parse(style.getPropertyValue(name).trim()));
+  const grounds = ["--paper", "--side", "--tint"].map((name) => parse(style.getPropertyValue(name).trim()));
   const darker = luminance(grounds[0]) > 0.4;
   COLOURS.forEach((colour, index) => {
     let [hue, saturation, lightness] = toHsl(colour);

@@ -14,6 +14,9 @@ class Sorry extends Error {}
 export class Commands {
   table = [];
 
+  /** The line that the next /edit changes, if it is not the last one. */
+  editing = null;
+
   /** `page` has show(place), search(words), goTo(place, id), toPresent(), openJoin(), openPeople(), saved(). */
   constructor(chat, settings, page) {
     Object.assign(this, { chat, settings, page, store: chat.store });
@@ -29,6 +32,7 @@ export class Commands {
 
   /** What to say about a line that begins like a command. */
   hint(text) {
+    if (text && !text.startsWith("/edit")) this.editing = null;
     if (!text.startsWith("/") || text.startsWith("//") || text.includes("\n")) return "";
     const [name, words] = text.slice(1).split(/ (.*)/s);
     const row = this.find(name);
@@ -40,6 +44,9 @@ export class Commands {
   /** Run a line that begins with a slash; what cannot be done is said in the current place. Gives false if so. */
   async run(text) {
     const place = this.store.current;
+    const { editing } = this;
+    this.editing = null;
+    if (!this.table.length) await this.load();
     const [name, words = ""] = text.slice(1).split(/\s(.*)/s);
     try {
       const row = this.find(name);
@@ -47,7 +54,7 @@ export class Commands {
       if (!row) throw new Sorry(`There is no command /${name}. /help all lists all commands.`);
       if (!handler) throw new Sorry(`/${row.name} is for terminals: on this page it has nothing to do.`);
       if (!words.trim() && NEEDS_WORDS.test(row.usage)) throw new Sorry(`Say more: ${row.usage}`);
-      const said = await handler.call(this, words.trim(), row);
+      const said = await handler.call(this, words.trim(), row, editing);
       if (said) this.store.note(said, this.store.current ?? place);
       return true;
     } catch (error) {
@@ -61,6 +68,17 @@ export class Commands {
   editLast() {
     const line = this.#lastLine();
     return line ? `/edit ${line.text}` : "";
+  }
+
+  /** Begin to change a line; give what to put where one types. */
+  edit(line) {
+    this.editing = line;
+    return `/edit ${line.text}`;
+  }
+
+  /** Remove a line. */
+  async remove({ id }) {
+    await this.#ask({ do: "delete", line: id }).catch((error) => this.store.note(error.message));
   }
 
   #lastLine() {
@@ -102,8 +120,8 @@ export class Commands {
     this.chat.say(this.chat.talkTo(this.store.answerTo), words);
   }
 
-  async _edit(words) {
-    await this.#ask({ do: "edit", line: this.#ownLine().id, text: words });
+  async _edit(words, row, line) {
+    await this.#ask({ do: "edit", line: (line ?? this.#ownLine()).id, text: words });
   }
 
   async _delete() {
@@ -303,7 +321,8 @@ export class Commands {
 
   async _uptime() {
     const { seconds, people: count } = await this.#ask({ do: "uptime" });
-    return `The server has been up for ${duration(seconds * 1000)}. ${people(count)} ${count === 1 ? "is" : "are"} here.`;
+    const here = `${people(count)} ${count === 1 ? "is" : "are"} here.`;
+    return `The server has been up for ${duration(seconds * 1000)}. ${here}`;
   }
 
   async _version() {

@@ -70,6 +70,7 @@ export class JoinDialog {
     try {
       await this.join(name, secret);
       this.dialog.close();
+      byId("composer").focus(); // a dialog gives the focus back to what had it, but now there is something to say
     } catch (error) {
       byId("join-why").textContent = error.message;
     }

@@ -38,7 +38,7 @@ export class Drawers {
     for (const other of ["places", ...SIDES]) if (other !== id && this.isOpen(other)) this.#set(other, false);
     this.#from = document.activeElement;
     this.#set(id, true);
-    byId(id).querySelector("input, .close").focus();
+    (byId(id).querySelector("input") ?? byId(id).querySelector(".close")).focus();
   }
 
   close(id) {

@@ -22,10 +22,11 @@ export class Log {
   #last = null;
   #seen = ""; // the version that is drawn
   #height = 0; // of the pane, when it was last at its end
+  #holds = false; // missed lines are loaded: whoever reads stays where they are
 
   /**
-   * `on.near(direction)` hears that the first (-1) or last (1) line that is loaded comes into view, `on.scrolled()` that
-   * somebody scrolls; `on.retry(line)`, `on.discard(line)` and `on.join(room)` are buttons in a line.
+   * `on.near(direction)` hears that the first (-1) or last (1) line that is loaded comes into view, `on.scrolled()`
+   * that somebody scrolls; `on.edit`, `on.remove`, `on.retry`, `on.discard` (of a line) and `on.join(room)` are buttons.
    */
   constructor(store, settings, on) {
     Object.assign(this, { store, settings, on });
@@ -60,33 +61,46 @@ export class Log {
 
   #draw(quiet) {
     const { span } = this;
+    const catchesUp = this.place.lostAt && !this.place.live;
+    const isBack = this.#holds && !catchesUp;
+    this.#holds = Boolean(this.atEnd && catchesUp && this.list.firstChild);
+    const follows = this.atEnd && !this.#holds && !isBack;
     let first = this.#first ? this.#index(this.#first) : Math.max(0, span.length - PAGE);
     let last = this.#last ? this.#index(this.#last) + 1 : span.length;
     if (last - first > MOST) {
-      if (this.atEnd) first = last - MOST;
+      if (follows) first = last - MOST;
       else last = first + MOST;
     }
     this.#first = span.items[first] ?? null;
     this.#last = last < span.length ? span.items[last - 1] : null;
-    const anchor = this.atEnd ? null : this.#anchor();
-    if (quiet || !this.atEnd) this.#hush();
+    const anchor = follows ? null : this.#anchor();
+    if (quiet || !follows) this.#hush();
     reconcile(this.list, this.#rows(first, last));
     byId("earlier").hidden = !span.loading;
     byId("empty").hidden = span.length > 0 || !this.place.live || this.place.outbox.lines.length > 0;
-    if (this.atEnd) this.#toEnd();
+    if (isBack) this.atEnd = !this.#last && this.#below < this.pane.clientHeight; // few were missed
+    if (this.atEnd && !this.#holds) this.#toEnd();
     else if (anchor) this.#restore(anchor);
-    requestAnimationFrame(() => this.#scrolled()); // there may be room for more
+    requestAnimationFrame(() => this.#extends()); // there may be room for more
   }
 
-  /** Show more lines above or below, or ask for more to be loaded. */
+  /** How far the end is below what is seen. */
+  get #below() {
+    const { scrollTop, scrollHeight, clientHeight } = this.pane;
+    return scrollHeight - scrollTop - clientHeight;
+  }
+
   #scrolled() {
     if (!this.place) return;
-    const { scrollTop, scrollHeight, clientHeight } = this.pane;
-    if (this.atEnd && clientHeight !== this.#height) return this.#toEnd(); // the window changed, and nobody scrolled
-    const below = scrollHeight - scrollTop - clientHeight;
-    this.atEnd = below < AT_END && !this.#last && !this.place.visit;
-    if (scrollTop < NEAR) this.#extend(-1);
-    if (below < NEAR && !this.atEnd) this.#extend(1);
+    if (this.atEnd && this.pane.clientHeight !== this.#height) return this.#toEnd(); // the window changed
+    this.atEnd = this.#below < AT_END && !this.#last && !this.place.visit;
+    this.#extends();
+  }
+
+  /** Show more lines above or below, where there is room, or ask for more to be loaded. */
+  #extends() {
+    if (this.pane.scrollTop < NEAR) this.#extend(-1);
+    if (this.#below < NEAR && !this.atEnd) this.#extend(1);
     this.on.scrolled();
   }
 
@@ -225,9 +239,19 @@ export class Log {
     if (item.action) text.append(" ", this.#time(item.at) ?? "");
     else row.append(el("div", { class: "by" }, nameOf(item, !isHead), this.#time(item.at)));
     row.append(text);
+    if (item.user && item.user === this.store.me && !item.deleted && this.place.isRoom) row.append(this.#tools(item));
     if (text.querySelector(".you")) row.classList.add("mention");
     if (item.action) row.classList.add("action");
     return row;
+  }
+
+  /** What can be done with one's own line; removing it takes two clicks. */
+  #tools(item) {
+    const remove = button("Delete", () => {
+      if (remove.textContent === "Delete") remove.textContent = "Delete it for good";
+      else this.on.remove(item);
+    });
+    return el("div", { class: "tools" }, button("Edit", () => this.on.edit(item)), remove);
   }
 
   #time(at) {

@@ -40,6 +40,11 @@ const log = new Log(store, settings, {
   retry: (line) => chat.retry(store.current, line),
   discard: (line) => chat.discard(store.current, line),
   join: (room) => commands.run(`/join ${room}`),
+  edit(line) {
+    composer.text = commands.edit(line);
+    composer.box.focus();
+  },
+  remove: (line) => commands.remove(line),
 });
 const search = new Search(chat, async (place, id) => {
   drawers.closeNarrow();
@@ -98,6 +103,7 @@ function drawNow() {
   const topic = !place || place.isRoom ? place?.topic : "Private: only the two of you see this, and it is not kept.";
   setText("topic", topic ?? "");
   byId("topic").title = topic ?? "";
+  setText("leave", place?.isRoom ? `Leave ${place.name}` : "Close this conversation");
   byId("search-button").hidden = Boolean(place && !place.isRoom);
   drawMe();
   drawTrouble();
@@ -137,11 +143,12 @@ function setText(id, text) {
 
 /** Whether somebody looks at the end of a place just now. */
 function looksAt(place) {
-  return place === store.current && !document.hidden && document.hasFocus() && log.atEnd && !place.visit;
+  return place === store.current && place.live && !document.hidden && document.hasFocus() && log.atEnd && !place.visit;
 }
 
 /** A line has come that nobody looks at. */
 function alert(place, line, mention) {
+  if (place === store.current && document.hasFocus()) return;
   if (settings.bell === "all" || (settings.bell === "mentions" && mention)) notify(place, line, () => show(place));
 }
 
@@ -214,6 +221,10 @@ jumpButton("to-present", "down", "To the present", () => {
   composer.focus();
 });
 byId("retry").addEventListener("click", () => chat.connection.wake());
+byId("leave").addEventListener("click", () => {
+  drawers.closeNarrow();
+  commands.run("/leave");
+});
 byId("join").addEventListener("click", () => joining.open());
 byId("settings-button").addEventListener("click", () => settings.open(store.name));
 

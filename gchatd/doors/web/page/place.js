@@ -60,10 +60,27 @@ export class Place {
     return [this.present, this.visit].map((span) => span?.find(id)).filter(Boolean);
   }
 
+  /**
+   * Whether a line that was said just now shows that ids have begun again, as after the restart of a server without
+   * history. (One that history had already is the same line, with the same time.)
+   */
+  beganAgain({ id, at }) {
+    if (!this.live || id > this.upTo || !this.present.length) return false;
+    const known = this.present.find(id);
+    return known ? known.at !== at : id < this.present.items[0].id;
+  }
+
+  /** Keep the lines that are here, before all that come. */
+  beginAgain() {
+    this.present.renumber();
+    this.visit = this.readId = this.newFrom = null;
+    this.upTo = this.lostAt = 0;
+  }
+
   /** Count a line that was not there before. `seen`: somebody looks at it as it comes. */
-  count(line, seen, mention) {
+  count(line, seen, mention, isLive) {
     if (seen) this.readId = Math.max(this.readId ?? 0, line.id);
-    else if (this.readId === null || line.id > this.readId) {
+    else if (isLive || line.id > this.readId) {
       if (!this.unread) this.newFrom = line.id;
       this.unread++;
       if (mention) this.mentions++;

@@ -56,6 +56,18 @@ export class Span {
     this.items = [];
   }
 
+  /** Number these from below zero, in order: the ids of what comes begin again. */
+  renumber() {
+    let id = -this.length - 1;
+    let last;
+    for (const item of this.items) {
+      if (item.id !== last) id++;
+      last = item.id;
+      item.id = id;
+    }
+    this.more = false;
+  }
+
   #place(id, seq) {
     let low = 0;
     let high = this.items.length;

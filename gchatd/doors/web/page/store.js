@@ -117,13 +117,13 @@ export class Store {
     if (!span.add(line) || span !== place.present) return;
     if (this.isMe(line.name)) {
       if (isLive) place.readId = Math.max(place.readId, line.id);
-    } else if (isLive || place.readId !== null) this.#count(place, line, mentions(line.text, this.name));
+    } else if (isLive || place.readId !== null) this.#count(place, line, mentions(line.text, this.name), isLive);
   }
 
-  #count(place, line, mention) {
+  #count(place, line, mention, isLive) {
     const seen = this.hooks.looksAt(place);
     const before = place.unread;
-    place.count(line, seen, mention);
+    place.count(line, seen, mention, isLive);
     if (place.unread > before) this.hooks.alert(place, line, mention);
     if (seen || place !== this.current) place.trim();
   }
@@ -151,6 +151,7 @@ export class Store {
   _said(event) {
     const place = this.room(event.room);
     if (!place) return;
+    if (place.beganAgain(event)) place.beginAgain();
     if (event.user && event.user === this.me && place.outbox.confirm()) place.newFrom = null;
     this.#add(place, place.present, event);
     this.#reached(place, event);
@@ -297,7 +298,7 @@ export class Store {
     if (mine) place.newFrom = null;
     else {
       this.answerTo = event.name;
-      this.#count(place, line, true);
+      this.#count(place, line, true, true);
     }
     this.touch(place);
   }
