@@ -105,6 +105,15 @@ def test_whatever_comes_is_taken_without_an_error_and_ends_in_the_same_place_how
     frames(whole[1])
 
 
+def test_what_is_no_text_is_none_after_a_move_either():
+    taker = Messages(MOST)
+    taker.feed(frame(TEXT, b"\xe6", fin=False))
+    state, taker = taker.state(), Messages(MOST)
+    taker.restore(state)
+    assert taker.feed(frame(CONTINUED, b"a")) == []
+    assert frames(taker.take_reply())[0][1][:2] == (1007).to_bytes(2)
+
+
 def test_a_text_that_is_cut_within_a_character_is_whole_again():
     body = "漢字".encode()
     for cut in range(len(body) + 1):
@@ -200,6 +209,7 @@ def test_a_handshake_is_accepted_without_extensions_or_protocols():
         ({"Sec_WebSocket_Version": "8"}, 400),
         ({"Connection": "keep-alive"}, 426),
         ({"method": "POST"}, 405),
+        ({"Origin": "x\x0fy"}, 400),
     ],
 )
 def test_a_handshake_that_is_none_is_refused_with_a_status(headers, status):

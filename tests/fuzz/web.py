@@ -68,7 +68,7 @@ def check_http(data: bytes, cuts: bytes) -> list[tuple[str, str, bytes]]:
             if is_handshake(request):
                 accepted = shake_hands(request)
                 if not isinstance(accepted, Response):
-                    check_frames(connection.switch(accepted), b"")
+                    check_frames(connection.switch(accepted[0]), b"")
                     break
                 connection.answer(accepted, last=True)
                 break

@@ -13,6 +13,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHeader
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.frames import apply_mask as mask  # type: ignore[attr-defined]  # in C, if that was built
@@ -83,7 +84,10 @@ def shake_hands(request: Request, compresses: bool = False) -> tuple[list[tuple[
     """
     offered = (_DEFLATE,) if compresses else None
     protocol = ServerProtocol(logger=_silent, extensions=offered)
-    handshake = Handshake(request.target, Headers(request.headers.items()), request.method)
+    try:
+        handshake = Handshake(request.target, Headers(request.headers.items()), request.method)
+    except InvalidHeader:  # of control characters it lets fewer through than h11 does
+        return Response(400, b"A header of that handshake has characters that no header can have.\n")
     response = protocol.accept(handshake)
     protocol.parser.close()  # it knows itself, and so does what went wrong: no reference cycle is left
     error: BaseException | None = protocol.handshake_exc
