@@ -218,4 +218,4 @@ def test_tls_comes_after_the_header(start):
         sock.sendall(binary("192.0.2.7", 51422))
         with client_context().wrap_socket(sock, server_hostname="localhost") as secure:
             secure.sendall(b"Ann\n")
-            server.logs(r"\[telnet 192.0.2.7:51422 Ann\] came")
+            server.logs(r"\[telnet\+tls 192.0.2.7:51422 Ann\] came")
