@@ -160,3 +160,19 @@ def test_those_who_come_and_go_wait_while_very_many_of_them_are_on_their_way(sta
     assert must_wait()
     stage.turn()
     assert not must_wait()
+
+
+WANTS_EVERY_KEY = [b"Ann\r\n", b"\xff\xfb\x1f\xff\xfc\x18", b"\xff\xfd\x01\xff\xfd\x03"]  # WILL NAWS, DO ECHO, DO SGA
+
+
+@pytest.mark.parametrize("keys", [b"\x04", b"\x03", b"\t\t", b"\x1b[200~a\rb\rc\rd\x1b[201~\r"])
+def test_a_terminal_may_press_a_key_and_give_up_sending_keys_in_one_packet(keys, caplog):
+    house = House()
+    house.connects("Ann")
+    house.takes([("Ann", piece) for piece in WANTS_EVERY_KEY])
+    assert house.session("Ann").format.rich
+    house.takes([("Ann", keys + b"\xff\xfe\x01")])  # DONT ECHO
+    assert not [record for record in caplog.records if record.exc_info]
+    if keys == b"\x04":
+        assert house.screens()["Ann"].endswith(b"server: Goodbye.\r\n")
+    house.close()

@@ -185,6 +185,7 @@ class TelnetConnection:
         if not (data or wire.behind):
             return None
         begun = wire.unfinished + data if self._stage == "new" else b""
+        edited = wire.editor is not None  # it may be so no more after this piece
         typed, reply = wire.feed(data, complete)
         if typed and self._stage == "new":
             long = typed[0] == TOO_LONG
@@ -199,7 +200,7 @@ class TelnetConnection:
             typed, reply = [*typed, *more], reply + screen
         if reply:
             self.outbox.put(reply)
-        if wire.editor is None:
+        if not (edited or wire.editor):
             return typed  # type: ignore[return-value]  # without an editor there are only lines
         self._make_room()
         return [line for one in typed if (line := self._line(one)) is not None]
