@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from types import SimpleNamespace
 
 import apsw
 import gevent
@@ -17,7 +18,7 @@ from stored import close, take, wait_until
 
 from gchatd.chat.events import Joined, NotSent, Origin, Said
 from gchatd.errors import StoreError
-from gchatd.journal import MemoryJournal, SqliteJournal, sqlite
+from gchatd.journal import MemoryJournal, SqliteJournal, keeper, sqlite
 from gchatd.journal.reader import Reader
 from gchatd.journal.store import Writer
 from gchatd.settings import History
@@ -269,12 +270,17 @@ def say(journal, text: str):
     return take(journal, 1)[0]
 
 
-def test_after_a_failure_nothing_is_committed_before_the_database_was_opened_anew_and_checked(disk, kept, tmp_path):
+def test_after_a_failure_nothing_is_committed_before_the_database_was_opened_anew_and_checked(
+    disk, kept, tmp_path, monkeypatch
+):
     first = say(kept, "first")
     disk.trouble = apsw.IOError("disk I/O error")
-    assert isinstance(say(kept, "lost"), NotSent)
-    assert isinstance(say(kept, "refused without a try"), NotSent)
-    assert (disk.opened, disk.checked) == (1, 0)
+    with monkeypatch.context() as moment:
+        now = time.monotonic()
+        moment.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now))
+        assert isinstance(say(kept, "lost"), NotSent)
+        assert isinstance(say(kept, "refused without a try"), NotSent)
+        assert (disk.opened, disk.checked) == (1, 0)
     disk.trouble = None
     wait_until(lambda: isinstance(say(kept, "later"), Said))
     assert (disk.opened, disk.checked) == (2, 1)

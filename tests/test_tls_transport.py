@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import gc
 import ssl
-import time
 import weakref
+from types import SimpleNamespace
 
 import gevent
 import gevent.ssl
 import pytest
 from certificates import certificate
 from gevent import socket
-from people import PATIENCE, SECOND
+from people import PATIENCE
 
+from gchatd.delivery import outbox as outbox_module
 from gchatd.delivery.outbox import Outbox, SlowReaders
 from gchatd.delivery.tls import RECORD, Certificate
 from gchatd.delivery.transport import PlainTransport
@@ -154,18 +155,20 @@ def test_of_what_the_kernel_has_not_taken_one_record_is_held_and_counts_as_unsen
     del theirs
 
 
-def test_a_slow_but_healthy_client_is_never_closed_as_stalled(pair):
+def test_a_slow_but_healthy_client_is_never_closed_as_stalled(pair, monkeypatch):
     transport, theirs = pair
-    rules = SlowReaders(sendq=100_000_000, stalled_seconds=0.2 * SECOND)
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(outbox_module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    rules = SlowReaders(sendq=100_000_000, stalled_seconds=60)
     outbox = Outbox(transport, rules)
     size = len(fill(outbox))
-    began = time.monotonic()
     while size:
         size -= len(theirs.recv(min(size, 32_768)))
         gevent.sleep(0.005)
+        clock.now += 1
         rules.close_stalled()
         assert not outbox.failed
-    assert time.monotonic() - began > rules.stalled_seconds
+    assert clock.now > 1000 + 2 * rules.stalled_seconds
 
 
 def test_a_client_that_takes_nothing_is_closed_as_stalled(pair):

@@ -303,7 +303,7 @@ def _past(asker: Asker, room: Room, page: Page) -> Past:
     """Leave out what was said by people whom the asker ignores."""
     ignoring, names = asker.me.ignoring, asker.chat.names
     lines = page.lines
-    first_line = lines[0].id if lines else 0
+    first_line, last_line = (lines[0].id, lines[-1].id) if lines else (0, 0)
     if ignoring:
         keys = {said.name: compared(said.name) for said in lines}
         ignored = {
@@ -312,7 +312,8 @@ def _past(asker: Asker, room: Room, page: Page) -> Past:
             if key in ignoring or ((user := names.get(key)) is not None and user.id in ignoring)
         }
         lines = [said for said in lines if said.name not in ignored]
-    return Past(room.name, tuple(lines), page.more, len(page.lines) - len(lines), first_line, tuple(page.changes))
+    left_out = len(page.lines) - len(lines)
+    return Past(room.name, tuple(lines), page.more, left_out, first_line, last_line, tuple(page.changes))
 
 
 # The server.

@@ -86,7 +86,8 @@ class IsAway(Answer, frozen=True):
 class Past(Answer, frozen=True):
     """Lines of the past. `more` says that there are others of that kind; `left_out` counts those by ignored people.
 
-    `first_line` is the id of the first of them, left out or not: what comes before it is the next page back. For
+    `first_line` and `last_line` are the ids of the first and the last of them, left out or not: what comes before or
+    after is the next page. For
     somebody who comes back, `changes` are what was done meanwhile to lines that they may have.
     """
 
@@ -95,6 +96,7 @@ class Past(Answer, frozen=True):
     more: bool = False
     left_out: int = 0
     first_line: int = 0
+    last_line: int = 0
     changes: tuple[Edited | Deleted, ...] = ()
 
 
