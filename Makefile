@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run cluster test check format bench crowd torture fuzz cert docs figures picture clean
+.PHONY: help run cluster test check format bench page crowd torture fuzz autobahn cert docs figures picture clean
 
 help:
 	@echo 'make run      start the server (make run ARGS="--listen 0.0.0.0:1337")'
@@ -12,11 +12,13 @@ help:
 	@echo 'make check    check the code with ruff and mypy'
 	@echo 'make format   format the code the way check wants it'
 	@echo 'make bench    measure how fast it is (make bench ONLY=fanout for one part; ROUNDS=5)'
+	@echo 'make page     print how big the page is, and how soon it is seen in a browser'
 	@echo 'make crowd    fill a room with thousands of people (make crowd ARGS="--clients 18000 --report crowd-report")'
 	@echo 'make torture  kill the server 200 times under load, make the disk fail, flood it, throw garbage and 2,000 clients at it, and let 3 nodes and their Redis fail (SEED=n)'
-	@echo 'make fuzz     type random commands for a minute, then send random bytes for ten (SECONDS=600)'
+	@echo 'make fuzz     type random commands for a minute, then send random bytes to both doors for ten each (SECONDS=600)'
+	@echo 'make autobahn hold WebSockets to the cases of the Autobahn test suite (301 of them, half a minute)'
 	@echo 'make cert     make a certificate to try TLS with, signed by itself: cert.pem, key.pem'
-	@echo 'make docs     rewrite docs/commands.md from the table of commands'
+	@echo 'make docs     rewrite docs/commands.md and docs/protocol.md from the code'
 	@echo 'make figures  put the results of the last full make bench into docs/performance.md'
 	@echo 'make picture  redraw the picture in README.md'
 	@echo 'make clean    remove everything that make creates, but not your data'
@@ -39,6 +41,9 @@ format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+page: $(VENV)/dev
+	$(BIN)/python -m bench.page
+
 bench: $(VENV)/dev
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
@@ -60,6 +65,11 @@ fuzz: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	$(BIN)/python tests/fuzz/commands.py --seconds 60
 	$(BIN)/python tests/fuzz/terminal.py -dict=tests/fuzz/terminal.dict -max_len=400 -max_total_time=$(or $(SECONDS),600) -print_final_stats=1 -verbosity=0
+	$(BIN)/python tests/fuzz/web.py -dict=tests/fuzz/web.dict -max_len=400 -max_total_time=$(or $(SECONDS),600) -print_final_stats=1 -verbosity=0
+
+autobahn: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check kosoku==0.1.0
+	$(BIN)/python tests/autobahn.py
 
 cert:
 	@test ! -e key.pem || { echo 'there is a key.pem already' >&2; exit 1; }
@@ -69,6 +79,7 @@ cert:
 
 docs: $(VENV)/dev
 	$(BIN)/python docs/commands_page.py
+	$(BIN)/python docs/protocol_page.py
 
 figures: $(VENV)/dev
 	$(BIN)/python docs/performance_table.py

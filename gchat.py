@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A chat server for everyone with a terminal:
+"""A chat server for everyone, with what they already have:
 
     python gchat.py
     telnet localhost 1337
@@ -12,6 +12,7 @@ from there to everybody in the room (gchatd/delivery/fanout.py).
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import logging
 import os
 import resource
@@ -19,7 +20,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import gevent.event
@@ -35,16 +36,23 @@ from gchatd.doors.accepting import PatientServer
 from gchatd.doors.front import Front
 from gchatd.doors.terminal.connection import Terminals
 from gchatd.doors.terminal.door import TelnetDoor
+from gchatd.doors.web.door import WebDoor
 from gchatd.errors import ConfigError, StoreError
 from gchatd.hub import Hub, restored
 from gchatd.journal import History, MemoryJournal, SqliteJournal
 from gchatd.limits.addresses import Addresses
 from gchatd.limits.flood import Flood
+from gchatd.meters import Meters
 from gchatd.operate import archive, joining, supervisor, sweeper
 from gchatd.operate.deadlines import Deadlines
+from gchatd.operate.health import Health
 from gchatd.operate.reloading import Reloading
+from gchatd.operate.systemd import ServiceManager
+from gchatd.operate.watchdog import Watchdog
 from gchatd.operate.worker import Worker
+from gchatd.settings import Address
 from gchatd.text.cleaning import clean
+from gchatd.text.phrases import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -100,26 +108,46 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     hub, journal = _hub_and_journal(config, worker)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
     sessions = Sessions(hub.node, Flood.of(config.limits))
-    fanout = Fanout(hub, sessions, journal, slow_readers)
+    meters = Meters() if config.metrics.listen is not None else None
+    fanout = Fanout(hub, sessions, journal, slow_readers, meters)
     terminals = Terminals(slow_readers, config.limits, probes=config.telnet.mode == "auto")
-    exempt = map(str, (*config.limits.exempt, *config.server.proxies))
-    addresses = Addresses(config.limits.per_address, exempt, config.server.clients)
-    front = Front(TelnetDoor(hub, sessions, terminals), addresses, config)
+    addresses = Addresses(*_limits_of_addresses(config))
+    terminals.turned_away = addresses.turned_away
+    health = Health(hub, journal)
+    web = WebDoor(hub, sessions, slow_readers, config, health.trouble)
+    front = Front(TelnetDoor(hub, sessions, terminals), web, addresses, config)
     deadlines = Deadlines(sessions, config.limits)
 
+    watchdog = Watchdog()
+    if meters is not None:
+        sources = hub, journal, sessions, slow_readers, addresses, deadlines, watchdog.keeping, meters, health.trouble
+        _serve_metrics(config, sources, worker)
+
     stop = _stop_on_signals()
-    reloading = Reloading(config, read, front.configure, lambda config: log.set_level(config.log.level))
-    has_terminal = os.isatty(0)
 
-    def on_hangup() -> None:
-        (stop.set if has_terminal and not os.isatty(0) else reloading.reload)()  # somebody has closed the terminal
+    def go_by(config: Settings) -> None:
+        """Go by settings that were read again. Raises ConfigError, and then nothing has changed."""
+        motd = _motd(config)
+        front.configure(config)
+        web.configure(config)
+        hub.motd = motd
+        sessions.limit(Flood.of(config.limits))
+        addresses.configure(*_limits_of_addresses(config))
+        slow_readers.sendq, slow_readers.stalled_seconds = config.limits.sendq, config.limits.stalled_seconds
+        terminals.probes = config.telnet.mode == "auto"
+        deadlines.configure(config.limits)
+        log.set_level(config.log.level)
 
-    gevent.signal_handler(signal.SIGHUP, on_hangup)
+    reloading = Reloading(config, read, go_by)
+    manager = ServiceManager.of(os.environ)
+    manager.status = lambda: _status(hub)
+    _reload_on_hangup(stop, reloading, manager, worker)
     if worker is not None:
         gevent.spawn(_stop_without_supervisor, worker, stop)  # ends with the process
     delivering = gevent.spawn(fanout.run)  # ends when the journal has been closed and is empty
-    tasks = slow_readers.close_stalled, terminals.keep_alive, deadlines.close_late, sessions.repeats.sum_up
-    gevent.spawn(sweeper.run, *tasks)  # ends with the process
+    tasks = slow_readers.close_stalled, deadlines.close_late, sessions.repeats.sum_up
+    keep_alive = terminals.keep_alive, web.keep_alive, manager.keep_alive
+    gevent.spawn(sweeper.run, *tasks, *keep_alive)  # ends with the process
     # Each is a gevent.server.StreamServer, which spawns a greenlet for every client; a raw one costs 0.9 KB less than a
     # Greenlet.
     servers = [
@@ -132,9 +160,13 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
         worker.says_that_it_serves()
     else:
         listening.say_what_to_type(servers[0].address)  # type: ignore[arg-type]  # of the internet, so it is a pair
+        manager.ready()
 
+    watchdog.start()
     delivering.link(lambda _: stop.set())  # as it does if the other nodes of a cluster have given this one up
     stop.wait()
+    watchdog.stop()  # what it would see now is the end
+    manager.stopping()
     logger.info("shutting down; %d slow readers were closed since the start", slow_readers.closed)
     for server in servers:
         server.close()
@@ -152,6 +184,29 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
         raise StoreError(f"this server is no longer part of the chat: {lost}")
 
 
+def _serve_metrics(config: Settings, sources: tuple[Any, ...], worker: Worker | None) -> None:
+    """Serve metrics until the process ends. Raises ConfigError."""
+    if importlib.util.find_spec("prometheus_client") is None:
+        raise ConfigError("metrics.listen needs prometheus-client: run `pip install -r requirements.txt` first")
+    from gchatd.operate import metrics, monitoring
+
+    asked = metrics.Sources(*sources)
+    if isinstance(asked.journal, SqliteJournal):
+        asked.journal.commit_seconds = asked.meters.commit_seconds
+    server = monitoring.bind(config, asked, worker.number if worker is not None else 1)
+    server.start()
+    gevent.spawn(monitoring.measure_delay, asked.meters)  # ends with the process
+    logger.info("metrics are at http://%s/metrics", Address(*server.address[:2]))
+
+
+def _status(hub: Hub) -> str:
+    """Say in a line how the chat is, for `systemctl status`."""
+    if hub.closed:
+        return "shutting down"
+    people = len(hub.users)
+    return f"{'1 person' if people == 1 else f'{people:,} people'} in {counted(len(hub.rooms), 'room')}"
+
+
 def _hub_and_journal(config: Settings, worker: Worker | None) -> tuple[Hub, Journal]:
     """Make a hub and its journal. If history is kept, the hub knows the rooms and what was said in them."""
     keep, directory, motd = config.history.keep, Path(config.server.data), _motd(config)
@@ -164,14 +219,21 @@ def _hub_and_journal(config: Settings, worker: Worker | None) -> tuple[Hub, Jour
     history = History(directory)
     try:
         journal = SqliteJournal(directory, config.history)
-        rooms = history.rooms(bounds.most_rooms, bounds.replay, LOBBY)
+        rooms, state = history.rooms(bounds.most_rooms, bounds.replay, LOBBY), State(bounds)
+        state.newest = history.newest()
     except StoreError as error:
         raise config.complain("server", "data", directory, str(error)) from None
     journal.on_loss, history.on_search = history.let_go, journal.index_soon
-    hub = Hub(journal, State(bounds), config.history.queue, history, motd)
+    hub = Hub(journal, state, config.history.queue, history, motd)
     for name, events in reversed(rooms):  # the first are the first to make way
         hub.broadcast(restored(name, events))
     return hub, journal
+
+
+def _limits_of_addresses(config: Settings) -> tuple[int, list[str], int]:
+    """Return what `Addresses` goes by."""
+    exempt = [str(network) for network in (*config.limits.exempt, *config.server.proxies)]
+    return config.limits.per_address, exempt, config.server.clients
 
 
 def _motd(config: Settings) -> list[str]:
@@ -218,6 +280,24 @@ def _stop_on_signals() -> gevent.event.Event:
     return stop
 
 
+def _reload_on_hangup(
+    stop: gevent.event.Event, reloading: Reloading, manager: ServiceManager, worker: Worker | None
+) -> None:
+    """Have SIGHUP read the settings again; or set `stop`, if it comes because somebody has closed the terminal."""
+    has_terminal = os.isatty(0)
+
+    def on_hangup() -> None:
+        if has_terminal and not os.isatty(0):
+            stop.set()
+            return
+        with manager.reloading():
+            reloading.reload()
+        if worker is not None:
+            worker.says_that_it_has_reloaded()
+
+    gevent.signal_handler(signal.SIGHUP, on_hangup)
+
+
 def _stop_without_supervisor(worker: Worker, stop: gevent.event.Event) -> None:
     """Set `stop` when the supervisor has ended. Switches until then."""
     gevent.socket.wait_read(worker.supervisor)  # nobody ever writes: it is the end
@@ -226,7 +306,7 @@ def _stop_without_supervisor(worker: Worker, stop: gevent.event.Event) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gchat", description="A chat server for everyone with a terminal.")
+    parser = argparse.ArgumentParser(prog="gchat", description="A chat server for terminals, browsers and scripts.")
     parser.epilog = "gchat COMMAND --help says more about a command. Without one, gchat runs serve."
     parser.add_argument("--version", action="version", version=f"gchat {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

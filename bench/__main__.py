@@ -22,6 +22,7 @@ from pathlib import Path
 
 import gevent
 
+from .browsers import browsers
 from .cluster import cluster
 from .encrypted import tls
 from .history import history, search, wal
@@ -196,7 +197,8 @@ def kernel_kb() -> int:
 
 
 MEASUREMENTS = {
-    one.__name__: one for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, tls, cluster)
+    one.__name__: one
+    for one in (fanout, connect, memory, size, stalls, slow, history, search, wal, rich, browsers, tls, cluster)
 }
 
 

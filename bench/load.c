@@ -14,7 +14,9 @@
  *
  *     load PORTS PROTOCOL LINE_BYTES     PORTS: one, or several with commas: each client connects to the next of them.
  *                                        PROTOCOL: gchat, irc or ncat; rich: gchat, to which every client says that it is
- *                                        a terminal; typing: each of them has half a line typed besides
+ *                                        a terminal; typing: each of them has half a line typed besides; web: gchat over
+ *                                        WebSockets, as a browser; relay: WebSockets, to which what one says goes to all
+ *                                        as it stands, and which say the same JSON that gchat makes
  *
  * While it connects it polls and never sleeps: to wake a process that sleeps on another core costs the one who sends to
  * it 5 to 15 us on a virtual machine, the more often the slower the server, and that would be what is measured. While
@@ -44,6 +46,8 @@
 static SSL_CTX *context;
 #endif
 
+#include "websocket.h"
+
 enum { MOST = 65536, PIECE = 1 << 18, TAIL = 8192, AT_ONCE = 256, PER_SOURCE = 500, CONNECT_SECONDS = 50 };
 static const uint32_t READING = EPOLLIN | EPOLLRDHUP | EPOLLET;
 enum stage { CONNECTING, LOGGING_IN, READY, CLOSED };
@@ -52,6 +56,7 @@ struct client {
     int fd;
     enum stage stage;
     int lazy;
+    int upgraded; /* the rest is frames */
     int held;   /* bytes in tail */
     char *tail; /* what came after the last LF */
 #ifdef TLS
@@ -63,7 +68,7 @@ static struct client clients[MOST];
 static int client_count, ready_count, closed_count, lazy_count;
 static int ports[16], port_count;  /* each client connects to the next of them */
 static int loop, line_bytes;
-static enum { GCHAT, IRC, NCAT, BARE } protocol;
+static enum { GCHAT, IRC, NCAT, BARE, WEB, RELAY } protocol;
 static const char *terminal; /* what a client says when it has a name, to be taken for a terminal */
 
 /* One round of talk. */
@@ -162,19 +167,40 @@ static void transmit(struct client *client, const char *data, size_t size)
 }
 #endif
 
+static void transmit_frame(struct client *client, enum opcode opcode, const char *text, size_t size)
+{
+    char frame[8192];
+    transmit(client, frame, masked_frame(frame, opcode, text, size));
+}
+
+static int framed(void)
+{
+    return protocol == WEB || protocol == RELAY;
+}
+
 static void say(int talker)
 {
     char line[4096];
-    int size = protocol == IRC ? sprintf(line, "PRIVMSG #c :") : 0;
+    int size = 0, before = 0;
+    if (protocol == IRC)
+        size = sprintf(line, "PRIVMSG #c :");
+    else if (protocol == WEB)
+        before = size = sprintf(line, "{\"do\":\"say\",\"room\":\"lobby\",\"text\":\"");
+    else if (protocol == RELAY)
+        before = size = sprintf(line, "{\"event\":\"said\",\"room\":\"lobby\",\"user\":4294967298,\"name\":\"c%05d\","
+                                      "\"id\":%u,\"at\":1790000000000,\"text\":\"", talker, 10000 + said[talker]);
     size += sprintf(line + size, "=%05d=%09u=", talker, said[talker]);
-    while (size < line_bytes - 2)
+    while (size < before + line_bytes - 2)
         line[size++] = 'x';
-    size += sprintf(line + size, "\r\n");
+    size += sprintf(line + size, framed() ? "\"}" : "\r\n");
     said[talker]++;
     heard_by[talker] = 0;
     outstanding++;
     said_at[talker] = clock_ns();
-    transmit(&clients[talker], line, size);
+    if (framed())
+        transmit_frame(&clients[talker], TEXT, line, size);
+    else
+        transmit(&clients[talker], line, size);
 }
 
 static uint32_t number(const char *digits, int count)
@@ -185,11 +211,19 @@ static uint32_t number(const char *digits, int count)
     return value;
 }
 
+static int begins(const char *line, const char *end, const char *text)
+{
+    size_t size = strlen(text);
+    return (size_t)(end - line) >= size && !memcmp(line, text, size);
+}
+
 static void hear(struct client *client, const char *line, const char *end)
 {
     const char *mark = *line == '[' ? NULL : memchr(line, '=', end - line); /* [: what was said before */
     if (!mark || end - mark < 17)
         return; /* a notice, a PING answered elsewhere */
+    if (protocol == WEB && begins(line, end, "{\"answer\""))
+        return; /* what was said before */
     uint32_t talker = number(mark + 1, 5), line_number = number(mark + 7, 9);
     if (talker >= (uint32_t)talkers || talker == (uint32_t)(client - clients))
         return; /* from before; or its own words, which a terminal is shown like others' */
@@ -212,12 +246,6 @@ static void hear(struct client *client, const char *line, const char *end)
     }
 }
 
-static int begins(const char *line, const char *end, const char *text)
-{
-    size_t size = strlen(text);
-    return (size_t)(end - line) >= size && !memcmp(line, text, size);
-}
-
 static void log_in(struct client *client, const char *line, const char *end)
 {
     int ready = 0;
@@ -231,6 +259,12 @@ static void log_in(struct client *client, const char *line, const char *end)
         ready = memmem(line, end - line, " 366 ", 5) != NULL;
     } else if (protocol == NCAT) {
         ready = 1; /* it is announced to itself */
+    } else if (protocol == WEB) {
+        char come[128];
+        if (begins(line, end, "{\"answer\":\"hello\""))
+            transmit_frame(client, TEXT, come,
+                           sprintf(come, "{\"do\":\"come\",\"name\":\"c%05d\",\"label\":\"me\"}", (int)(client - clients)));
+        ready = begins(line, end, "{\"event\":\"arrived\"") && memmem(line, end - line, "\"label\":\"me\"", 12);
     }
     if (ready) {
         client->stage = READY;
@@ -240,13 +274,15 @@ static void log_in(struct client *client, const char *line, const char *end)
 
 static void connected(struct client *client)
 {
-    char hello[128];
+    char hello[512];
     int id = client - clients, size = 0;
     client->stage = LOGGING_IN;
     if (protocol == GCHAT)
         size = sprintf(hello, "c%05d\r\n", id);
     else if (protocol == IRC)
         size = sprintf(hello, "NICK c%05d\r\nUSER u 0 * :x\r\n", id);
+    else if (framed())
+        size = sprintf(hello, HANDSHAKE, ports[id % port_count], ports[id % port_count]);
     else if (protocol == BARE) {
         client->stage = READY;
         ready_count++;
@@ -266,6 +302,50 @@ static void hang_up(struct client *client)
     close(client->fd);
 }
 
+/* Take the whole lines of what has come; tell where the rest begins. */
+static const char *take_lines(struct client *client, const char *start, const char *end)
+{
+    const char *lf;
+    while ((lf = memchr(start, '\n', end - start))) {
+        if (protocol == IRC && begins(start, lf, "PING"))
+            transmit(client, "PONG x\r\n", 8);
+        else if (client->stage == READY)
+            hear(client, start, lf);
+        else
+            log_in(client, start, lf);
+        start = lf + 1;
+    }
+    return start;
+}
+
+/* The same with frames. */
+static const char *take_frames(struct client *client, const char *start, const char *end)
+{
+    if (!client->upgraded) {
+        long size = handshake_size(start, end);
+        if (size < 0)
+            hang_up(client);
+        if (size <= 0)
+            return start;
+        client->upgraded = 1;
+        start += size;
+        if (protocol == RELAY) {
+            client->stage = READY;
+            ready_count++;
+        }
+    }
+    const char *text, *next;
+    for (; (next = open_frame(start, end, &text)); start = next) {
+        if ((*start & 15) == PING)
+            transmit_frame(client, PONG, text, next - text);
+        else if (client->stage == READY)
+            hear(client, text, next);
+        else
+            log_in(client, text, next);
+    }
+    return start;
+}
+
 /* Read one piece; tell whether there may be more (the events are edge-triggered: each is told once). */
 static int take(struct client *client)
 {
@@ -278,17 +358,12 @@ static int take(struct client *client)
         return 0;
     }
     now = clock_ns();
-    char *start = data, *end = data + client->held + got, *lf;
-    while ((lf = memchr(start, '\n', end - start))) {
-        if (protocol == IRC && begins(start, lf, "PING"))
-            transmit(client, "PONG x\r\n", 8);
-        else if (client->stage == READY)
-            hear(client, start, lf);
-        else
-            log_in(client, start, lf);
-        start = lf + 1;
-    }
+    const char *end = data + client->held + got, *start = (framed() ? take_frames : take_lines)(client, data, end);
     client->held = end - start < TAIL ? end - start : 0;
+    if (framed() && client->held < end - start) {
+        fprintf(stderr, "load: a frame of more than %d bytes\n", TAIL);
+        exit(1);
+    }
     if (client->held) {
         if (!client->tail)
             client->tail = malloc(TAIL);
@@ -509,12 +584,15 @@ static void do_alone(int width, double seconds)
 int main(int argc, char **argv)
 {
     if (argc != 4) {
-        fprintf(stderr, "usage: load PORTS gchat|irc|ncat LINE_BYTES\n");
+        fprintf(stderr, "usage: load PORTS gchat|irc|ncat|rich|typing|web|relay LINE_BYTES\n");
         return 2;
     }
     for (char *each = strtok(argv[1], ","); each && port_count < 16; each = strtok(NULL, ","))
         ports[port_count++] = atoi(each);
-    protocol = !strcmp(argv[2], "irc") ? IRC : !strcmp(argv[2], "ncat") ? NCAT : GCHAT;
+    static const char *names[] = {[IRC] = "irc", [NCAT] = "ncat", [WEB] = "web", [RELAY] = "relay"};
+    for (size_t each = 0; each < sizeof names / sizeof *names; each++)
+        if (names[each] && !strcmp(argv[2], names[each]))
+            protocol = each; /* GCHAT is the first */
     line_bytes = atoi(argv[3]);
     /* WILL NAWS, WONT TTYPE, DO ECHO, DO SGA: the answers to what it is going to be asked. */
     if (!strcmp(argv[2], "rich"))

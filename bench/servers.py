@@ -195,10 +195,53 @@ class Ncat(Server):
         return ["ncat", "--chat", "--max-conns", "2000", "-l", "127.0.0.1", str(self.port)]
 
 
+class Broadcast(Server):
+    """Programs for browsers whose users write the loop themselves: what one client says goes to all as it stands."""
+
+    peer = True
+    protocol = "relay"
+
+
+class NodeWs(Broadcast):
+    """Node's most used package for WebSockets, fetched from npm's registry into the ignored folder of results."""
+
+    name = "Node ws"
+    version = "8.23.0"
+    folder = HERE / "results" / f"ws-{version}"
+
+    @classmethod
+    def absent(cls) -> str:
+        if missing := [program for program in ("node", "npm") if shutil.which(program) is None]:
+            return f"not measured, {' and '.join(missing)} not installed"
+        quiet = ("--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--loglevel=error")
+        command = ["npm", "install", *quiet, "--prefix", str(cls.folder), f"ws@{cls.version}"]
+        if not (cls.folder / "node_modules/ws").exists():
+            cls.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+            except subprocess.SubprocessError as error:
+                return f"not measured, npm did not install ws {cls.version}: {getattr(error, 'stderr', '') or error}"
+        return ""
+
+    def command(self) -> list[str]:
+        package = str(self.folder / "node_modules/ws")
+        return ["node", str(HERE / "reference/broadcast.js"), str(self.port), package]
+
+
+class PythonWebsockets(Broadcast):
+    """Python's `websockets`, which gchat itself reads frames with, and its `broadcast` on asyncio."""
+
+    name = "Python websockets"
+
+    def command(self) -> list[str]:
+        return [sys.executable, str(HERE / "reference/broadcast.py"), str(self.port)]
+
+
 def compiled(source: str, tls: bool = False) -> Path:
-    """Compile a C program of this folder, if it changed, and give its path. With `tls`, one that speaks TLS."""
+    """Compile a C program of this folder, if it or a header has changed; give its path. With `tls`, it speaks TLS."""
     out = HERE / "results" / (Path(source).stem + ("-tls" if tls else ""))
-    if not out.exists() or out.stat().st_mtime < (HERE / source).stat().st_mtime:
+    changed = max(file.stat().st_mtime for file in (HERE / source, *HERE.glob("*.h")))
+    if not out.exists() or out.stat().st_mtime < changed:
         out.parent.mkdir(exist_ok=True)
         more = ["-DTLS", "-lssl", "-lcrypto"] if tls else []
         subprocess.run(["gcc", "-O2", "-Wall", "-o", str(out), str(HERE / source), *more], check=True)

@@ -51,6 +51,20 @@ NAMES = {
     **{f"deliveries/s in TLS, W={w}": f"deliveries per second in TLS, W={w}" for w in (1, 16, 200)},
     "resident memory per idle TLS client": "resident memory per idle client in TLS (compared with one without)",
     **{
+        f"deliveries/s to browsers against {other}, W={w}": (
+            f"deliveries per second to browsers (compared with {called}), W={w}"
+        )
+        for other, called in (
+            ("plain clients", "plain clients"),
+            ("Node ws", "Node's `ws`"),
+            ("Python websockets", "Python's `websockets`"),
+        )
+        for w in (1, 16, 200)
+    },
+    "memory of an idle browser": "resident memory per idle browser",
+    "10,000 browsers in one room, all in after": "10,000 browsers are in one room after",
+    "10,000 browsers in one room, deliveries/s, W=16": "deliveries per second to 10,000 browsers in one room, W=16",
+    **{
         f"deliveries/s of 2 workers against 1 process, on one core, W={w}": (
             f"deliveries per second of two workers and their Redis on one core (compared with one process), W={w}"
         )

@@ -63,6 +63,9 @@ somebody says meanwhile is heard behind them.
 COMMIT_SECONDS = 0.01
 """How long a question about history waits until what was said before it has been committed."""
 
+CATCH_UP_SECONDS = 2.0
+"""How long somebody who comes back waits at most until this server's history has what the others have sent."""
+
 QUEUE_SECONDS = 10.0
 """How long somebody who talks waits for a slow disk (`history.queue` events uncommitted) before they are told."""
 
@@ -294,6 +297,15 @@ class Hub:
         """Wait up to COMMIT_SECONDS until what was said so far is in the history, so that it can be found. Switches."""
         until = time.monotonic() + COMMIT_SECONDS
         while (self._journal.uncommitted or self._journal.unstored) and time.monotonic() < until:
+            gevent.sleep(COMMIT_SECONDS / 20)
+
+    def catch_up(self) -> None:
+        """Wait up to CATCH_UP_SECONDS until history has all that has been heard so far. Switches, in a cluster.
+
+        (Where one server is alone, nobody hears of anything before it is in the history.)
+        """
+        until = time.monotonic() + CATCH_UP_SECONDS
+        while self._journal.unstored and time.monotonic() < until:
             gevent.sleep(COMMIT_SECONDS / 20)
 
     def delivered(self, events: Sequence[Event]) -> None:

@@ -66,6 +66,10 @@ class Intake:
         if flood is not None:
             self._ask_full_at = self._wait_for(flood.questions, self._ask_full_at)
 
+    def catch_up(self) -> None:
+        """Wait until history has all that has been heard so far, though not for long. Switches then."""
+        self.hub.catch_up()
+
     def _read(self) -> None:
         """Take what the client has sent. Never waits."""
         requests = self._link.read()

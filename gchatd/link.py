@@ -31,6 +31,10 @@ class Link(Protocol):
         """The way to this client."""
 
     @property
+    def door(self) -> str:
+        """Which door it is, in a word: `terminal`."""
+
+    @property
     def format(self) -> Format:
         """What this client reads."""
 
@@ -81,4 +85,4 @@ class Link(Protocol):
         """Go on from this state, which another link wrote down. The session has its user already, if any."""
 
     def __str__(self) -> str:
-        """Where the client is, for the log: `telnet 127.0.0.3:51422`."""
+        """Where the client is, for the log: `telnet 127.0.0.3:51422`, `telnet+tls 127.0.0.3:51422`."""

@@ -59,19 +59,20 @@ class _Record(logging.LogRecord):
 class _Formatter(logging.Formatter):
     """Time, level and message. Works out the time of day once a second only."""
 
-    _second = -1
-    _time = ""
+    _shown = -1, ""  # a second, and how it is written: together, because several threads log
 
     def __init__(self, prefix: str) -> None:
         super().__init__()
         self._prefix = prefix
 
     def format(self, record: logging.LogRecord) -> str:
-        second = int(record.created)
-        if second != self._second:
-            self._second, self._time = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        second, text = self._shown
+        if int(record.created) != second:
+            second = int(record.created)
+            text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+            self._shown = second, text
         message = record.msg % record.args if record.args else record.msg
-        line = f"{self._time},{int((record.created - second) * 1000):03d} {record.levelname} {self._prefix}{message}"
+        line = f"{text},{int((record.created - second) * 1000):03d} {record.levelname} {self._prefix}{message}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

@@ -187,6 +187,7 @@ class Session(Intake):
     def handle(self, request: Request) -> None:
         """Have a request done. What comes of it carries its label."""
         self.active_at = time.monotonic()
+        self._sessions.requests += 1
         self.label = request.label
         try:
             answer = self._link.perform(request)
@@ -335,6 +336,10 @@ class Session(Intake):
             logger.info("[%s %s] is %s now", self._link, outcome.event.name, self.user)
         if not self._ended:
             self._link.happened(outcome)
+
+    @property
+    def door(self) -> str:
+        return self._link.door
 
     def wait_no_more(self) -> None:
         """Go on: all that this session did has taken effect, or never will."""

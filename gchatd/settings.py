@@ -64,6 +64,18 @@ class Network(msgspec.Struct, frozen=True):
 Networks = tuple[Network, ...]
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """Where a page comes from, as browsers write it: `https://example.org` (RFC 6454)."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Origins = tuple[Origin, ...]
+
+
 class Server(msgspec.Struct, frozen=True):
     listen: tuple[Address, ...] = (Address("127.0.0.1", 1337),)
     data: str = "data"
@@ -108,6 +120,11 @@ class Tls(msgspec.Struct, frozen=True):
     required: bool = False
 
 
+class Web(msgspec.Struct, frozen=True):
+    origins: Origins = ()
+    compression: bool = False
+
+
 class History(msgspec.Struct, frozen=True):
     keep: bool = True
     sync: Literal["normal", "full"] = "normal"
@@ -131,6 +148,10 @@ class Log(msgspec.Struct, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class Metrics(msgspec.Struct, frozen=True):
+    listen: Address | None = None
+
+
 class Settings(msgspec.Struct, frozen=True):
     """All settings, a field for each section. `sources` says where each value that is not a default came from."""
 
@@ -139,9 +160,11 @@ class Settings(msgspec.Struct, frozen=True):
     rooms: Rooms = Rooms()
     telnet: Telnet = Telnet()
     tls: Tls = Tls()
+    web: Web = Web()
     history: History = History()
     cluster: Cluster = Cluster()
     log: Log = Log()
+    metrics: Metrics = Metrics()
     sources: dict[str, str] = {}
 
     def complain(self, section: str, option: str, value: object, trouble: str) -> ConfigError:
@@ -225,8 +248,12 @@ def _convert(text: str, type: Any) -> Any:
         if not addresses:
             raise ValueError("expected at least one ADDRESS:PORT")
         return addresses
+    if type == (Address | None):
+        return Address.parse(text) if text else None
     if type == Networks:
         return tuple(_network(word) for word in text.replace(",", " ").split())
+    if type == Origins:
+        return tuple(_origin(word) for word in text.replace(",", " ").split())
     if type is bool:
         if text.lower() not in configparser.ConfigParser.BOOLEAN_STATES:
             raise ValueError("expected yes or no")
@@ -244,6 +271,12 @@ def _network(text: str) -> Network:
         return Network(str(ip_network(text)))
     except ValueError:
         raise ValueError("expected addresses or networks, such as 192.0.2.7 or 2001:db8::/32, or nothing") from None
+
+
+def _origin(text: str) -> Origin:
+    if re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", text) is None:
+        raise ValueError("expected origins, such as https://chat.example.org or http://localhost:8080, or nothing")
+    return Origin(text)
 
 
 _TEXTS = (str, FileOrNone, RedisOrNone, Prefix, NodeOrNone)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import pytest
-from front import Asked
+from front import Doors
 from gevent.server import StreamServer
 from people import GREETING, PATIENCE, Person, Server, needs
 from redisserver import RedisServer
@@ -21,6 +21,9 @@ from gchatd.limits.addresses import Addresses
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from browser import Guest
+    from cable import Cable
 
     from gchatd.settings import Settings
 
@@ -60,6 +63,51 @@ def enter() -> Iterator[Callable[..., Person]]:
         person.hangs_up()
 
 
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser, without a window; it is the same in all tests, and what is kept in it is gone with each context."""
+    path = needs("chromium")
+    from browser import FLAGS
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Any) -> Iterator[Callable[..., Guest]]:
+    """Let people open the page, each in a browser of their own; none of their pages may have had an error."""
+    from browser import Guest
+
+    guests: list[Guest] = []
+
+    def open_page(
+        server: Server | Cable, name: str = "", width: int = 1280, height: int = 800, clock: bool = False, **more: Any
+    ) -> Guest:
+        context = chromium.new_context(viewport={"width": width, "height": height}, **more)
+        if clock:
+            context.clock.install()
+        guests.append(Guest(context, server, name))
+        return guests[-1]
+
+    yield open_page
+    errors = [error for guest in guests for error in guest.errors]
+    for guest in guests:
+        guest.page.context.close()
+    assert not errors
+
+
+@pytest.fixture
+def lay() -> Iterator[Callable[[Server], Cable]]:
+    """Lay cables to servers; they are gone when the test is over."""
+    from cable import Cable
+
+    with contextlib.ExitStack() as cables:
+        yield lambda server: cables.enter_context(contextlib.closing(Cable(server)))
+
+
 @pytest.fixture(params=["inetutils-telnet", "telnet-ssl"])
 def terminal(request: pytest.FixtureRequest) -> Iterator[Callable[..., Terminal]]:
     """Let people in at a real telnet: at either, one after the other, unless the test is marked with `inetutils`."""
@@ -80,14 +128,15 @@ def terminal(request: pytest.FixtureRequest) -> Iterator[Callable[..., Terminal]
 
 @pytest.fixture
 def house():
-    """A front door in this process, its settings to choose; gives a port and the door behind it."""
+    """A front door in this process, its settings to choose; gives a port and the doors behind it."""
     servers = []
 
-    def build(settings: Settings) -> tuple[int, Asked]:
-        door = Asked()
-        servers.append(StreamServer(("127.0.0.1", 0), Front(door, Addresses(64), settings), spawn=gevent.spawn_raw))
+    def build(settings: Settings) -> tuple[int, Doors]:
+        doors = Doors()
+        front = Front(doors, doors.web, Addresses(64), settings)
+        servers.append(StreamServer(("127.0.0.1", 0), front, spawn=gevent.spawn_raw))
         servers[-1].start()
-        return servers[-1].server_port, door
+        return servers[-1].server_port, doors
 
     with gevent.Timeout(PATIENCE):
         yield build

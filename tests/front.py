@@ -12,18 +12,28 @@ from gchatd.settings import Server, Settings
 
 
 class Asked:
-    """A door that notes what its clients said and where they are, and says `in`."""
+    """A door that notes what its clients said and where they are, and says a word."""
 
-    def __init__(self) -> None:
+    def __init__(self, word: bytes = b"in") -> None:
+        self.word = word
         self.served: list[tuple[bytes, tuple[str, int]]] = []
 
-    def serve(self, transport, address) -> None:
+    def serve(self, transport, address) -> bool:
         try:
             heard = transport.recv(65536)
         except BlockingIOError:
             heard = b""
         self.served.append((heard, address))
-        transport.send(b"in")
+        transport.send(self.word)
+        return False
+
+
+class Doors(Asked):
+    """The door for terminals, and beside it that for the web, which says `web`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.web = Asked(b"web")
 
 
 def with_server(**settings) -> Settings:

@@ -39,6 +39,8 @@ class Client:
 class Wire:
     """A transport to a client, until it is cut."""
 
+    encrypted = False
+
     def __init__(self, client: Client) -> None:
         self.client = client
         self.news = gevent.event.Event()

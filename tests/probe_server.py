@@ -19,6 +19,8 @@ from typing import Any
 
 import gevent
 import greenlet
+import h11
+from websockets.protocol import Protocol
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -28,6 +30,11 @@ from gchatd.delivery.sessions import Sessions
 from gchatd.doors.terminal import commands, connection
 from gchatd.doors.terminal.connection import Terminals
 from gchatd.doors.terminal.look import Look
+from gchatd.doors.web.frames import Messages
+from gchatd.doors.web.http import HttpConnection
+from gchatd.doors.web.link import WebLink
+from gchatd.doors.web.rooms import Client
+from gchatd.doors.web.visitor import Visitor
 from gchatd.hub import Hub
 from gchatd.journal import reader, sqlite
 from gchatd.journal.store import Writer
@@ -64,6 +71,7 @@ def count_what_is_alive() -> None:
         "members": sum(len(room.members) for room in hubs[0].rooms.values()),
         "registered": len(registries[0].by_id),
         "sessions": sum(isinstance(thing, Session) for thing in objects),
+        "web": sum(isinstance(thing, OF_THE_WEB) for thing in objects),
         "nops": nops,
         "greenlets": sum(isinstance(thing, greenlet.greenlet) and not thing.dead for thing in objects),
     }
@@ -80,6 +88,10 @@ def keep_alive(self: Terminals, keep_alive: Any = Terminals.keep_alive) -> None:
 nops = 0
 hubs: list[Hub] = []
 registries: list[Sessions] = []
+
+
+OF_THE_WEB = (WebLink, Messages, Protocol, Visitor, Client, HttpConnection, h11.Connection)
+"""What is made for a client of the web's door."""
 
 
 class CountedSessions(Sessions):

@@ -14,9 +14,9 @@ from gchatd.chat.state import LOBBY, Bounds, State
 from gchatd.delivery.fanout import Fanout
 from gchatd.delivery.outbox import SlowReaders
 from gchatd.delivery.sessions import Sessions
+from gchatd.doors.sentences import sentence
 from gchatd.doors.terminal.link import TerminalLink
 from gchatd.doors.terminal.look import Look
-from gchatd.doors.terminal.words import sentence
 from gchatd.errors import Refused
 from gchatd.hub import Hub
 from gchatd.journal import MemoryJournal

@@ -81,6 +81,25 @@ def test_who_is_exempt_counts_only_among_all():
     assert not addresses.refusal(ONE)
 
 
+def test_other_limits_count_for_whoever_comes_next_and_those_who_are_here_are_counted_right(clock):
+    addresses = Addresses(1, [ONE])
+    assert not addresses.refusal(ONE)
+    assert not addresses.refusal(ONE)
+    addresses.configure(2, most=3)
+    assert "from your address" in addresses.refusal(ONE)
+    assert not addresses.refusal(OTHER)
+    assert "full" in addresses.refusal(OTHER)
+    for _ in range(2):
+        addresses.leave(ONE)
+    addresses.leave(OTHER)
+    assert not addresses._here
+    assert not addresses.refusal(OTHER)
+    addresses.configure(2, [OTHER])
+    addresses.leave(OTHER)
+    assert not addresses._here
+    assert addresses.count == 0
+
+
 def test_what_is_remembered_of_addresses_has_a_bound_and_is_forgotten(clock, monkeypatch):
     monkeypatch.setattr(limits, "MOST_KNOWN", 100)
     addresses = Addresses(1)

@@ -17,6 +17,7 @@ from gchatd.doors.terminal.commands.details import DETAILS
 from gchatd.doors.terminal.completion import complete
 from gchatd.doors.terminal.pages import PAGE_LINES
 from gchatd.doors.terminal.words import LONGEST_LIST
+from gchatd.journal.reader import Page
 from gchatd.link import Request
 from gchatd.text import times
 from gchatd.text.cells import rows_of
@@ -66,7 +67,7 @@ def test_no_page_of_a_list_takes_more_rows_than_the_window_has(stage, width, hei
     for number in range(60):
         ann.causes(Joined, room=f"room{number}")
     said = [Said(room=LOBBY, name="Bob", text=f"{number} " + "漢 word" * number, id=number) for number in range(1, 30)]
-    page = types.SimpleNamespace(lines=said, more=True)
+    page = Page(said, True)
     stage.hub.history = types.SimpleNamespace(last=lambda *args: page, search=lambda *args: page)
     stage.turn()
     ann.screen()

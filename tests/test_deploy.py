@@ -132,13 +132,30 @@ def test_the_service_runs_a_command_that_gchat_has():
         assert told in PAGE, told
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
+needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
+
+
+@needs_systemd
 def test_systemd_finds_nothing_wrong_with_the_service(tmp_path):
     python = shlex.split(service("ExecStart"))[0]
     unit = tmp_path / "gchat.service"
     unit.write_text(UNIT.read_text().replace(python, sys.executable))
     found = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True)
     assert (found.returncode, found.stderr) == (0, "")
+
+
+@needs_systemd
+def test_systemd_thinks_that_the_service_is_locked_in_well():
+    """On a scale to 10, on which 0 is best; it may not have less than network, files and the history's threads need."""
+    judge = ["systemd-analyze", "security", "--offline=true", "--threshold=13", "--no-pager", UNIT]
+    judged = subprocess.run(judge, capture_output=True, text=True)
+    assert judged.returncode == 0, judged.stdout[-200:]
+
+
+def test_systemd_is_told_when_the_service_serves_and_that_it_is_alive():
+    assert service("Type") == "notify"
+    assert 10 <= int(service("WatchdogSec")) <= 60
+    assert service("Restart") == "on-failure"  # which a watchdog that has not been fed is
 
 
 # The page.

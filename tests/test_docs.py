@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
 
 import commands_page
 import performance_table
+import protocol_page
 import pytest
-from people import ROOT
+from people import ROOT, SECOND, Person, eventually
 
 from bench.__main__ import MEASUREMENTS
 from gchatd.doors.terminal.commands.table import COMMANDS, find
@@ -19,6 +25,12 @@ PICTURE = (ROOT / "docs/session.svg").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "tests/transcripts/README.md"])
 PERFORMANCE = ROOT / "docs/performance.md"
 TOLD = [ROOT / "config.ini", *sorted(ROOT.glob("requirements*.txt"))]
+GREET_AFTER = SECOND / 2
+"""Who comes by HTTP says so sooner, and is not taken for a terminal."""
+
+NODE = ["node", "--experimental-websocket", "-"]
+"""From version 22 on, Node.js has WebSockets without being asked."""
+
 TARGETS = re.search(r"^\.PHONY: (.+)", MAKEFILE, re.MULTILINE)[1].split()
 
 
@@ -171,3 +183,56 @@ def test_a_command_has_help_with_its_grammar_and_an_example_and_its_handler_open
 def test_readme_names_the_commands_that_there_are():
     for name in re.findall(r"`/([a-z]+)", README):
         assert find(name), name
+
+
+def test_the_page_of_the_protocol_is_what_the_code_says():
+    assert (ROOT / "docs/protocol.md").read_text() == protocol_page.page(), "make docs"
+
+
+@pytest.mark.parametrize(("language", "run"), [("python", [sys.executable, "-"]), ("javascript", NODE)])
+def test_the_bot_on_the_page_of_the_protocol_works(start, enter, language, run):
+    if not shutil.which(run[0]):
+        pytest.skip(f"there is no {run[0]} here")
+    code = re.search(rf"```{language}\n(.+?)```", protocol_page.page(), re.DOTALL)[1]
+    assert code.count("\n") <= 30
+    server = start(server__greet_after=GREET_AFTER)
+    ann = enter(server, "Ann")
+    bot = subprocess.Popen(run, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        bot.stdin.write(code.replace("localhost:1337", f"127.0.0.1:{server.port}"))
+        bot.stdin.close()
+        server.logs("Echo\\] came")
+        ann.says("Echo, are you there?")
+        ann.sees("Echo : Ann: Echo, are you there?")
+        ann.says("/join den")
+        ann.sees("server: You are in den, alone.")
+        ann.says("/invite Echo")
+        ann.sees("server: You invited Echo to den.")
+        eventually(lambda: asks_who_is_here(ann) == "server: 2 in den: Ann, Echo")
+    finally:
+        bot.kill()
+        bot.stderr.close()
+        bot.wait()
+
+
+def asks_who_is_here(person: Person) -> str:
+    person.says("/names")
+    return person.reads_line()
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl here")
+def test_the_bot_on_the_page_about_http_works(start, enter):
+    code = re.search(r"```sh\n(.+?)```", (ROOT / "docs/http.md").read_text(), re.DOTALL)[1]
+    assert code.count("\n") <= 10
+    server = start(server__greet_after=GREET_AFTER)
+    ann = enter(server, "Ann")
+    bot = subprocess.Popen(["sh"], stdin=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        bot.stdin.write(code.replace("localhost:1337", f"127.0.0.1:{server.port}"))
+        bot.stdin.close()
+        server.logs("follows lobby")
+        ann.says("hello everybody")
+        ann.sees("greeter : Hello Ann!")
+    finally:
+        os.killpg(bot.pid, signal.SIGKILL)
+        bot.wait()

@@ -19,7 +19,7 @@ LATE = 0.25
 
 @pytest.mark.parametrize(
     ("data", "answer"),
-    [(b"POST / HTTP/1.1\r\n\r\nAnn\r\n", http.ANSWER), (b"CAP LS 302\r\n", irc.ANSWER), (b"PASS x\r\n", irc.ANSWER)],
+    [(b"POST / HTTP/1.1\r\n", b"web"), (b"CAP LS 302\r\n", irc.ANSWER), (b"PASS x\r\n", irc.ANSWER)],
     ids=["http", "cap", "pass"],
 )
 def test_however_the_first_bytes_are_cut_browsers_and_irc_clients_get_their_answer_and_nothing_else(
@@ -30,6 +30,8 @@ def test_however_the_first_bytes_are_cut_browsers_and_irc_clients_get_their_answ
     answers = [gevent.spawn(sends, port, *cut) for cut in cuts]
     assert {one.get() for one in answers} == {answer}
     assert not door.served
+    assert all(data.startswith(heard) and heard for heard, _ in door.web.served)
+    assert len(door.web.served) == (len(cuts) if answer == b"web" else 0)
 
 
 @pytest.mark.parametrize("data", [b"Ann\r\nhello\r\n", b"\r\nAnn\r\n", b"\xff\xfd\x03Ann\r\n", "Zoë\n".encode()])
@@ -121,14 +123,15 @@ def test_what_comes_along_with_the_connection_is_answered_in_one_packet_with_the
 
 
 @pytest.mark.parametrize(
-    ("late", "answer", "why"),
+    ("late", "before", "answer", "why"),
     [
-        ("NICK Mallory", irc.ANSWER, "speaks IRC"),
-        ("CAP LS", irc.ANSWER, "speaks IRC"),
-        ("GET / HTTP/1.1", http.ANSWER, "sent an HTTP request"),
+        ("NICK Mallory", [], irc.ANSWER, "speaks IRC"),
+        ("CAP LS", ["", "1234"], irc.ANSWER, "speaks IRC"),
+        ("GET / HTTP/1.1", [], b"HTTP/1.1 400 ", "speaks HTTP"),
+        ("GET / HTTP/1.1", ["not a name"], http.ANSWER, "sent an HTTP request"),
+        ("GET / HTTP/1.1", ["", "1234"], http.ANSWER, "sent an HTTP request"),
     ],
 )
-@pytest.mark.parametrize("before", [[], ["not a name"], ["", "1234"]])
 def test_who_speaks_irc_or_http_at_the_prompt_still_finds_its_door(server, enter, late, answer, why, before):
     bob = enter(server, "Bob")
     mallory = enter(server)
@@ -137,8 +140,8 @@ def test_who_speaks_irc_or_http_at_the_prompt_still_finds_its_door(server, enter
         mallory.says(line)
         assert "server: " in mallory.reads_line()
         mallory.sees(GREETING)
-    mallory.sends(f"{late}\r\nMallory\r\nhello everybody\r\n".encode())
-    assert mallory.reads_to_the_end() == answer
+    mallory.sends(f"{late}\r\nMallory\r\nhello everybody\r\n\r\n".encode())
+    assert mallory.reads_to_the_end().startswith(answer)
     bob.says("/names")
     bob.sees("server: 1 in lobby: Bob")
     assert why in server.logs("left: s")

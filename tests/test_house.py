@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FLOORS = [
     ["gchatd", "gchatd.errors"],
     ["gchatd.text"],
-    ["gchatd.wire", "gchatd.chat", "gchatd.settings", "gchatd.log"],
+    ["gchatd.wire", "gchatd.chat", "gchatd.settings", "gchatd.log", "gchatd.meters"],
     ["gchatd.cluster", "gchatd.limits"],
     ["gchatd.journal"],
     ["gchatd.hub"],
@@ -113,15 +113,15 @@ def test_only_doors_know_a_wire(module):
 
 def test_sockets_are_known_where_clients_come_in_and_where_bytes_go_out():
     """A client's life, the rooms and fan-out know none. (The crowd is clients, and has its own. The supervisor keeps
-    those for its workers, and asks its Redis whether it is there.)
+    those for its workers, and asks its Redis whether it is there. What systemd and Prometheus are told goes elsewhere.)
     """
     server = [module for module in SOURCES if package(module) != "gchatd.crowd"]
     known = {
         module for module in server if any(re.match(r"(gevent\.)?_?(socket|ssl)\b", one) for one in imports(module))
     }
     doors = {"gchatd.doors.accepting", "gchatd.doors.listening"}
-    supervisor = {"gchatd.operate.supervisor", "gchatd.operate.redis_server"}
-    assert known == {"gchat", "gchatd.delivery.transport", "gchatd.delivery.tls", *doors, *supervisor}
+    operators = {f"gchatd.operate.{name}" for name in ("supervisor", "redis_server", "systemd", "monitoring")}
+    assert known == {"gchat", "gchatd.delivery.transport", "gchatd.delivery.tls", *doors, *operators}
 
 
 PURE = {name: [one for one in SOURCES if package(one) == f"gchatd.{name}"] for name in ("text", "wire", "chat")}

@@ -10,8 +10,8 @@ from gchatd.chat.answers import CannotChange
 from gchatd.chat.events import Deleted, Edited, Joined
 from gchatd.chat.state import LOBBY
 from gchatd.chat.steps import MOST_CHANGEABLE, MOST_CHANGEABLE_CHARACTERS
+from gchatd.doors.sentences import sentence
 from gchatd.doors.terminal.lastsaid import LastSaid
-from gchatd.doors.terminal.words import sentence
 from gchatd.errors import Refused
 
 

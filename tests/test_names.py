@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from room import is_told
 
-from gchatd.doors.terminal.words import sentence
+from gchatd.doors.sentences import sentence
 from gchatd.errors import Refused
 from gchatd.text.cleaning import clean
 from gchatd.text.names import LONGEST_NAME, Name, parse_name

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 SECTIONS = {
     name: getattr(Settings(), name)
-    for name in ("server", "limits", "rooms", "telnet", "tls", "history", "cluster", "log")
+    for name in ("server", "limits", "rooms", "telnet", "tls", "web", "history", "cluster", "log", "metrics")
 }
 OPTIONS = [(section, option) for section, struct in SECTIONS.items() for option in struct.__struct_fields__]
 
-MAY_BE_EMPTY = ("exempt", "motd", "proxies", "certificate", "key", "redis", "node")
-THERE_ARE = "no such section; the sections are server, limits, rooms, telnet, tls, history, cluster, log"
+MAY_BE_EMPTY = ("exempt", "motd", "proxies", "origins", "certificate", "key", "redis", "node", "listen")
+THERE_ARE = "no such section; the sections are server, limits, rooms, telnet, tls, web, history, cluster, log, metrics"
 OF_LIMITS = "line, message, paste_lines, sendq, stalled_seconds, login_seconds"
 
 brief = hypothesis_settings(max_examples=200, deadline=None)
@@ -134,6 +134,8 @@ def test_a_value_that_turns_out_not_to_work_is_told_with_its_source(write):
         ),
         ("tls", "certificate", "/etc/my chat/cert.pem", "/etc/my chat/cert.pem"),
         ("tls", "required", "yes", True),
+        ("metrics", "listen", "[::1]:9464", Address("::1", 9464)),
+        ("metrics", "listen", "", None),
         ("server", "listen", "127.0.0.1:0", (Address("127.0.0.1", 0),)),
         ("server", "listen", "localhost:65535", (Address("localhost", 65535),)),
         ("server", "listen", "[::1]:1337", (Address("::1", 1337),)),
@@ -189,6 +191,7 @@ WRONG = [
         ["0", "-1", "nan", "inf", "a week", "100001"],
         "a number of days, more than 0 and at most 100000",
     ),
+    ("metrics", "listen", ["9464", "localhost", "a:1 b:2"], "ADDRESS:PORT, such as 127.0.0.1:1337 or [::1]:1337"),
     ("cluster", "workers", ["0", "-1", "1.5", "all", ""], "a whole number, 1 or more"),
     (
         "cluster",

@@ -247,7 +247,7 @@ def test_a_browser_is_answered_and_one_that_goes_on_talking_is_left_after_a_mome
     hub = Hub(MemoryJournal())
     door = TelnetDoor(hub, Sessions(hub.node), Terminals(SlowReaders(10**6, 10), Limits()))
     serving = gevent.spawn(door, ours, ("127.0.0.1", 1))
-    theirs.sendall(b"POST / HTTP/1.1\r\n\r\n")
+    theirs.sendall(b"\r\nPOST / HTTP/1.1\r\n\r\n")
     talking = gevent.spawn(_talks_without_end, theirs)
     assert b"400 Bad Request" in _reads_to_the_end(PlainTransport(theirs))
     serving.join()
@@ -260,7 +260,7 @@ def test_a_browser_that_says_nothing_more_may_hang_up_by_itself(pair, monkeypatc
     hub = Hub(MemoryJournal())
     door = TelnetDoor(hub, Sessions(hub.node), Terminals(SlowReaders(10**6, 10), Limits()))
     serving = gevent.spawn(door, ours, ("127.0.0.1", 1))
-    theirs.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    theirs.sendall(b"\r\nGET / HTTP/1.1\r\n\r\n")
     assert b"400 Bad Request" in _reads_to_the_end(PlainTransport(theirs))
     gevent.idle()
     assert not serving.dead

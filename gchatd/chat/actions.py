@@ -267,8 +267,11 @@ def ignoring(asker: Asker) -> Ignoring:
 # The past.
 
 
-def history(asker: Asker, room: Room, count: int, before_line: int = 0, before: int | None = None) -> Past:
-    """Return the last lines of a room; or those before the line with an id, or before a moment (milliseconds).
+def history(
+    asker: Asker, room: Room, count: int, before_line: int = 0, before: int | None = None, after_line: int | None = None
+) -> Past:
+    """Return the last lines of a room; or those before the line with an id, before a moment (milliseconds), or after
+    a line, with what was changed since then.
 
     `count` is how many; nobody gets more than MOST_LINES.
     """
@@ -276,6 +279,9 @@ def history(asker: Asker, room: Room, count: int, before_line: int = 0, before: 
     library, count = asker.library, _within_limits(count)
     if before_line:
         page = library.before_line(room.name, count, before_line)
+    elif after_line is not None:
+        asker.catch_up()
+        page = library.after_line(room.name, count, after_line)
     elif before is not None:
         page = library.before(room.name, count, before)
     else:
@@ -306,7 +312,7 @@ def _past(asker: Asker, room: Room, page: Page) -> Past:
             if key in ignoring or ((user := names.get(key)) is not None and user.id in ignoring)
         }
         lines = [said for said in lines if said.name not in ignored]
-    return Past(room.name, tuple(lines), page.more, len(page.lines) - len(lines), first_line)
+    return Past(room.name, tuple(lines), page.more, len(page.lines) - len(lines), first_line, tuple(page.changes))
 
 
 # The server.

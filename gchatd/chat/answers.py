@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from ..errors import Refusal
-from .events import Said  # noqa: TC001  msgspec reads the types of a struct
+from .events import Deleted, Edited, Said  # noqa: TC001  msgspec reads the types of a struct
 
 
 class Answer(msgspec.Struct, frozen=True, tag_field="answer", tag=str.lower):
@@ -86,7 +86,8 @@ class IsAway(Answer, frozen=True):
 class Past(Answer, frozen=True):
     """Lines of the past. `more` says that there are others of that kind; `left_out` counts those by ignored people.
 
-    `first_line` is the id of the first of them, left out or not: what comes before it is the next page back.
+    `first_line` is the id of the first of them, left out or not: what comes before it is the next page back. For
+    somebody who comes back, `changes` are what was done meanwhile to lines that they may have.
     """
 
     room: str
@@ -94,6 +95,7 @@ class Past(Answer, frozen=True):
     more: bool = False
     left_out: int = 0
     first_line: int = 0
+    changes: tuple[Edited | Deleted, ...] = ()
 
 
 class Welcome(Answer, frozen=True):

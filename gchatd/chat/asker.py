@@ -9,18 +9,24 @@ if TYPE_CHECKING:
 
     from ..text.names import Name
     from .answers import Figures
-    from .events import Event, Said
+    from .events import Deleted, Edited, Event, Said
     from .state import Room, State, User
 
 
 class Page(Protocol):
-    """Lines of the past, oldest first (of a search: newest first); `more` says that there are others."""
+    """Lines of the past, oldest first (of a search: newest first); `more` says that there are others.
+
+    What comes after a line has with it the `changes` to the lines up to that one.
+    """
 
     @property
     def lines(self) -> Sequence[Said]: ...
 
     @property
     def more(self) -> bool: ...
+
+    @property
+    def changes(self) -> Sequence[Edited | Deleted]: ...
 
 
 class Library(Protocol):
@@ -31,6 +37,8 @@ class Library(Protocol):
     def before_line(self, room: str, count: int, id: int) -> Page: ...
 
     def before(self, room: str, count: int, at: int) -> Page: ...
+
+    def after_line(self, room: str, count: int, id: int) -> Page: ...
 
     def search(self, room: str, words: str, count: int) -> Page: ...
 
@@ -75,6 +83,9 @@ class Asker(Protocol):
 
     def expects_much(self) -> None:
         """Wait, if the asker has asked many expensive questions lately. May switch."""
+
+    def catch_up(self) -> None:
+        """Wait until history has all that has been heard so far, though not for long. Switches then."""
 
     def settle(self) -> None:
         """Give what was done through this session so far a moment to take effect. Switches, unless it has."""

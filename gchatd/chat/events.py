@@ -64,7 +64,10 @@ class Departed(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Said(Event, frozen=True, kw_only=True, gc=False):
-    """`name` said `text`; with `action`, did it (`/me waves`). In history, `edited` says that it was changed."""
+    """`name` said `text`; with `action`, did it (`/me waves`). In history, `edited` says that it was changed.
+
+    Without a `user` somebody said it in passing, who is not here: over HTTP, under a name that nobody here has.
+    """
 
     kept: ClassVar[bool] = True
 

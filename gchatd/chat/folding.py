@@ -90,6 +90,7 @@ def fold(state: State, event: Event) -> Outcome | None:
     refusal = rules.check(state, event)
     if refusal is not None:
         return Outcome(event, refusal, state.users.get(event.user))
+    state.newest = event.id or state.newest
     return FOLDS[type(event)](state, event)
 
 
@@ -158,11 +159,12 @@ def _came_back(state: State, event: CameBack) -> Outcome:
 
 
 def _said(state: State, event: Said) -> Outcome:
-    user, room = state.users[event.user], state.rooms[compared(event.room)]
+    user, room = state.users.get(event.user), state.rooms[compared(event.room)]
     room.spoken = True
     room.recent.append(event)
     room.version = event.place
-    remember(user, event)
+    if user is not None:
+        remember(user, event)
     return Outcome(event, None, user, room)
 
 

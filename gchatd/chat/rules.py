@@ -18,6 +18,7 @@ from .answers import (
     CannotChange,
     NameTaken,
     NoSuchPrivateRoom,
+    NoSuchRoom,
     NotAway,
     NotDelivered,
     NotFounder,
@@ -85,6 +86,8 @@ def check(state: State, event: Event) -> Refusal | None:
     kind = type(event)
     if kind is Arrived or kind is Claimed:
         return _may_be_called(state, event.name, event.user)
+    if kind is Said and not event.user:
+        return _may_say_in_passing(state, event)
     rule = RULES.get(kind)
     if rule is None:  # nobody's act: a room was restored or vanished, a line was not sent, a node came or went
         return None
@@ -99,6 +102,11 @@ def _may_be_called(state: State, name: str, user: int) -> Refusal | None:
     if state.claims.get(key, user) != user or (owner is not None and owner.id != user):
         return NameTaken(name)
     return None
+
+
+def _may_say_in_passing(state: State, event: Event) -> Refusal | None:
+    """Somebody who is not here may not pass for somebody who is. (Their door has seen to the key of a private room.)"""
+    return NoSuchRoom(event.room) if state.room(event.room) is None else _may_be_called(state, event.name, 0)
 
 
 def _is_in(state: State, user: User, event: Event) -> Refusal | None:

@@ -120,6 +120,8 @@ class State:
         self.bounds = bounds or Bounds()
         self.place = 0
         """The place in the stream of the last event that was folded."""
+        self.newest = 0
+        """The id of the last event of history that was folded: what history has above it is still to be heard."""
         self.users: dict[int, User] = {}
         self.names: dict[str, User] = {}
         """The users by the compared forms of their names."""
@@ -154,13 +156,14 @@ class State:
         """Write this state down. Takes 5 us a user, and calls `pause` now and then: no event is folded meanwhile."""
         claims, nodes = tuple(self.claims.items()), tuple(self.nodes.items())
         users, rooms = _in_steps(self._user_records(), pause), _in_steps(self._room_records(), pause)
-        return Snapshot(self.bounds, self.place, users, rooms, claims, nodes)
+        return Snapshot(self.bounds, self.place, users, rooms, claims, nodes, self.newest)
 
     @classmethod
     def restore(cls, snapshot: Snapshot) -> State:
         """Return the state that a snapshot was taken of."""
         state = cls(snapshot.bounds)
         state.place, state.claims, state.nodes = snapshot.place, dict(snapshot.claims), dict(snapshot.nodes)
+        state.newest = snapshot.newest
         for record in snapshot.users:
             user = User(record.id, record.name, record.since)
             user.away = record.away
@@ -233,6 +236,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     rooms: tuple[RoomRecord, ...]
     claims: tuple[tuple[str, int], ...] = ()
     nodes: tuple[tuple[int, Node], ...] = ()
+    newest: int = 0
 
 
 def _in_steps(records: Iterable[Record], pause: Callable[[], None]) -> tuple[Record, ...]:

@@ -3,14 +3,14 @@
 The server imports only this file, for its command line. The packages that only the crowd needs
 (requirements-crowd.txt) are imported when somebody runs the command, not before: see `missing_packages`.
 
-    __init__.py    arguments, and what happens in which order  people.py    the simulated people of one process
+    __init__.py    arguments, and what happens in which order  people.py    those of one process (person.py: one)
     plan.py        how many, in how many processes             checking.py  did all hear every line, once, in order?
     where.py       is the target this machine?                 lines.py     what they say
     stage.py       the server (guard.py ends it)               messages.py  what the processes tell each other
-    greeting.py    does it answer, and each of its workers?    watch.py     the server's processes
-    conduct.py     a run (troupe.py: its processes)            meter.py     their memory and CPU during the run
-    board.py       what you see during a run                   facts.py     what is known at its end
-    report.py      the report as a page (plots.py: charts)
+    greeting.py    does it answer, and each of its workers?    doors.py     by which they come, and hear what is said
+    conduct.py     a run (troupe.py: its processes)            watch.py     the server's processes
+    board.py       what you see during a run                   meter.py     their memory and CPU during the run
+    report.py      the report as a page (plots.py: charts)     facts.py     what is known at its end
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add("--seconds", metavar="S", type=_number, help="how long they talk (default: 30)")
     add("--ramp", metavar="N", type=_number, help="most connections per second (default: 5000)")
     add("--style", choices=("steady", "churn"), default="steady", help="churn: every second 5%% leave and others come")
+    add("--door", choices=("terminal", "web"), default="terminal", help="web: they come as browsers, over WebSockets")
     add("--report", metavar="DIR", type=Path, help="write report.html, crowd.json and the charts to this folder")
     add("--json", action="store_true", help="print the results as JSON; the board goes to standard error")
     add("--workers", metavar="N", type=_whole, help="server processes (default: as many as the people need)")
@@ -122,7 +123,7 @@ def _run(options: argparse.Namespace, program: Path, target: Target | None) -> i
     theatre: Stage
     if target is None:
         plan = make_plan(options, machine, machine.files)
-        theatre = stage.OwnServer(program, plan.workers)
+        theatre = stage.OwnServer(program, plan.workers, stage.GREET_AFTER if plan.door == "web" else None)
     else:
         theatre = stage.Elsewhere(target)
         there = Watch(theatre.pid)

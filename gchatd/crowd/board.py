@@ -53,15 +53,17 @@ class Board:
             "talking": self._progress.add_task("talking", total=round(plan.seconds), unit="s"),
         }
         churn = f", {100 * plan.churn:g} % come and go each second" if plan.churn else ""
+        browsers = " browsers" if plan.door == "web" else ""
         several = f" in {plan.processes} processes" if plan.processes > 1 else ""
         workers = f" of {plan.workers} workers" if plan.workers > 1 else ""
         talkers = "one talks" if plan.talkers == 1 else f"{plan.talkers:,} talk"
         self._title = Text.assemble(
             ("A crowd of ", ""),
             (f"{plan.clients:,}", "bold cyan"),
-            (f"{several} in one room{workers}: {talkers}, {pace(plan.rate)} in all{churn}.\n", ""),
+            (f"{browsers}{several} in one room{workers}: {talkers}, {pace(plan.rate)} in all{churn}.\n", ""),
             ("Join them from another terminal:  ", ""),
             (f"telnet {host} {port}", "bold green"),
+            *([("\nor in a browser:  ", ""), (f"http://{host}:{port}/", "bold green")] if plan.door == "web" else []),
         )
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
 

@@ -21,6 +21,7 @@ class Come(msgspec.Struct, tag=True, frozen=True):
     clients: int  # in all processes together, like everything below
     talkers: int  # people 0 to talkers - 1
     ramp: float  # connections per second
+    door: str = "terminal"  # or web
 
 
 class Talk(msgspec.Struct, tag=True, frozen=True):

@@ -19,17 +19,16 @@ import signal
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from hdrh.histogram import HdrHistogram
 
-from .checking import Listener, Stream
+from .checking import Stream
+from .doors import TurnedAwayError, door_of
 from .lines import Script
 from .messages import HISTOGRAM, Account, Come, Hush, Leave, Order, Sample, Talk, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .person import Person
 
 REPORT_NS: Final = 250_000_000
 """How often it reports."""
@@ -57,28 +56,12 @@ _PIECE: Final = 16384
 _NEVER: Final = 1 << 50  # the number of a line
 
 
-class Person(Listener):
-    """A person with a connection. `read` is the socket's `recv`."""
-
-    __slots__ = ("held", "name", "named", "number", "place", "read", "sock", "unsent")
-
-    def __init__(self, number: int, name: str, sock: socket.socket, own: int | None, since: int) -> None:
-        super().__init__(own, since)
-        self.number = number
-        self.name = name
-        self.sock = sock
-        self.read: Callable[[int], bytes] = sock.recv
-        self.named = False
-        self.held = b""  # until they are named: a piece of a line
-        self.unsent = b""
-        self.place = -1  # among those who may leave
-
-
 class Crowd:
     """All the people in this process."""
 
     def __init__(self, come: Come) -> None:
         self._come = come
+        self._door = door_of(come.door, come.host, come.port)
         self._script = Script(come.tag, come.talkers)
         self._stream = Stream(self._script, come.talkers)
         found = socket.getaddrinfo(come.host, come.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -112,9 +95,10 @@ class Crowd:
         os.set_blocking(0, False)
         self._loop.register(0, select.EPOLLIN)
         orders = b""
-        people, hear, clock = self._people, self._stream.hear, time.monotonic_ns
+        people, clock = self._people, time.monotonic_ns
+        hear = self._hear if self._come.door == "web" else self._stream.hear
         while True:
-            for fd, _ in self._loop.poll(self._patience(), AT_ONCE):
+            for fd, event in self._loop.poll(self._patience(), AT_ONCE):
                 person = people.get(fd)
                 if person is None:
                     if fd == 0:
@@ -123,7 +107,7 @@ class Crowd:
                         *lines, orders = (orders + more).split(b"\n")
                         for line in lines:
                             self._obey(msgspec.json.decode(line, type=Order))
-                elif data := self._read(person):
+                elif data := self._read(person, event):
                     if person.named:
                         hear(person, data, clock())
                     else:
@@ -134,8 +118,12 @@ class Crowd:
             if now >= self._report_at:
                 self._report(now)
 
-    def _read(self, person: Person) -> bytes:
-        """Give what somebody was sent. Nothing: they have been disconnected, or there is nothing to read."""
+    def _read(self, person: Person, event: int) -> bytes:
+        """Give what somebody was sent. Nothing: they have been disconnected, or connected only now."""
+        if event & select.EPOLLOUT:
+            self._loop.modify(person.sock, select.EPOLLIN)
+            self._send(person, self._door.hello)
+            return b""
         try:
             data = person.read(_PIECE)
         except BlockingIOError:
@@ -202,7 +190,7 @@ class Crowd:
         """Start connecting one more person."""
         number = self._next_number
         self._next_number += self._come.processes
-        own = number if number < self._come.talkers else None
+        own = number if number < self._come.talkers and not self._door.hears_itself else None
         try:
             sock = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             if self._family == socket.AF_INET and self._come.host.startswith("127."):
@@ -219,24 +207,34 @@ class Crowd:
             return
         person = Person(number, self._script.name(number), sock, own, since)
         self._people[sock.fileno()] = person
-        self._loop.register(sock, select.EPOLLIN)  # a failure is reported too
+        self._loop.register(sock, select.EPOLLOUT if self._door.hello else select.EPOLLIN)  # a failure is reported too
 
     def _introduce(self, person: Person, data: bytes) -> None:
         """Read what the server says to somebody who has no name yet, and answer."""
-        person.held += data
-        while not person.named and b"\n" in person.held:
-            line, _, person.held = person.held.partition(b"\n")
-            text = line.decode(errors="replace").rstrip("\r")
-            if text == "server: Input username.":
-                self._send(person, person.name.encode() + b"\n")  # as nc ends it, so that nobody is taken for a telnet
-            elif text == f"server: Your username is {person.name}.":
-                self._welcome(person)
-            elif text.startswith("server: "):
-                self._lose(person, text)
-                return
-        if person.named and person.held:
+        try:
+            is_in, reply, person.held = self._door.enter(person.name, person.held + data)
+        except TurnedAwayError as error:
+            self._lose(person, str(error))
+            return
+        if reply:
+            self._send(person, reply)
+        if is_in:
+            self._welcome(person)
             held, person.held = person.held, b""
-            self._stream.hear(person, held, time.monotonic_ns())
+            if held:
+                self._hear(person, held, time.monotonic_ns())
+
+    def _hear(self, person: Person, data: bytes, now: int) -> None:
+        """Take in what somebody is sent who is in."""
+        heard = self._door.hear(person.held + data)
+        if heard is None:
+            self._stream.hear(person, data, now)
+            return
+        person.held = heard.rest
+        if heard.reply:
+            self._send(person, heard.reply)
+        if heard.lines:
+            self._stream.hear(person, heard.lines, now)
 
     def _welcome(self, person: Person) -> None:
         person.named = True
@@ -248,17 +246,17 @@ class Crowd:
                 self._report_at = time.monotonic_ns()  # all are in
         if person.since:
             person.since = time.monotonic_ns()
-        if person.own is not None:
-            self._talkers[person.own] = person
+        if person.number < self._come.talkers:
+            self._talkers[person.number] = person
         elif person.number != self._stays:  # somebody stays and hears everything
             person.place = len(self._leavers)
             self._leavers.append(person)
 
     def _go_away(self, person: Person, now: int) -> None:
-        """Let somebody leave: every other one types /quit first."""
+        """Let somebody leave: every other one says so first."""
         self._lost += self._stream.forget(person, now - LEAVER_PATIENCE_NS)
         if person.number % 2:
-            self._send(person, b"/quit\n")
+            self._send(person, self._door.quit)
         self._left += 1
         self._hang_up(person)
 
@@ -309,7 +307,7 @@ class Crowd:
                 continue  # they came too late for their first line, so they say none
             self._said[talker] = number + 1
             self._lines += 1
-            self._send(person, self._script.line(talker, number) + b"\n")
+            self._send(person, self._door.say(self._script.line(talker, number)))
         if now >= end:
             self._talk = None
 

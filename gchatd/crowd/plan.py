@@ -85,6 +85,7 @@ class Plan(msgspec.Struct, frozen=True):
     style: Literal["steady", "churn"]
     processes: int  # the crowd's
     workers: int  # the server's. 1: it is one process, without a supervisor
+    door: Literal["terminal", "web"] = "terminal"  # by which people come
 
     @property
     def churn(self) -> float:
@@ -121,6 +122,7 @@ def make_plan(
         style=options.style,
         processes=_processes(clients, workers, machine),
         workers=workers,
+        door=options.door,
     )
 
 

@@ -67,9 +67,10 @@ def _subtitle(facts: Facts) -> str:
     style = f", while {100 * plan.churn:g} % left each second and others came" if plan.churn else ""
     talked = "one talked" if plan.talkers == 1 else f"{plan.talkers:,} talked"
     workers = f" with {plan.workers} workers" if plan.workers > 1 else ""
+    people = "people with browsers" if plan.door == "web" else "people"
     started = facts.started.replace("T", " ").replace("+00:00", " UTC")
     return (
-        f"Simulated people in one room of a gchat server{workers}: {talked} for {facts.talk_seconds:.0f} s, "
+        f"Simulated {people} in one room of a gchat server{workers}: {talked} for {facts.talk_seconds:.0f} s, "
         f"{pace(plan.rate)} in all{style}. {started}."
     )
 
@@ -77,7 +78,7 @@ def _subtitle(facts: Facts) -> str:
 def _command(facts: Facts) -> str:
     plan = facts.plan
     words = ["python gchat.py crowd"]
-    for name in ("clients", "talkers", "rate", "seconds", "ramp", "style"):
+    for name in ("clients", "talkers", "rate", "seconds", "ramp", "style", "door"):
         value = getattr(plan, name)
         words.append(f"--{name} {value if isinstance(value, str) else plainly(value)}")
     if plan.workers > 1 and facts.own_server:

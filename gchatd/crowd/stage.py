@@ -30,6 +30,10 @@ PYTHON: Final = (sys.executable, "-P", "-m")
 """What runs a module of ours, and never one that happens to lie in the current folder."""
 
 
+GREET_AFTER: Final = 2.0
+"""How many seconds browsers may take to say what they are: on a busy machine some take longer than usual."""
+
+
 class Stage(Protocol):
     """Where the crowd goes."""
 
@@ -66,12 +70,13 @@ class OwnServer:
 
     host = "127.0.0.1"
 
-    def __init__(self, program: Path, workers: int = 1) -> None:
+    def __init__(self, program: Path, workers: int = 1, greet_after: float | None = None) -> None:
         """Start it. Waits until it listens, and each of several workers takes clients. Raises CrowdError."""
         command = [sys.executable, str(program.resolve()), "serve", "--listen", f"{self.host}:0", "--data", "data"]
         # No replay: people would hear lines twice. No notices: a visitor would be told of everybody who leaves. No
         # flood control: a talker is to say its lines when they are due.
         command += ["--set", "history.replay=0", "--set", "rooms.announce_up_to=0", "--set", "limits.flood=no"]
+        command += ["--set", f"server.greet_after={greet_after}"] if greet_after is not None else []
         command += ["--workers", str(workers)] if workers > 1 else []
         self._log, log = os.pipe()
         self._process = subprocess.Popen(

@@ -100,6 +100,7 @@ def gather(plan: Plan, stage: Stage, tag: str) -> list[Company]:
                 clients=plan.clients,
                 talkers=plan.talkers,
                 ramp=plan.ramp,
+                door=plan.door,
             )
             companies.append(Company(come))
     except BaseException:  # Ctrl-C too: nobody else would end these processes

@@ -24,7 +24,7 @@ from itertools import islice, repeat
 from operator import call
 from typing import TYPE_CHECKING
 
-from ..chat.events import Arrived, Departed, Said, Told, Vanished, size
+from ..chat.events import Arrived, Departed, MadePrivate, Said, Told, Vanished, size
 from ..chat.folding import Outcome, fold
 from ..text.names import compared
 from .audience import Listeners
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..chat.state import Room, User
     from ..hub import Hub
     from ..journal import Journal
+    from ..meters import Meters
     from .formats import Format
     from .listener import Listener
     from .outbox import SlowReaders
@@ -82,11 +83,19 @@ def _turns(batch: list[Event]) -> Iterator[list[Event]]:
 class Fanout:
     """Delivers what the journal commits."""
 
-    def __init__(self, hub: Hub, sessions: Sessions, journal: Journal, slow_readers: SlowReaders) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        sessions: Sessions,
+        journal: Journal,
+        slow_readers: SlowReaders,
+        meters: Meters | None = None,
+    ) -> None:
         self._hub = hub
         self._sessions = sessions
         self._journal = journal
         self._slow_readers = slow_readers
+        self._meters = meters
         self._pace = Pace()
         self._welcomes = Welcomes()
         sessions.pace.must_wait_aside = hub.many_come_and_go
@@ -95,16 +104,21 @@ class Fanout:
         """Deliver until the journal is closed and empty. The body of the fan-out greenlet."""
         while batch := self._journal.take():
             for events in _turns(batch):
-                self.take_turn(events)
+                if self._meters is None:
+                    self.take_turn(events)
+                else:
+                    self._meters.turn(events, self.take_turn)
                 self._pace.breathe()
 
     def take_turn(self, events: list[Event]) -> None:
         """Deliver a turn's events, then let sessions go on that wait for them to take effect. Switches now and then."""
         events = self._new(events)
+        self._sessions.begin_turn()
         try:
             self.deliver(events)
         except BaseException:  # a bug of ours, but the others' lines still go out
             logger.exception("cannot deliver %d events up to %d", len(events), events[-1].place if events else 0)
+        self._sessions.end_turn()
         self._note_delivered(events)
 
     def _new(self, events: list[Event]) -> list[Event]:
@@ -180,9 +194,16 @@ class Fanout:
             return self._hub.state.giver(0, 0) == self._hub.node
         return event.origin.node == self._hub.node
 
+    def _shut_out_visitors(self, outcome: Outcome) -> None:
+        """Let visitors hear no more of a room that has become private by this, or that is gone."""
+        if self._sessions.visitors:
+            closed = outcome.room if isinstance(outcome.event, MadePrivate) else None
+            self._sessions.shut_out(lambda room: room is not closed and self._hub.state.room(room.name) is room)
+
     def _follow(self, outcome: Outcome, origin: Listener | None, turn: Turn) -> None:
         """Take the sessions here along with their users: into the chat and out of it, into rooms and out of them."""
         event = outcome.event
+        self._shut_out_visitors(outcome)
         if isinstance(event, Arrived) and origin is not None and outcome.user is not None:
             self._sessions.arrive(origin, outcome.user)
         sessions = self._sessions.of(event.user)
@@ -264,12 +285,16 @@ class Fanout:
         """Send one session its own share. Switches now and then."""
         if data := turn.personal_share(session, share, rooms):
             session.outbox.display(share.format.frame(data, alert=True))
+            if self._meters is not None:
+                self._meters.delivers(1, len(data))
         self._pace.breathe()
 
     def _send_to_listeners(self, listeners: Listeners, data: bytes, but: Sequence[int] = ()) -> None:
         """Send the same bytes to every listener but those at some indexes. Switches now and then."""
         changes = self._slow_readers.changes
         ways = listeners.ways(self._slow_readers, but)
+        if self._meters is not None:
+            self._meters.delivers(len(ways) - len(but), len(data))
         for start in range(0, len(ways), _BETWEEN_PAUSES):
             self._pace.breathe()
             if changes != self._slow_readers.changes:  # somebody fell behind, caught up or was lost meanwhile

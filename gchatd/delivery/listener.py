@@ -20,7 +20,9 @@ class Listener(Protocol):
     user: User | None
     """Whom it speaks for, once they have arrived."""
 
-    format: Format
+    @property
+    def format(self) -> Format: ...
+
     outbox: Outbox
 
     came_at: float
@@ -32,6 +34,10 @@ class Listener(Protocol):
     unheard: int
     """How many events that it broadcast have not taken effect yet. Fan-out counts them down."""
 
+    @property
+    def door(self) -> str:
+        """What its client came through: `terminal`."""
+
     told_by: tuple[int, str] | None
     """Who told this user something last, and what they were called then."""
 
@@ -41,5 +47,17 @@ class Listener(Protocol):
     def happened(self, outcome: Outcome) -> None:
         """Note what came of something that it did, before anybody hears of it. Not called for what it said."""
 
+    def owes(self, owed: tuple[float, float, float]) -> None:
+        """Set how much it has asked for lately: see `Intake`."""
+
     def wait_no_more(self) -> None:
         """Stop waiting: what it did has taken effect, or never will."""
+
+
+class Visitor(Listener, Protocol):
+    """Somebody who listens to a room without being in it, and has no user."""
+
+    def shut_out(self) -> None:
+        """Hear no more of the room: it is private now, or gone."""
+
+    def __hash__(self) -> int: ...

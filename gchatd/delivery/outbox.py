@@ -102,7 +102,10 @@ class Outbox:
 
     def display(self, data: bytes) -> None:
         """Send what others said, or what the server has to say: see `put`."""
-        self.put(data if self.around is None else self.around(data))
+        if self.around is not None:
+            data = self.around(data)
+        if data:
+            self.put(data)
 
     def put(self, data: bytes) -> None:
         """Send data to this client after everything that was put before. Never blocks, never copies.

@@ -13,12 +13,12 @@ from .audience import Audience
 from .pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..chat.events import Event
     from ..chat.state import Room, User
     from ..limits.flood import Flood
-    from .listener import Listener
+    from .listener import Listener, Visitor
 
 
 class Sessions:
@@ -35,8 +35,16 @@ class Sessions:
         self.by_id: dict[int, Listener] = {}
         self.audiences: dict[Room, Audience] = {}
         """Who listens to a room, if anybody here does."""
+        self.visitors: dict[Visitor, Room] = {}
+        """Who listens to a room without being in it, over HTTP."""
+        self._delivering = False  # whether some of what was folded has yet to be sent
+        self._after_turn: list[Callable[[], None]] = []
         self.pace = Pace()
         """What the clients' greenlets share."""
+        self.arrivals = 0
+        """How many have come in so far."""
+        self.requests = 0
+        """How many requests were handled so far."""
         self._by_user: dict[int, Listener | tuple[Listener, ...]] = {}  # mostly one, without 56 bytes of a tuple
         self._last = 0
 
@@ -47,6 +55,16 @@ class Sessions:
         self.nameless[session] = time.monotonic()
         return self._last
 
+    def limit(self, flood: Flood | None) -> None:
+        """Let everybody ask for things this fast from now on.
+
+        If that is another limit, what they owe is forgiven: it would take as long as by the old one.
+        """
+        if flood != self.flood:
+            self.flood = flood
+            for session in self.by_id.values():
+                session.owes((0.0, 0.0, 0.0))
+
     def has_name(self, session: Listener) -> None:
         """Note that a session has a name."""
         self.nameless.pop(session, None)
@@ -54,6 +72,7 @@ class Sessions:
     def arrive(self, session: Listener, user: User) -> None:
         """Note that a session speaks for a user, who has come in."""
         session.user = user
+        self.arrivals += 1
         self.has_name(session)
         others = self.of(user.id)
         self._by_user[user.id] = (*others, session) if others else session
@@ -88,8 +107,38 @@ class Sessions:
             audience = self.audiences[room] = Audience()
         audience.add(session, room.name)
 
+    def begin_turn(self) -> None:
+        """Note that fan-out begins to fold what it will send."""
+        self._delivering = True
+
+    def end_turn(self) -> None:
+        """Note that fan-out has sent all of what it folded. Calls those who waited for that; never switches."""
+        self._delivering = False
+        waiting, self._after_turn = self._after_turn, []
+        for call in waiting:
+            call()
+
+    def between_turns(self, call: Callable[[], None]) -> None:
+        """Call a function, which does not switch, while all that was folded has been sent: now, or after this turn.
+
+        Whoever listens from then on hears just what is folded from then on.
+        """
+        if self._delivering:
+            self._after_turn.append(call)
+        else:
+            call()
+
+    def shut_out(self, is_open: Callable[[Room], bool]) -> None:
+        """Let visitors hear no more of rooms that are not open to them any more. Never switches."""
+        closed = {room for room in set(self.visitors.values()) if not is_open(room)}  # 18,000 visitors are in few rooms
+        if closed:
+            for visitor in [visitor for visitor, room in self.visitors.items() if room in closed]:
+                visitor.shut_out()
+
     def leave(self, session: Listener, room: Room) -> None:
         """Remove a session from a room's listeners; does nothing if it is not among them."""
+        if self.visitors:
+            self.visitors.pop(session, None)  # type: ignore[call-overload]  # nearly always nobody
         audience = self.audiences.get(room)
         if audience is not None:
             audience.remove(session, room.name)

@@ -44,6 +44,8 @@ class TlsTransport:
 
     __slots__ = ("_below", "_encrypted", "_ended", "_incoming", "_outgoing", "_taken", "_tls", "_unread")
 
+    encrypted = True
+
     def __init__(self, below: Transport, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
         self._below = below
         self._tls = tls

@@ -35,6 +35,11 @@ class Transport(Protocol):
     """
 
     @property
+    def encrypted(self) -> bool:
+        """Whether nobody on the way can read along, for the log."""
+        ...
+
+    @property
     def send(self) -> Callable[[bytes | memoryview], int]:
         """Send what the client takes just now, and return how many bytes that was: maybe fewer than it would take.
 
@@ -106,6 +111,8 @@ class PlainTransport:
     """A transport that is a TCP connection and nothing else. What it promises stands at `Transport`."""
 
     __slots__ = ("_sock", "_unread")
+
+    encrypted = False
 
     def __init__(self, sock: Socket) -> None:
         self._sock = sock

@@ -93,6 +93,7 @@ class PatientServer(StreamServer):
         if descriptor >= self._most - RESERVE:  # it is the lowest that was free
             have = f"it has {self._most} descriptors (ulimit -n), {RESERVE} of them in reserve"
             self._remark(f"this server is full: {have}")
+            self._addresses.turned_away["descriptors"] += 1
             return "This server is full. Try again later."
         return self._addresses.refusal(host)
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ..delivery.tls import Certificate, TlsTransport
 from ..delivery.transport import PlainTransport
-from ..wire import http, irc, proxy
+from ..settings import Address as Written
+from ..wire import irc, proxy
 from ..wire.opening import LONGEST, opening_of
 from .patience import Patience
 from .turning_away import hang_up
@@ -30,9 +31,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NO_TLS: Final = b"\x15\x03\x01\x00\x02\x02\x28"  # a fatal alert: handshake_failure (RFC 8446 section 6)
-_TLS_ONLY: Final = (
-    b"server: This chat is encrypted. Connect with TLS: telnet-ssl -z ssl, ncat --ssl, or openssl s_client.\r\n"
-)
+_TLS_ONLY: Final = {
+    "terminal": (
+        b"server: This chat is encrypted. Connect with TLS: telnet-ssl -z ssl, ncat --ssl, or openssl s_client.\r\n"
+    ),
+    "http": (
+        b"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+        b"This chat is encrypted: begin its address with https.\n"
+    ),
+}
 FOR_EVER: Final = 1e6
 """Seconds that a client may take to come in where limits.login_seconds is 0."""
 
@@ -40,12 +47,11 @@ _HEADER_MISSING: Final = b"server: This address has to send a PROXY header first
 _HEADER_REFUSED: Final = b"server: PROXY headers are taken only from server.proxies.\r\n"
 
 _NO_DOOR: Final = {
-    "http": (http.ANSWER, "sent an HTTP request"),
-    "irc": (irc.ANSWER, "speaks IRC"),
-    "proxy": (_HEADER_REFUSED, "sent a PROXY header, and is not in server.proxies"),
-    "tls": (b"", "speaks TLS inside TLS"),
+    "irc": (irc.ANSWER, "speaks IRC", "irc"),
+    "proxy": (_HEADER_REFUSED, "sent a PROXY header, and is not in server.proxies", "proxy_header"),
+    "tls": (b"", "speaks TLS inside TLS", "tls"),
 }
-"""What a client is answered for which there is no door, and what the log says."""
+"""What a client is answered for which there is no door, what the log says, and the reason in a word."""
 
 Address = tuple[str, int]
 
@@ -57,20 +63,29 @@ class Door(Protocol):
         """Serve one client in this greenlet until it is gone. Raises nothing; closing the socket is the caller's."""
 
 
-class _TurnedAwayError(Exception):
-    """A client finds no door: what it is answered, and why, for the log."""
+class TerminalDoor(Protocol):
+    """Serves terminals, and whoever says so late what it is that it is taken for one."""
 
-    def __init__(self, answer: bytes, why: str) -> None:
+    def serve(self, transport: Transport, address: Address) -> bool:
+        """Do what a `Door` does. Returns whether the client speaks HTTP: then nothing of that has been read."""
+
+
+class _TurnedAwayError(Exception):
+    """A client finds no door: what it is answered, why, for the log, and the reason in a word; none: it is counted."""
+
+    def __init__(self, answer: bytes, why: str, reason: str = "") -> None:
         super().__init__(why)
         self.answer = answer
+        self.reason = reason
 
 
 class Front:
     """Serves whoever comes: `StreamServer(listener, Front(...))`."""
 
-    def __init__(self, terminals: Door, addresses: Addresses, config: Settings) -> None:
+    def __init__(self, terminals: TerminalDoor, web: Door, addresses: Addresses, config: Settings) -> None:
         """Raises ConfigError as `configure` does."""
         self._terminals = terminals
+        self._web = web
         self._addresses = addresses
         self.configure(config)
 
@@ -105,16 +120,17 @@ class Front:
             logger.exception("[client %s:%s] failed", *address[:2])
             return
         if way is not None:
-            transport, address = way
+            opening, transport, address = way
             del way  # what is here stays as long as the client: 0.1 KB; a call with *way would keep 0.5 KB
-            self._terminals.serve(transport, address)
+            if opening == "http" or self._terminals.serve(transport, address):
+                self._web.serve(transport, address)
             if isinstance(transport, TlsTransport):
                 transport.say_goodbye()
             if address is not given:
                 self._addresses.exit(address[0])
 
-    def _way_in(self, transport: Transport, address: Address) -> tuple[Transport, Address] | None:
-        """Return how, and from where, a terminal comes in. None: it was something else, and is gone. Switches.
+    def _way_in(self, transport: Transport, address: Address) -> tuple[Opening, Transport, Address] | None:
+        """Return what comes in (a terminal, or HTTP), how and from where. None: it found no door. Switches.
 
         Raises OSError if the connection is lost.
         """
@@ -126,13 +142,15 @@ class Front:
             if opening == "tls":
                 transport = self._secure(transport)
                 opening = self._look(transport, self._greeting)
-            elif self._must_encrypt and opening == "terminal":
-                raise _TurnedAwayError(_TLS_ONLY, "does not speak TLS (tls.required)")
-            if opening != "terminal":
+            elif self._must_encrypt and opening in _TLS_ONLY:
+                raise _TurnedAwayError(_TLS_ONLY[opening], "does not speak TLS (tls.required)", "no_tls")
+            if opening in _NO_DOOR:
                 raise _TurnedAwayError(*_NO_DOOR[opening])
-            way = transport, address
+            way = opening, transport, address
         except _TurnedAwayError as turned:
             _log("client", address, str(turned))
+            if turned.reason:
+                self._addresses.turned_away[turned.reason] += 1
             with contextlib.suppress(OSError):
                 transport.send(turned.answer)
                 hang_up(transport)
@@ -180,14 +198,17 @@ class Front:
                     more = transport.recv(proxy.LONGEST)
                 except BlockingIOError:
                     if not time_left.wait(transport.wait_readable):
-                        raise _TurnedAwayError(_HEADER_MISSING, "sent no PROXY header in time") from None
+                        raise _TurnedAwayError(
+                            _HEADER_MISSING, "sent no PROXY header in time", "no_proxy_header"
+                        ) from None
                     continue
                 if not more:
                     raise ConnectionError("hung up before its PROXY header")
                 data += more
                 header = proxy.read(data)
         except proxy.BadHeaderError as error:
-            raise _TurnedAwayError(_HEADER_MISSING, f"is in server.proxies, and sent {error}") from None
+            why = f"is in server.proxies, and sent {error}"
+            raise _TurnedAwayError(_HEADER_MISSING, why, "no_proxy_header") from None
         finally:
             time_left.end()
         transport.unread(data[header.size :])
@@ -196,7 +217,7 @@ class Front:
     def _secure(self, transport: Transport) -> Transport:
         """Shake hands with a client that speaks TLS; return the transport inside. Switches."""
         if self._certificate is None:
-            raise _TurnedAwayError(_NO_TLS, "speaks TLS, and there is no tls.certificate")
+            raise _TurnedAwayError(_NO_TLS, "speaks TLS, and there is no tls.certificate", "tls")
         inside = self._certificate.secure(transport)
         time_left = self._arriving.begin()
         try:
@@ -207,8 +228,7 @@ class Front:
 
 
 def _log(kind: str, address: Address, why: str) -> None:
-    host, port = address[:2]
-    logger.info("[%s %s] left: %s", kind, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", why)
+    logger.info("[%s %s] left: %s", kind, Written(*address[:2]), why)
 
 
 def _certificate(config: Settings) -> Certificate | None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+from ..settings import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..settings import Address, Settings
+    from ..settings import Settings
+
+logger = logging.getLogger(__name__)
 
 BACKLOG = 4096
 """How many connections may wait to be accepted. The kernel has a limit, too (net.core.somaxconn)."""
@@ -23,6 +29,9 @@ KEEPALIVE_AGAIN_SECONDS = 15
 
 DEAD_SECONDS = 150
 """A client's machine that acknowledges nothing for so long is gone."""
+
+_NOT_HERE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What is wrong with an address that this machine has not got: ::1, where IPv6 is turned off."""
 
 SEND_BUFFER = 65536
 """Bytes that the kernel may hold for a client that does not read. What waits in the server costs less: it is shared."""
@@ -37,27 +46,56 @@ def listen(config: Settings, count: int = 1) -> Iterator[list[socket.socket]]:
         try:
             yield from _listen(address, count)
         except OSError as error:
-            raise config.complain("server", "listen", address, (error.strerror or str(error)).lower()) from None
+            raise config.complain("server", "listen", address, _trouble(error)) from None
         except UnicodeError:
             raise config.complain("server", "listen", address, "not the name of a host") from None
 
 
 def _listen(address: Address, count: int) -> Iterator[list[socket.socket]]:
-    """Listen on an address, or on all that a name stands for."""
-    for family, _, _, _, where in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
-        listeners = [_socket(family, shared=count > 1) for _ in range(count)]
-        print("Socket successfully created", flush=True)
-        if count > 1 and address.port:
+    """Listen on an address, or on all that a name stands for and this machine has. Raises OSError.
+
+    That is an error if it has none of them, or if one is in use: people would find another program there.
+    """
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    places = dict.fromkeys((family, where) for family, _, _, _, where in found)  # /etc/hosts may name one twice
+    missing: dict[str, OSError] = {}
+    for family, where in places:
+        try:
+            yield _listeners(family, where, count)
+        except OSError as error:
+            if len(places) == 1:
+                raise
+            name = str(Address(str(where[0]), int(where[1])))
+            if error.errno not in _NOT_HERE:
+                raise OSError(error.errno, f"{error.strerror} ({name})") from None
+            missing[name] = error
+    if len(missing) == len(places):
+        raise next(iter(missing.values()))
+    for name, why in missing.items():
+        logger.warning("cannot listen on %s, one of the addresses of %s: %s", name, address.host, _trouble(why))
+
+
+def _listeners(family: int, where: Any, count: int) -> list[socket.socket]:
+    """Make so many sockets that listen at one place, and announce it. Raises OSError."""
+    with contextlib.ExitStack() as unless_all_is_well:
+        listeners = [unless_all_is_well.enter_context(_socket(family, shared=count > 1)) for _ in range(count)]
+        if count > 1 and where[1]:
             with _socket(family, shared=False) as probe:
                 probe.bind(where)  # fails if there is another server; sockets that share would share with it, too
         listeners[0].bind(where)
         for listener in listeners[1:]:
             listener.bind(listeners[0].getsockname())  # has the port, if the system chose it
-        print(f"Socket binded to port {listeners[0].getsockname()[1]}.", flush=True)
         for listener in listeners:
             listener.listen(BACKLOG)
-        print("Socket is listening.", flush=True)
-        yield listeners
+        unless_all_is_well.pop_all()
+    print("Socket successfully created", flush=True)
+    print(f"Socket binded to port {listeners[0].getsockname()[1]}.", flush=True)
+    print("Socket is listening.", flush=True)
+    return listeners
+
+
+def _trouble(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _socket(family: int, *, shared: bool) -> socket.socket:

@@ -46,6 +46,10 @@ class Journal(Protocol):
     def unstored(self) -> int:
         """How many events that were committed are not in the history yet."""
 
+    @property
+    def trouble(self) -> str:
+        """Why what is appended cannot be committed just now, in a few words; nothing, if it can, or was not tried."""
+
     def append(self, event: Event) -> None:
         """Queue an event to be committed. Never blocks. After `close`, drops it."""
 

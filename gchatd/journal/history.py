@@ -59,6 +59,11 @@ class History:
             names = dict.fromkeys([*reader.rooms(most), *([name_of_always] if name_of_always is not None else [])])
             return [reader.restored(name, lines) for name in names]
 
+    def newest(self) -> int:
+        """Return the id of the newest event. Raises StoreError if history cannot be read. Blocks: see `rooms`."""
+        with complaining(self._directory / FILE), contextlib.closing(Reader(self._directory)) as reader:
+            return reader.newest()
+
     def room(self, name: str, lines: int) -> tuple[str, list[Event]] | None:
         """Return the room of a compared name: see `Reader.restored`. Raises Refused if history cannot be read."""
         return self._pages.ask(lambda reader: reader.restored(room, lines) if (room := reader.named(name)) else None)
@@ -74,6 +79,10 @@ class History:
     def before(self, room: str, count: int, at: int) -> Page:
         """Return the last lines before `at` (milliseconds since 1970). Raises Refused if history cannot be read."""
         return self._pages.ask(lambda reader: reader.page(room, count, reader.first_id_since(at)))
+
+    def after_line(self, room: str, count: int, id: int) -> Page:
+        """Return the first lines after that id: see `Reader.after`. Raises Refused if history cannot be read."""
+        return self._pages.ask(lambda reader: reader.after(room, count, id))
 
     def search(self, room: str, words: str, count: int) -> Page:
         """Find lines: see `Reader.search`. Raises Refused."""

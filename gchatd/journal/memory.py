@@ -18,6 +18,7 @@ class MemoryJournal:
 
     shared = False
     unstored = 0
+    trouble = ""
 
     def __init__(self, after: int = 0, incarnation: int = 1) -> None:
         """Begin an empty journal, whose events have places, and ids, above `after`.

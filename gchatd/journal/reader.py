@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 import msgspec
 
-from ..chat.events import FOUND, FOUND_END, MadePrivate, Said, TopicSet
+from ..chat.events import FOUND, FOUND_END, Deleted, Edited, MadePrivate, Said, TopicSet
 from ..errors import Refused, StoreError
 from . import schema
 from .folder import FILE, complaining
@@ -25,13 +25,16 @@ from .refusals import NothingToSearchFor, SearchTooSlow, TooManyWords
 from .schema import rows, value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ..chat.events import Event
 
 PAGE_CHARACTERS = 100_000
 """The most that a page has: it waits in memory until it is read."""
+
+MOST_CHANGES = 200
+"""The most edits and deletions that somebody is told of who comes back: some 100 KB."""
 
 FEW = 2000
 """Lines that are searched first for the beginning of a word: an index of them is made within 10 ms."""
@@ -50,10 +53,14 @@ PIECE = 1000
 
 
 class Page(NamedTuple):
-    """Some lines, oldest first (newest first where they were searched for), and whether there are earlier ones."""
+    """Some lines, oldest first (newest first where they were searched for), and whether there are others.
+
+    `changes` are what happened, after a line, to the lines up to that one: see `Reader.after`.
+    """
 
     lines: list[Said]
     more: bool
+    changes: Sequence[Edited | Deleted] = ()
 
 
 class Reader:
@@ -84,6 +91,31 @@ class Reader:
         sizes = itertools.accumulate(len(event) for _, _, event, *_ in found[:count])
         fit = max(1, sum(size <= PAGE_CHARACTERS for size in sizes))
         return Page([_event(*row) for row in found[:fit]][::-1], len(found) > fit)
+
+    def after(self, room: str, count: int, id: int) -> Page:
+        """Return the first lines of a room after the one with an id, and how those up to it were changed after it.
+
+        Of the changes there are at most MOST_CHANGES, the latest ones: who is so far behind reads everything anew.
+        """
+        found = rows(
+            self._db,
+            "select id, at, event, text, edited from lines where room = ? and id > ? order by id limit ?",
+            room, id, count + 1,
+        )  # fmt: skip
+        sizes = itertools.accumulate(len(event) for _, _, event, *_ in found[:count])
+        fit = max(1, sum(size <= PAGE_CHARACTERS for size in sizes))
+        changes = rows(
+            self._db,
+            "select id, at, event from events where id > ?1 and line is not null and line <= ?1 and room = ?2 "
+            "order by id desc limit ?3",
+            id, room, MOST_CHANGES,
+        )  # fmt: skip
+        changed = [msgspec.structs.replace(_decode_change(event), id=id, at=at) for id, at, event in reversed(changes)]
+        return Page([_event(*row) for row in found[:fit]], len(found) > fit, changed)
+
+    def newest(self) -> int:
+        """Return the id of the newest event, 0 if there is none."""
+        return value(self._db, "select max(id) from events") or 0
 
     def first_id_since(self, at: int) -> int:
         """Return an id below which everything was said before `at` (milliseconds since 1970), and nothing from it on.
@@ -262,6 +294,7 @@ def _copy_lines(source: Path, part: str) -> int:
 
 
 _decode = msgspec.json.Decoder(Said).decode
+_decode_change = msgspec.json.Decoder(Edited | Deleted).decode
 _decode_state = msgspec.json.Decoder(TopicSet | MadePrivate).decode
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import gevent
@@ -85,6 +86,13 @@ class RedisJournal:
     @property
     def unstored(self) -> int:
         return self._replica.unstored if self._replica is not None else 0
+
+    @property
+    def trouble(self) -> str:
+        gone_at = self._thread.gone_at
+        if gone_at:
+            return f"Redis has been out of reach for {time.monotonic() - gone_at:.0f} s"
+        return self._thread.refused
 
     @property
     def figures(self) -> Figures:

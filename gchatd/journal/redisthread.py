@@ -113,9 +113,9 @@ class RedisThread:
         self._any_redis = settings.any_redis
         self._handed = 0  # how many events the hub was handed
         self._connected = self._agreed = False
-        self._gone_at = 0.0  # monotonic; since when Redis cannot be reached, 0 if it can
+        self.gone_at = 0.0  # monotonic; since when Redis cannot be reached, 0 if it can
         self._renew_at = self._append_at = 0.0
-        self._refused = ""  # why Redis refused the last batch, if it did
+        self.refused = ""  # why Redis refused the last batch, if it did
         self._close_at = 0.0
         self._remarks: dict[str, None] = {}  # of the beginning, each once
 
@@ -292,8 +292,8 @@ class RedisThread:
             self._note_refused(refused[0].why)
             self._hand_back(list(refused))
         else:
-            if self._refused:
-                self._refused = ""
+            if self.refused:
+                self.refused = ""
                 self._journal.remark(logging.WARNING, "what people say is kept again")
             took = (time.monotonic() - now) * 1000
             self.figures = replace(self.figures, batch=self.figures.batch * 0.9 + took * 0.1)
@@ -347,24 +347,24 @@ class RedisThread:
 
     def _redis_is_gone(self, why: str) -> None:
         now = time.monotonic()
-        if not self._gone_at:
-            self._gone_at = now
+        if not self.gone_at:
+            self.gone_at = now
             self._journal.remark(logging.ERROR, f"cannot reach Redis, so what people say waits: {why}")
-        elif now - self._gone_at > QUEUE_SECONDS:
+        elif now - self.gone_at > QUEUE_SECONDS:
             given_up = self._member.give_up("the server has lost touch with the others")
             if given_up:  # no events would be the end
                 self._hand_back(list(given_up))
 
     def _redis_is_back(self) -> None:
-        if self._gone_at:
-            seconds = time.monotonic() - self._gone_at
-            self._gone_at = 0.0
+        if self.gone_at:
+            seconds = time.monotonic() - self.gone_at
+            self.gone_at = 0.0
             self._journal.remark(logging.WARNING, f"Redis is back after {seconds:.1f} s")
 
     def _note_refused(self, why: str) -> None:
         self._append_at = time.monotonic() + REFUSED_SECONDS
-        if why != self._refused:
-            self._refused = why
+        if why != self.refused:
+            self.refused = why
             self._journal.remark(logging.ERROR, f"what people say is refused: {why}")
 
     def _give_snapshots(self) -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..chat.events import Event
+    from ..meters import Histogram
     from ..settings import History
 
 FEW_EVENTS = 128
@@ -48,6 +49,13 @@ that are being committed (at 16 talkers that makes for 1.35 times the deliveries
 
 GATHER_SECONDS = 0.001
 """How long they do."""
+
+STUCK_SECONDS = 5.0
+"""How long a disk may take for a commit before that counts as trouble."""
+
+RECALL_SECONDS = 30.0
+"""How long a commit that has failed counts as trouble, if no other is tried: who is told of it sends nobody here who
+would try."""
 
 _MOST_AT_ONCE = 1000  # events to a commit
 
@@ -79,6 +87,10 @@ class SqliteJournal:
 
         It may switch.
         """
+        self.commit_seconds: Histogram | None = None
+        """Where to count how long commits take, if somebody wants to know."""
+        self._busy_since = 0.0  # monotonic; since when something waits to be committed and nothing was
+        self._failed_at = float("-inf")  # monotonic; when a commit failed, if none has worked since
         self._news = gevent.event.Event()
         self._loop = gevent.get_hub().loop
         self._reports = Reports(lambda: self.on_loss(), self._news.set)
@@ -97,11 +109,20 @@ class SqliteJournal:
     def uncommitted(self) -> int:
         return self._given - self._committed
 
+    @property
+    def trouble(self) -> str:
+        now = time.monotonic()
+        if self._given > self._committed and now - self._busy_since > STUCK_SECONDS:
+            return f"the disk has not answered for {now - self._busy_since:.0f} s"
+        return self._keeper.why if now - self._failed_at < RECALL_SECONDS else ""
+
     def append(self, event: Event) -> None:
         if self._closed:
             return
         self._last_place += 1
         if event.kept or self._given > self._taken:
+            if self._given == self._committed:
+                self._busy_since = time.monotonic()
             self._given += 1
             self._gathered.append(event)
             if len(self._gathered) == 1:
@@ -192,7 +213,7 @@ class SqliteJournal:
         """Write what is history; return what may be delivered: everything as it was committed, or as not sent."""
         now = times.now()
         history = [event for event in batch if event.kept]
-        first_id = self._keeper.write(lambda writer: writer.append(history, now)) if history else 0
+        first_id = self._write(history, now) if history else 0
         if first_id is None:
             return [
                 _not_sent(event, now, place, self._keeper.why)
@@ -206,7 +227,18 @@ class SqliteJournal:
             for place, event in enumerate(batch, first_place)
         ]
 
+    def _write(self, history: list[Event], now: int) -> int | None:
+        """Commit some history; return the first one's id, None if it cannot be."""
+        begun = time.monotonic()
+        first_id = self._keeper.write(lambda writer: writer.append(history, now))
+        ended = time.monotonic()
+        self._failed_at = ended if first_id is None else float("-inf")
+        if self.commit_seconds is not None:
+            self.commit_seconds.observe(ended - begun)
+        return first_id
+
     def _hand_back(self, batch: list[Event]) -> None:
+        self._busy_since = time.monotonic()
         self._committed += len(batch)
         self._out.append(batch)
         self._reports.news()

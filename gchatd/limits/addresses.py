@@ -28,16 +28,30 @@ class Addresses:
 
     def __init__(self, per_address: int, exempt: Iterable[str] = (), most: int = 0) -> None:
         self.count = 0
+        self.turned_away: Counter[str] = Counter()
+        """How many were, by the reason in a word."""
+        self._here: Counter[str] = Counter()  # those that are exempt, too: they may not be for ever
+        self._lately: dict[str, deque[float]] = {}  # when each came, within LATELY_SECONDS; who came last is last
+        self._key = lru_cache(maxsize=1024)(_find_key)
+        self.configure(per_address, exempt, most)
+
+    def configure(self, per_address: int, exempt: Iterable[str] = (), most: int = 0) -> None:
+        """Go by other limits from now on. Whoever is here stays."""
         self._per_address = per_address
         self._most = most
-        self._exempt = [ip_network(network) for network in exempt]
-        self._here: Counter[str] = Counter()
-        self._lately: dict[str, deque[float]] = {}  # when each came, within LATELY_SECONDS; who came last is last
-        self._key = lru_cache(maxsize=1024)(self._find_key)
+        networks = [ip_network(network) for network in exempt]
+
+        @lru_cache(maxsize=1024)
+        def is_exempt(host: str) -> bool:
+            address = _address(host)
+            return any(address in network for network in networks if network.version == address.version)
+
+        self._is_exempt = is_exempt
 
     def refusal(self, host: str) -> str:
         """Return why one more connection from this host cannot be, as a sentence; nothing if it can, and is counted."""
         if self._most and self.count >= self._most:
+            self.turned_away["full"] += 1
             return "This server is full. Try again later."
         refusal = self.enter(host)
         self.count += not refusal
@@ -46,11 +60,14 @@ class Addresses:
     def enter(self, host: str) -> str:
         """Do what `refusal` does for a client behind a proxy, whose connection is counted already."""
         key = self._key(host)
-        if key:
+        if key and not self._is_exempt(host):
             if self._here[key] >= self._per_address:
+                self.turned_away["address"] += 1
                 return "There are too many connections from your address."
             if not self._came_seldom(key):
+                self.turned_away["address_lately"] += 1
                 return "There were too many connections from your address lately. Try again in ten minutes."
+        if key:
             self._here[key] += 1
         return ""
 
@@ -87,14 +104,17 @@ class Addresses:
                 return
             del self._lately[key]
 
-    def _find_key(self, host: str) -> str:
-        """Return what connections from this host are counted under; nothing for one that is exempt."""
-        try:
-            address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
-        except ValueError:  # no address of the internet, such as a Unix socket's
-            return ""
-        if isinstance(address, IPv6Address):
-            address = address.ipv4_mapped or address
-        if any(address in network for network in self._exempt if network.version == address.version):
-            return ""
-        return str(address) if isinstance(address, IPv4Address) else f"{int(address) >> 64:x}"
+
+def _address(host: str) -> IPv4Address | IPv6Address:
+    """Read an address of the internet. Raises ValueError for any other, such as a Unix socket's."""
+    address = ip_address(host.partition("%")[0])
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _find_key(host: str) -> str:
+    """Return what connections from this host are counted under; nothing for one that is nowhere on the internet."""
+    try:
+        address = _address(host)
+    except ValueError:
+        return ""
+    return str(address) if isinstance(address, IPv4Address) else f"{int(address) >> 64:x}"

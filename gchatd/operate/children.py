@@ -97,6 +97,8 @@ class WorkerProcess(Child):
         self.has_served = False
         """Whether this worker ever did, in any of its lives."""
         self.serves = False
+        self.reloads = False
+        """Whether it was told to read its settings again, and has not said that it did."""
         self.trouble: str | None = None
         """Why it could not serve, in its own words."""
         self.news = -1
@@ -110,7 +112,7 @@ class WorkerProcess(Child):
 
     def spawn(self) -> subprocess.Popen[bytes]:
         self.forget_news()
-        self.serves, self.trouble = False, None
+        self.serves, self.reloads, self.trouble = False, False, None
         self.news, news = os.pipe()
         os.set_blocking(self.news, False)
         try:
@@ -131,7 +133,8 @@ class WorkerProcess(Child):
             data = os.read(self.news, 65536)
         except BlockingIOError:  # it has ended, and somebody else holds the other end
             return False
-        serves, trouble = read_news(data.splitlines(keepends=True))
+        serves, trouble, reloaded = read_news(data.splitlines(keepends=True))
+        self.reloads = self.reloads and not reloaded
         self.serves = self.serves or serves
         self.has_served = self.has_served or serves
         self.trouble = self.trouble or trouble

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from ..chat.answers import IdleTooLong, NoNameYet
@@ -22,10 +23,16 @@ class Deadlines:
     """What clients have to do in time. One for all: a client that waits costs no timer."""
 
     def __init__(self, sessions: Sessions, limits: Limits) -> None:
+        self.closed: Counter[str] = Counter()
+        """How many were closed, by the setting that they did not keep to."""
         self._sessions = sessions
+        self._look_for_idle_at = 0.0
+        self.configure(limits)
+
+    def configure(self, limits: Limits) -> None:
+        """Go by these limits from now on, for those who are here, too."""
         self._login_seconds = limits.login_seconds
         self._idle_seconds = limits.idle
-        self._look_for_idle_at = 0.0
 
     def close_late(self) -> None:
         """Close every client whose deadline has passed. To be called now and then; never switches."""
@@ -45,12 +52,14 @@ class Deadlines:
         for session in late:
             del self._sessions.nameless[session]
             seconds = self._login_seconds
+            self.closed["login_seconds"] += 1
             self._close(session, NoNameYet(seconds), f"gave no name for {plainly(seconds)} s (limits.login_seconds)")
 
     def _close_idle(self, since: float) -> None:
         for session in list(self._sessions.by_id.values()):
             if session.user is not None and session.active_at < since and not session.outbox.failed:
                 seconds = self._idle_seconds
+                self.closed["idle"] += 1
                 self._close(session, IdleTooLong(seconds), f"typed nothing for {plainly(seconds)} s (limits.idle)")
 
     def _close(self, session: Listener, refusal: Refusal, why: str) -> None:

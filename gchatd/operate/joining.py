@@ -80,6 +80,7 @@ def _founded(journal: RedisJournal, bounds: Bounds, history: History | None) -> 
     rooms = history.rooms(bounds.most_rooms, bounds.replay, LOBBY) if history is not None else []
     for place, (name, events) in enumerate(reversed(rooms), 1):  # the first are the first to make way
         fold(state, msgspec.structs.replace(restored(name, events), place=place))
+    state.newest = history.newest() if history is not None else 0
     state.place, state.nodes = journal.began_at, dict(journal.nodes)
     return state
 

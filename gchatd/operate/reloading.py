@@ -16,8 +16,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = frozenset({"tls.certificate", "tls.key", "tls.required", "server.proxies", "server.greet_after", "log.level"})
-"""The settings that change without a restart. The certificate is read anew in any case: its file may have changed."""
+AT_ONCE = frozenset(
+    f"{section}.{option}"
+    for section, options in {
+        "server": "clients greet_after motd proxies",
+        "limits": "sendq stalled_seconds flood burst lines_per_second bytes_per_second flood_seconds questions "
+        "questions_per_minute per_address exempt login_seconds idle",
+        "telnet": "mode",
+        "tls": "certificate key required",
+        "web": "origins compression",
+        "log": "level",
+    }.items()
+    for option in options.split()
+)
+"""The settings that change without a restart. The certificate and the message of the day are read anew in any case:
+their files may have changed.
+"""
 
 
 class Reloading:
@@ -26,7 +40,10 @@ class Reloading:
     def __init__(
         self, settings: Settings, read: Callable[[], Settings], *configure: Callable[[Settings], None]
     ) -> None:
-        """`read` reads them; each of `configure` makes the server go by them from now on. All may raise ConfigError."""
+        """`read` reads them; each of `configure` makes the server go by them from now on.
+
+        `read` may raise ConfigError, and so may the first of `configure`, if it has changed nothing then.
+        """
         self._settings = settings
         self._read = read
         self._configure = configure
@@ -43,7 +60,8 @@ class Reloading:
             logger.error("the settings stay as they are: %s", error)
             return
         self._settings = settings
-        logger.info("settings read again; changed: %s", ", ".join(AT_ONCE.intersection(changed)) or "nothing")
+        now = [name for name in changed if name in AT_ONCE]
+        logger.info("settings read again; changed: %s", ", ".join(now) or "nothing")
         later = [name for name in changed if name not in AT_ONCE]
         if later:
             logger.warning("these settings change when the server is started again: %s", ", ".join(later))

@@ -4,7 +4,7 @@ It makes a listening socket for each worker and address, and keeps all of them o
 who connect wait in the backlog of its socket until the next one accepts them, and nobody is refused.
 
     starting   the lock; a redis-server, unless there is one elsewhere; copies of the history for new workers
-    serving    who dies is started again; SIGHUP is passed on
+    serving    who dies is started again; SIGHUP is passed on. systemd hears of it when all workers serve
     ending     on SIGTERM or SIGINT: the workers end, then the redis-server. A second signal ends everything at once
 
 However this process ends, kill -9 included, the others end with it: the workers see the end of a pipe, redis-server is
@@ -36,6 +36,7 @@ from ..errors import ConfigError, GchatError, StoreError
 from ..settings import Settings
 from .children import WorkerProcess, how, tied
 from .redis_server import RedisServer
+from .systemd import ServiceManager
 from .worker import folder
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ class StoppedError(GchatError):
 class Supervisor:
     """All of it. `run` once."""
 
-    def __init__(self, config: Settings, program: Path, words: Sequence[str]) -> None:
+    def __init__(self, config: Settings, program: Path, words: Sequence[str], manager: ServiceManager) -> None:
+        self._manager = manager
+        manager.status = self._status
         self._config = config
         self._data = Path(config.server.data)
         self._python = [sys.executable, str(program)]
@@ -90,7 +93,7 @@ class Supervisor:
         self._workers: list[WorkerProcess] = []
         self._copies: list[subprocess.Popen[bytes]] = []
         self._ending = False
-        self._told = False
+        self._told = self._ready = self._reloading = False
         self._has_terminal = os.isatty(0)
         self._alive, self._end_of_life = os.pipe()
         self._selector = selectors.DefaultSelector()
@@ -216,8 +219,9 @@ class Supervisor:
     def _turn(self, seconds: float | None = None) -> None:
         """Wait for something to happen, but not for longer than this, and see to it. Raises StoppedError."""
         dues = [child.due for child in self._children() if child.due is not None and not self._ending]
-        if dues:
-            pause = max(0.0, min(dues) - time.monotonic())
+        due = min(self._manager.due, *dues) if dues else self._manager.due
+        if due < float("inf"):
+            pause = max(0.0, due - time.monotonic())
             seconds = pause if seconds is None else min(pause, seconds)
         for key, _ in self._selector.select(seconds):
             if key.fd == self._wake:
@@ -230,6 +234,24 @@ class Supervisor:
                 self._bury(child, status)
             if not self._ending and child.due is not None and child.due <= time.monotonic():
                 self._start(child)
+        self._tell_manager()
+
+    def _tell_manager(self) -> None:
+        """Tell systemd, if it wants to know, how things are."""
+        self._manager.keep_alive()
+        if not self._ready and self._serving == self._config.cluster.workers and not self._ending:
+            self._ready = True
+            self._manager.ready()
+        if self._reloading and not any(worker.reloads for worker in self._workers):
+            self._reloading = False
+            self._manager.ready()
+
+    @property
+    def _serving(self) -> int:
+        return sum(worker.serves for worker in self._workers)
+
+    def _status(self) -> str:
+        return "shutting down" if self._ending else f"{self._serving} of {self._config.cluster.workers} workers serve"
 
     def _children(self) -> list[Child]:
         return [*([self._redis] if self._redis is not None else []), *self._workers]
@@ -258,6 +280,7 @@ class Supervisor:
         if isinstance(child, WorkerProcess):
             while child.news >= 0:  # its last words
                 self._hear(child)
+            child.serves = child.reloads = False
             if status == 2 and not child.has_served:
                 raise ConfigError(child.trouble or f"{child.name} cannot start")
             if child.trouble is not None:
@@ -277,9 +300,17 @@ class Supervisor:
             elif number == signal.SIGHUP and not self._ending:
                 if self._has_terminal and not os.isatty(0):  # somebody has closed it
                     raise StoppedError
-                for worker in self._workers:
-                    if worker.serves:  # one that has not begun reads everything anyway
-                        worker.send(number)
+                self._reload()
+
+    def _reload(self) -> None:
+        """Have all workers read their settings again."""
+        if self._ready:
+            self._reloading = True
+            self._manager.reloads()
+        for worker in self._workers:
+            if worker.serves:  # one that has not begun reads everything anyway
+                worker.reloads = True
+                worker.send(signal.SIGHUP)
 
     def _wait(self, true: Callable[[], bool], seconds: float | None = None, ask: float | None = None) -> bool:
         """Wait until something is true, asking whenever something happens and every so many seconds; return it."""
@@ -296,6 +327,7 @@ class Supervisor:
     def _end(self) -> None:
         """End everybody, and wait until they are gone: first the workers, then the redis-server."""
         self._ending = True
+        self._manager.stopping()
         for sockets in self._listeners:
             for listener in sockets:
                 listener.close()
@@ -342,8 +374,9 @@ def main(program: str, *words: str) -> int:
     """Run the supervisor; return its exit status."""
     config = msgspec.json.decode(os.environ.pop(SETTINGS), type=Settings)
     log.start(config.log.level, "supervisor", threads=False)
+    manager = ServiceManager.of(os.environ)
     try:
-        Supervisor(config, Path(program), words).run()
+        Supervisor(config, Path(program), words, manager).run()
     except (ConfigError, StoreError) as error:
         print(f"gchat: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1

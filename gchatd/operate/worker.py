@@ -5,7 +5,8 @@ What a worker must know is in its environment:
     GCHAT_WORKER        its number, from 1 on
     GCHAT_LISTENERS     the descriptors of its listening sockets, separated by commas
     GCHAT_SUPERVISOR    the reading end of a pipe: when it ends, the supervisor is gone, and the worker is to shut down
-    GCHAT_NEWS          the writing end of a pipe, on which the worker says that it serves, or why it cannot
+    GCHAT_NEWS          the writing end of a pipe, on which the worker says that it serves, or why it cannot, and
+                        that it has read its settings again
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 SERVES: Final = b"serves\n"
+RELOADED: Final = b"reloaded\n"
 TROUBLE: Final = b"trouble "
 
 
@@ -60,6 +62,9 @@ class Worker(msgspec.Struct, frozen=True):
     def says_that_it_serves(self) -> None:
         self._says(SERVES)
 
+    def says_that_it_has_reloaded(self) -> None:
+        self._says(RELOADED)
+
     def says_why_it_cannot(self, trouble: str) -> None:
         self._says(TROUBLE + trouble.encode(errors="backslashreplace") + b"\n")
 
@@ -73,7 +78,7 @@ def folder(data: str, number: int) -> str:
     return data if number == 1 else os.path.join(data, f"worker-{number}")
 
 
-def read_news(lines: Sequence[bytes]) -> tuple[bool, str | None]:
-    """Return whether a worker says that it serves, and why it cannot, if it says that."""
+def read_news(lines: Sequence[bytes]) -> tuple[bool, str | None, bool]:
+    """Return whether a worker says that it serves, why it cannot, if it says that, and whether it has reloaded."""
     troubles = [line.removeprefix(TROUBLE).decode().strip() for line in lines if line.startswith(TROUBLE)]
-    return SERVES in lines, troubles[0] if troubles else None
+    return SERVES in lines, troubles[0] if troubles else None, RELOADED in lines

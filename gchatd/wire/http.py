@@ -1,6 +1,7 @@
-"""Recognizes HTTP requests and answers them: any web page can make its visitors' browsers send one to a chat.
+"""Recognizes HTTP requests: any web page can make its visitors' browsers send one to a chat.
 
-Its body would run as chat commands, so nothing after the first line may be looked at.
+At the web's door they are welcome. At a terminal's, its body would run as chat commands: who sends one there, after
+something else, is answered here, and nothing that follows is looked at.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_TEXT = b"This is a chat for terminals, not a web server: connect with telnet or nc.\n"
+_TEXT = b"An HTTP request has to be the first thing on its connection.\n"
 ANSWER: Final = b"\r\n".join(
     [
         b"HTTP/1.1 400 Bad Request",
@@ -19,7 +20,7 @@ ANSWER: Final = b"\r\n".join(
         _TEXT,
     ]
 )
-"""The whole answer to a client that speaks HTTP (RFC 9112)."""
+"""The whole answer to a client that begins to speak HTTP where a username is expected (RFC 9112)."""
 
 _METHOD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110 section 5.6.2, "token"
 _REQUEST = re.compile(rf"{_METHOD} +\S+ +HTTP/\d.*|GET +/\S*\s*")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import gevent
 import msgspec
 
 from ...delivery.outbox import Outbox
+from ...settings import Address
 from ...wire import http, irc, opening
 from ...wire.lineedit import Ask, Candidates, Interrupt, LineEditor, Quit, TooMuch
 from ...wire.negotiation import IAC, NOP
@@ -45,9 +47,9 @@ _CHUNK = 4096  # bytes taken from one client before others are served
 _MOST_CANDIDATES = 60  # names that Tab lists
 
 
-_Stage = Literal["new", "served", "http", "irc"]
+_Stage = Literal["new", "served", "gone", "http", "irc"]
 _ANSWERS: Final = {"http": http.ANSWER, "irc": irc.ANSWER}
-_WHY: Final = {"new": "", "served": "", "http": "sent an HTTP request", "irc": "speaks IRC"}
+_WHY: Final = {"new": "", "served": "", "gone": "speaks HTTP", "http": "sent an HTTP request", "irc": "speaks IRC"}
 
 
 class Terminals:
@@ -58,6 +60,8 @@ class Terminals:
         self.slow_readers = slow_readers
         self.limits = limits
         self.probes = probes
+        self.turned_away: Counter[str] = Counter()
+        """How many were, by what they are."""
         self.rich: dict[TelnetConnection, float] = {}
         """Terminals with a line editor, and when (monotonic) each is sent a NOP; soonest first."""
 
@@ -98,7 +102,7 @@ class TelnetConnection:
         self._shared = shared
         self._address = address
         self._wire = TelnetWire(shared.limits.line)
-        self._stage: _Stage = "new"  # "new" until the first line
+        self._stage: _Stage = "new"  # until the first line; "gone" to the web door, if that is an HTTP request
         self._held = b""  # bytes to send with the next answer
         self._styled = False  # whether `_style` has chosen a look
         self._credit: int | None = MOST_BEFORE_NAME  # bytes that may still come; None: any number
@@ -124,8 +128,8 @@ class TelnetConnection:
         return connection
 
     def __str__(self) -> str:
-        host, port = self._address[:2]
-        return f"telnet [{host}]:{port}" if ":" in host else f"telnet {host}:{port}"
+        kind = "telnet+tls" if self.outbox.transport.encrypted else "telnet"
+        return f"{kind} {Address(*self._address[:2])}"
 
     @property
     def line_limit(self) -> int:
@@ -143,6 +147,11 @@ class TelnetConnection:
         """How many columns the client's window has, 0 if that is not known."""
         negotiation = self._wire.negotiation
         return negotiation.columns if negotiation is not None else 0
+
+    @property
+    def speaks_http(self) -> bool:
+        """Whether the first that came was an HTTP request, none of which counts as read."""
+        return self._stage == "gone"
 
     @property
     def refused(self) -> str:
@@ -179,8 +188,10 @@ class TelnetConnection:
         edited = wire.editor is not None  # it may be so no more after this piece
         typed, reply = wire.feed(data, complete)
         if typed and self._stage == "new":
-            if typed[0] == TOO_LONG and http.begins_request(begun):
-                self._refuse("http")
+            long = typed[0] == TOO_LONG
+            if http.begins_request(begun) if long else opening.foreign(str(typed[0])) == "http":
+                self.outbox.transport.unread(begun)
+                self._stage = "gone"
                 return None
             self._serve(data)
         self._count(data)
@@ -267,6 +278,7 @@ class TelnetConnection:
     def _refuse(self, stage: Literal["http", "irc"]) -> None:
         """Answer who is no terminal, and ignore whatever else it sends."""
         self._stage = stage
+        self._shared.turned_away[stage] += 1
         self._held = b""
         self.outbox.put(_ANSWERS[stage])
 

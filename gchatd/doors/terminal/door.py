@@ -28,7 +28,11 @@ class TelnetDoor:
         """Serve one client in this greenlet until it is gone. Raises nothing. The caller closes the socket."""
         self.serve(PlainTransport(sock), address)
 
-    def serve(self, transport: Transport, address: tuple[str, int]) -> None:
-        """Serve a client that comes through a transport, in the same way."""
-        link = TerminalLink(TelnetConnection(self._terminals, transport, address))
-        Session(self._hub, self._sessions, link).run()
+    def serve(self, transport: Transport, address: tuple[str, int]) -> bool:
+        """Serve a client that comes through a transport, in the same way.
+
+        Returns whether it is gone only from here: it speaks HTTP, and nothing of that has been read.
+        """
+        connection = TelnetConnection(self._terminals, transport, address)
+        Session(self._hub, self._sessions, TerminalLink(connection)).run()
+        return connection.speaks_http

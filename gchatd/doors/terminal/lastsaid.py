@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...chat.answers import CannotChange
 from ...errors import Refused
-from .words import sorry
+from ..sentences import sorry
 
 if TYPE_CHECKING:
     from ...chat.events import Said

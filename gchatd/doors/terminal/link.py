@@ -15,11 +15,11 @@ from ...link import Request
 from ...text.cleaning import clean
 from ...text.names import parse_name
 from ...wire.typed import TOO_LONG
+from ..sentences import sorry
 from . import commands, words
 from .astray import Astray
 from .completion import complete
 from .terminal import Terminal, TerminalState
-from .words import sorry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,8 @@ class TerminalLink(Terminal):
     """A terminal, as a session sees it: what is typed there, and what is to be answered."""
 
     __slots__ = ()
+
+    door = "terminal"
 
     def open(self, session: Session) -> None:
         self.session = session

@@ -34,6 +34,7 @@ from ...text.cells import cells, shortened, wrap
 from ...text.cleaning import clean
 from ...text.names import WORD
 from ...wire.lineedit import BELL, END, ERASE, PROMPT
+from ..sentences import sentence
 from . import words
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class Look(msgspec.Struct, frozen=True, gc=False):
         return ERASE + notice + END if self.rich else notice
 
     def refuse(self, refusal: Refusal, label: str = "") -> bytes:  # noqa: ARG002  people see no labels
-        return self.notice(clean(words.sentence(refusal)))
+        return self.notice(clean(sentence(refusal)))
 
     def welcome(self, welcome: Welcome) -> bytes:
         return b"".join(map(self.notice, words.welcome(welcome)))

@@ -16,10 +16,10 @@ from ...text import times
 from ...text.cleaning import clean
 from ...text.names import compared
 from ...wire.lineedit import KEYS_HELP
+from ..sentences import sorry
 from .astray import Astray
 from .lastsaid import LastSaid
 from .pages import columns_for, rows_for, take_page
-from .words import sorry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

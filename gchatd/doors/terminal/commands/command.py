@@ -16,7 +16,7 @@ from ....chat import actions
 from ....errors import Refused
 from ....text.names import compared
 from ....text.phrases import listed
-from ..words import Sorry, sorry
+from ...sentences import Sorry, sorry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from ....chat import actions
 from ....errors import NotATimeError
 from ....text import times
 from ....text.phrases import counted
-from ..words import sorry
+from ...sentences import sorry
 from .command import Misused
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ....chat import actions
 from ....text.names import parse_room
-from ..words import sorry
+from ...sentences import sorry
 from .command import Misused, find_own_room, find_user, own_room_names
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ....errors import Refused
 from ....text.phrases import wrapped
-from ..words import sentence, sorry
+from ...sentences import sentence, sorry
 from . import past, people, rooms, server, talking, terminal
 from .command import Command, Misused, ignored, one_of, own_rooms
 from .command import people as others

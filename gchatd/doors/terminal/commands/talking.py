@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ....chat import actions
-from ..words import sorry
+from ...sentences import sorry
 from .command import Misused, find_user
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ....errors import NotATimeError
 from ....text import times
-from ..words import sorry
+from ...sentences import sorry
 from .command import choice
 
 if TYPE_CHECKING:

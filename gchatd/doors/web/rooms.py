@@ -1,0 +1,173 @@
+"""Rooms over HTTP: a GET follows one, a POST says a line there. For scripts; docs/http.md has recipes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import gevent
+import msgspec
+
+from ...chat.answers import DiskBehind, NameTaken, NoSuchRoom, RoomIsPrivate, ShuttingDown
+from ...errors import Refused
+from ...limits.passing import MOST_DELAY, Passing
+from ...text.cleaning import clean
+from ...text.names import parse_name
+from ..sentences import sentence
+from .formats import RECEIPTS, EventStream, JsonLines, Lines
+from .http import Response
+from .visitor import Visitor
+
+if TYPE_CHECKING:
+    from ...delivery.outbox import Outbox
+    from ...delivery.sessions import Sessions
+    from ...hub import Hub
+    from ...limits.flood import Bucket
+    from ...settings import Limits
+    from .formats import Followed
+    from .http import HttpConnection, Request
+
+logger = logging.getLogger(__name__)
+
+ALIVE_SECONDS: Final = 15.0
+"""How often an event stream has a comment: some proxies hang up on a stream in which nothing comes."""
+
+PREFIX: Final = "/rooms/"
+
+_STREAMS: Final[dict[str, Followed]] = {
+    "text/plain": Lines(),
+    "text/event-stream": EventStream(),
+    "application/x-ndjson": JsonLines(),
+}
+_CHUNK: Final = 4096
+
+
+class Client(msgspec.Struct, frozen=True):
+    """Who asks: the connection, the way back, and the address, as a host and as the log writes it."""
+
+    connection: HttpConnection
+    outbox: Outbox
+    host: str
+    where: str
+
+
+class Rooms:
+    """Answers requests for `/rooms/NAME`."""
+
+    def __init__(self, hub: Hub, sessions: Sessions, limits: Limits) -> None:
+        self._hub = hub
+        self._sessions = sessions
+        self._limits = limits
+        self._passing = Passing()
+        self._streams: dict[Visitor, float] = {}  # event streams, and when each has its next comment
+
+    def keep_alive(self) -> None:
+        """Send event streams their comments. Never switches."""
+        now = time.monotonic()
+        for visitor in [visitor for visitor, at in self._streams.items() if at <= now]:
+            self._streams[visitor] = now + ALIVE_SECONDS
+            visitor.outbox.display(b":\n\n")
+
+    def respond(self, request: Request, client: Client) -> Response | None:
+        """Return the response to a request; None if it was one without an end, and is over. Switches."""
+        visitor = Visitor(self._hub, self._sessions, client.outbox, RECEIPTS)
+        try:
+            if request.method == "POST":
+                return self._say(visitor, request, client)
+            return self._follow(visitor, request, client)
+        except Refused as refused:
+            status = _STATUS.get(type(refused.refusal), 400)
+            return Response(status, f"{clean(sentence(refused.refusal))}\n".encode())
+        finally:
+            self._streams.pop(visitor, None)
+            visitor.leave()
+
+    def _say(self, visitor: Visitor, request: Request, client: Client) -> Response:
+        """Say what is in the body. Raises Refused. Switches."""
+        name = parse_name(request.query.get("name", ""))
+        try:
+            lines = request.body.decode().removesuffix("\n").replace("\r\n", "\n").split("\n")
+        except UnicodeDecodeError as error:
+            return Response(400, f"The body is not UTF-8 at byte {error.start}.\n".encode())
+        text = "\n".join(map(clean, lines))
+        if len(lines) > self._limits.paste_lines:
+            return Response(413, f"A message can have at most {self._limits.paste_lines} lines.\n".encode())
+        if not text or text.isspace():
+            return Response(400, b"There is nothing to send: the body has no words.\n")
+        flood = self._sessions.flood
+        if flood is not None and (late := self._wait(flood.requests, "say", client.host, flood.tokens(text))):
+            return late
+        trouble = visitor.say(visitor.find_room(_room(request), request.query.get("key", "")), name, text)
+        if trouble:
+            status, _, words = trouble.decode().partition(" ")
+            return Response(int(status), f"{words}\n".encode())
+        return Response(200, f"{name.shown} : {text}\n".encode())
+
+    def _follow(self, visitor: Visitor, request: Request, client: Client) -> Response | None:
+        """Send what happens in a room for as long as the client listens. Raises Refused. Switches."""
+        kind = accepted(request.headers.get("accept", ""))
+        if kind is None:
+            return Response(406, f"A room can be read as {', '.join(_STREAMS)}.\n".encode())
+        since = request.query.get("since", request.headers.get("last-event-id", ""))
+        if since and not (since.isascii() and since.isdigit() and len(since) < 17):
+            return Response(400, f"since={clean(since)[:50]}: expected the id of a line, a number.\n".encode())
+        flood = self._sessions.flood
+        asks = since and flood is not None and request.method != "HEAD"
+        if flood is not None and asks and (late := self._wait(flood.questions, "past", client.host)):
+            return late
+        room = visitor.find_room(_room(request), request.query.get("key", ""))
+        type = kind if kind == "application/x-ndjson" else f"{kind}; charset=utf-8"
+        headers = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+        if request.method == "HEAD":
+            return Response(200, b"", type, headers)
+        visitor.format = _STREAMS[kind]
+        logger.info("[%s] follows %s", client.where, room.name)
+        begin = partial(client.connection.begin, type, headers)
+        visitor.follow(room, int(since) if since else None, self._limits.sendq, begin)
+        if kind == "text/event-stream":
+            self._streams[visitor] = time.monotonic() + ALIVE_SECONDS
+        _wait_until_gone(client.outbox)
+        logger.info("[%s] left: %s", client.where, client.outbox.failed or "hung up")
+        return None
+
+    def _wait(self, bucket: Bucket, kind: str, host: str, tokens: float = 1.0) -> Response | None:
+        """Wait, if an address has asked for much lately; return a response if that would take too long. Switches."""
+        delay = self._passing.delay(bucket, kind, host, tokens)
+        if delay > MOST_DELAY:
+            words = f"There were many requests from your address. Try again in {delay:.0f} seconds.\n"
+            return Response(429, words.encode(), headers=(("Retry-After", f"{delay:.0f}"),))
+        if delay:
+            gevent.sleep(delay)
+        return None
+
+
+_STATUS: Final = {NoSuchRoom: 404, RoomIsPrivate: 403, NameTaken: 409, ShuttingDown: 503, DiskBehind: 503}
+
+
+def _room(request: Request) -> str:
+    return request.path.removeprefix(PREFIX)
+
+
+def _wait_until_gone(outbox: Outbox) -> None:
+    """Drop what comes until the client hangs up, or is given up. Switches."""
+    with contextlib.suppress(OSError):
+        while not outbox.failed:
+            try:
+                if not outbox.transport.recv(_CHUNK):
+                    return
+            except BlockingIOError:
+                outbox.transport.wait_readable()
+
+
+def accepted(accept: str) -> str | None:
+    """Return the first kind of stream that a client takes (RFC 9110 section 12.5.1, without weights); None: none."""
+    kinds = [kind.partition(";")[0].strip().lower() for kind in accept.split(",") if kind.strip()]
+    for kind in kinds or ["*/*"]:
+        if kind in _STREAMS:
+            return kind
+        if kind in ("*/*", "text/*"):
+            return "text/plain"
+    return None

@@ -1,0 +1,107 @@
+"""What happens to people at the page who lose their connection, in the page's own time: nobody has to wait for it.
+
+Their page is opened with `clock=True`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from people import PATIENCE, eventually
+from playwright.sync_api import TimeoutError as TimedOut
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from browser import Guest
+    from people import Person
+
+OFFLINE = "You are offline"
+
+ADDED = ".edited, time, .action > .text > .name:first-child"
+"""What stands in a line beside what was said."""
+
+
+def passes(guest: Guest, seconds: float) -> None:
+    """So much time passes for a page, at once, as it does for a laptop that sleeps."""
+    guest.page.clock.fast_forward(int(1000 * seconds))
+
+
+def is_offline(guest: Guest, words: str = OFFLINE) -> None:
+    """The page says so, in the line that is there for it."""
+    expect(guest.page.locator("#trouble-text")).to_contain_text(words, timeout=1000 * PATIENCE)
+
+
+def finds_out(guest: Guest, words: str = OFFLINE) -> None:
+    """A page of which nobody is told that its connection is dead finds that out, in a minute at most."""
+    for _ in range(6):
+        passes(guest, 10)
+        if words in guest.page.locator("#trouble-text").inner_text():
+            return
+    is_offline(guest, words)
+
+
+def comes_back(guest: Guest) -> None:
+    """Time passes, a second at a time, until the page is connected again by itself."""
+
+    def is_back() -> bool:
+        passes(guest, 1)
+        try:
+            guest.page.locator("#trouble").wait_for(state="hidden", timeout=150)
+        except TimedOut:
+            return False
+        return True
+
+    eventually(is_back)
+
+
+def chats(person: Person, texts: Iterable[str]) -> None:
+    """Somebody at a terminal says all that; when this returns, it has been said."""
+    for text in texts:
+        person.says(text)
+    person.says("/uptime")
+    while "has been up" not in person.reads_line():
+        pass
+
+
+def pending(guest: Guest) -> list[str]:
+    """What the page says about each line that was not sent, in order."""
+    return guest.log.locator(".pending .state").all_inner_texts()
+
+
+def reads_all(guest: Guest) -> list[str]:
+    """Scroll up to the beginning; give the texts of all lines there are, oldest first.
+
+    No line may be there twice at a time, and none out of order.
+    """
+    guest.page.evaluate("globalThis.read = new Map()")
+
+    def all_read() -> bool:
+        return guest.page.evaluate(
+            """() => {
+                const log = document.querySelector("#log");
+                const lines = [...document.querySelectorAll("#lines > .line:not(.pending)")];
+                const ids = lines.map((line) => Number(line.dataset.id));
+                if (ids.some((id, at) => at && id <= ids[at - 1])) throw new Error(`out of order: ${ids}`);
+                for (const line of lines) {
+                    const copy = line.cloneNode(true);
+                    for (const added of copy.querySelectorAll(ADDED)) added.remove();
+                    read.set(Number(line.dataset.id), copy.querySelector(".text").textContent);
+                }
+                const done = log.scrollTop === 0 && read.size === globalThis.before;
+                globalThis.before = read.size;
+                log.scrollTop = 0;
+                return done && document.querySelector("#earlier").hidden;
+            }""".replace("ADDED", repr(ADDED))
+        )
+
+    rounds = 0
+
+    def settled() -> bool:
+        nonlocal rounds
+        rounds = rounds + 1 if all_read() else 0
+        return rounds > 8
+
+    eventually(settled)
+    return guest.page.evaluate("[...read].sort(([a], [b]) => a - b).map(([, text]) => text)")
