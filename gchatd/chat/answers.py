@@ -87,8 +87,8 @@ class Past(Answer, frozen=True):
     """Lines of the past. `more` says that there are others of that kind; `left_out` counts those by ignored people.
 
     `first_line` and `last_line` are the ids of the first and the last of them, left out or not: what comes before or
-    after is the next page. For
-    somebody who comes back, `changes` are what was done meanwhile to lines that they may have.
+    after is the next page. For somebody who comes back, `changes` are what was done meanwhile to lines that they may
+    have.
     """
 
     room: str

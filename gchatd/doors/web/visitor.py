@@ -6,6 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
+import gevent
 import gevent.event
 import msgspec
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from ...hub import Hub
     from ...text.names import Name
     from .formats import Followed
+
+LAST_SECONDS = 5.0
+"""How long somebody who is shut out may take to read what was said before."""
 
 _PAGE = 200  # lines of the past that are read at a time
 
@@ -65,8 +69,12 @@ class Visitor:
             self._sessions.leave(self, self._room)
             self.outbox.display(self.format.ended(self._room.name))
             self._room = None
-            with contextlib.suppress(OSError):
-                self.outbox.transport.end_sending()
+            gevent.spawn_raw(self._end)  # ours; ends when the client has read the rest, or too slowly
+
+    def _end(self) -> None:
+        self.outbox.flush(LAST_SECONDS)
+        with contextlib.suppress(OSError):
+            self.outbox.transport.end_sending()
 
     def leave(self) -> None:
         """Be gone."""

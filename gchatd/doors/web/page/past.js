@@ -41,10 +41,9 @@ export class Past {
     for (let page = 0; page < MOST_PAGES; page++) {
       const past = await this.#ask(place, { after_line: place.upTo, count: MISSED_PAGE });
       this.store.take(place, past);
-      const last = Math.max(0, ...past.lines.map(({ id }) => id));
       if (!past.more) return true;
-      if (last <= place.upTo) return false;
-      place.upTo = last;
+      if (past.last_line <= place.upTo) return false;
+      place.upTo = past.last_line;
     }
     return false;
   }
@@ -95,7 +94,7 @@ export class Past {
   async #readLater(place, span) {
     const past = await this.#ask(place, { after_line: span.to, count: PAGE });
     this.store.take(place, past, span);
-    const last = span.last?.id ?? span.to;
+    const last = Math.max(past.last_line, span.to);
     const met = place.present.length && last >= place.present.items[0].id;
     if (past.more && last > span.to && !met) span.to = last;
     else if (place.visit === span) {
