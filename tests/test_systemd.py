@@ -178,3 +178,13 @@ def test_the_environment_is_not_left_for_children(tmp_path):
     environment = {"NOTIFY_SOCKET": str(tmp_path / "x"), "WATCHDOG_USEC": "5", "WATCHDOG_PID": "7", "HOME": "/"}
     ServiceManager.of(environment)
     assert environment == {"HOME": "/"}
+
+
+def test_a_heartbeat_that_is_not_taken_is_given_again_soon(manager, monkeypatch):
+    environment = {"NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": "60000000"}
+    ours = ServiceManager.of(environment)
+    ours.ready()
+    monkeypatch.setattr(ServiceManager, "_takes", lambda *_: False)
+    ours.due = 0.0
+    ours.keep_alive()
+    assert ours.due - time.monotonic() < SECOND

@@ -322,6 +322,7 @@ def test_who_hangs_up_half_way_is_let_go_at_once(house):
         ({"Sec-WebSocket-Key": None}, 400),
         ({"Sec-WebSocket-Version": "8"}, 400),
         ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Origin": "null"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
     ],

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import gevent
 import pytest
 from people import PATIENCE
+from web import frame
 from webhouse import Caller, House, opened
 
 from gchatd.delivery.pace import Pace
-from gchatd.doors.web import rooms
+from gchatd.doors.web import rooms, visitor
 from gchatd.doors.web.rooms import accepted
+from gchatd.errors import Refused
 from gchatd.journal import History, MemoryJournal, SqliteJournal
+from gchatd.journal.refusals import HistoryUnreadable
 from gchatd.settings import History as HistorySettings
 
 if TYPE_CHECKING:
@@ -127,6 +130,7 @@ def test_what_cannot_be_said_is_told_in_one_sentence_and_nobody_hears_it(house, 
         ({"Origin": "null"}, 403),
         ({"Origin": "null", "Host": None, "version": "1.0"}, 403),
         ({"Origin": "http://localhost:8080"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Origin": "https://localhost.evil.example"}, 403),
         ({"Origin": "garbage"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
@@ -302,8 +306,58 @@ def test_who_follows_a_room_hears_nothing_more_once_it_is_private_and_not_its_ke
     assert "open" in heard
     assert "secret" not in heard
     assert key not in heard
-    assert {"": "den is private now, or gone.", NDJSON: '"ended"', EVENTS: "data: "}[accept] in heard
+    assert heard.endswith(ENDED[accept])
     assert not house.sessions.visitors
+
+
+ENDED = {
+    "": "server: den is private now, or gone.\n",
+    NDJSON: '{"answer":"ended","room":"den"}\n',
+    EVENTS: 'data: {"answer":"ended","room":"den"}\n\n',
+}
+
+
+def test_what_was_said_just_before_a_room_became_private_is_still_followed(house):
+    ann, curl = house.enters("Ann"), house.calls()
+    makes(ann, "den")
+    curl.follows("/rooms/den")
+    ann.sends(b"".join(frame(1, one) for one in (
+        b'{"do":"say","room":"den","text":"open"}',
+        b'{"do":"private","room":"den"}',
+        b'{"do":"say","room":"den","text":"secret"}',
+    )))  # fmt: skip
+    assert curl.reads_to_the_end().decode() == "Ann : open\n" + ENDED[""]
+
+
+def test_who_reads_slowly_is_sent_all_that_was_said_before_a_room_became_private(house):
+    ann, curl = house.enters("Ann"), house.calls(buffer=4096)
+    makes(ann, "den")
+    curl.follows("/rooms/den")
+    said = [f"{number} {'x' * 8000}" for number in range(20)]
+    for one in said:
+        says(ann, one, room="den")
+    ann.asks("private", room="den")
+    ann.hears(event="madeprivate")
+    house.comes_to(lambda: not house.sessions.visitors)
+    assert curl.reads_to_the_end().decode() == "".join(f"Ann : {one}\n" for one in said) + ENDED[""]
+
+
+def test_a_past_that_cannot_be_read_on_ends_the_stream_and_nothing_else_is_put_into_it(kept, monkeypatch):
+    ann, curl = kept.enters("Ann"), kept.calls()
+    says(ann, *map(str, range(10)))
+    monkeypatch.setattr(visitor, "_PAGE", 5)
+    after_line, pages = kept.hub.history.after_line, []
+
+    def fails_then(*args):
+        pages.append(args)
+        if len(pages) == 2:
+            raise Refused(HistoryUnreadable("disk I/O error"))
+        return after_line(*args)
+
+    monkeypatch.setattr(kept.hub.history, "after_line", fails_then)
+    curl.follows(f"{LOBBY}?since=0")
+    assert b"HTTP" not in curl.reads_to_the_end()
+    kept.comes_to(lambda: not kept.sessions.visitors)
 
 
 def test_a_room_that_becomes_private_while_one_waits_to_follow_it_is_not_followed(tmp_path):

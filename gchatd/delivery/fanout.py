@@ -118,7 +118,10 @@ class Fanout:
             self.deliver(events)
         except BaseException:  # a bug of ours, but the others' lines still go out
             logger.exception("cannot deliver %d events up to %d", len(events), events[-1].place if events else 0)
-        self._sessions.end_turn()
+        try:
+            self._sessions.end_turn()
+        except BaseException:  # as above
+            logger.exception("cannot let visitors come and go")
         self._note_delivered(events)
 
     def _new(self, events: list[Event]) -> list[Event]:
@@ -194,16 +197,23 @@ class Fanout:
             return self._hub.state.giver(0, 0) == self._hub.node
         return event.origin.node == self._hub.node
 
-    def _shut_out_visitors(self, outcome: Outcome) -> None:
-        """Let visitors hear no more of a room that has become private by this, or that is gone."""
+    def _shut_out_visitors(self, outcome: Outcome, turn: Turn) -> None:
+        """Let visitors hear no more of a room that has become private by this, or that is gone.
+
+        They still hear what came before; then they are told, and once all of that has been sent they go.
+        """
         if self._sessions.visitors:
-            closed = outcome.room if isinstance(outcome.event, MadePrivate) else None
-            self._sessions.shut_out(lambda room: room is not closed and self._hub.state.room(room.name) is room)
+            private, state = outcome.room if isinstance(outcome.event, MadePrivate) else None, self._hub.state
+            closed = self._sessions.visitors_of(lambda one: one is private or state.room(one.name) is not one)
+            for visitor, room in closed:
+                turn.shut_out(visitor, room, visitor.last_words(room))
+                self._sessions.leave(visitor, room)
+                self._sessions.between_turns(visitor.go)
 
     def _follow(self, outcome: Outcome, origin: Listener | None, turn: Turn) -> None:
         """Take the sessions here along with their users: into the chat and out of it, into rooms and out of them."""
         event = outcome.event
-        self._shut_out_visitors(outcome)
+        self._shut_out_visitors(outcome, turn)
         if isinstance(event, Arrived) and origin is not None and outcome.user is not None:
             self._sessions.arrive(origin, outcome.user)
         sessions = self._sessions.of(event.user)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ..chat.folding import Outcome
-    from ..chat.state import User
+    from ..chat.state import Room, User
     from .formats import Format
     from .outbox import Outbox
 
@@ -57,7 +57,10 @@ class Listener(Protocol):
 class Visitor(Listener, Protocol):
     """Somebody who listens to a room without being in it, and has no user."""
 
-    def shut_out(self) -> None:
-        """Hear no more of the room: it is private now, or gone."""
+    def last_words(self, room: Room) -> bytes:
+        """Return the last thing that it hears of a room: that it is private now, or gone."""
+
+    def go(self) -> None:
+        """Go, once all that was sent has been read: it hears nothing any more."""
 
     def __hash__(self) -> int: ...

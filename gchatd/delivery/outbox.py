@@ -167,6 +167,10 @@ class Outbox:
         """Give this client up: sending to it, or reading from it, gave this error."""
         self.fail(f"connection lost: {error.strerror or error}")
 
+    def close_slow(self, why: str) -> None:
+        """Give this client up because it does not read. Never switches."""
+        self._slow_readers.close(self, why)
+
     def fail(self, why: str) -> None:
         """Give this client up, for a reason that the log will show. Never switches; only the first reason counts."""
         if self.failed:

@@ -128,12 +128,10 @@ class Sessions:
         else:
             call()
 
-    def shut_out(self, is_open: Callable[[Room], bool]) -> None:
-        """Let visitors hear no more of rooms that are not open to them any more. Never switches."""
-        closed = {room for room in set(self.visitors.values()) if not is_open(room)}  # 18,000 visitors are in few rooms
-        if closed:
-            for visitor in [visitor for visitor, room in self.visitors.items() if room in closed]:
-                visitor.shut_out()
+    def visitors_of(self, is_closed: Callable[[Room], bool]) -> list[tuple[Visitor, Room]]:
+        """Return the visitors of rooms that are closed to them, each with the room."""
+        closed = {room for room in set(self.visitors.values()) if is_closed(room)}  # 18,000 visitors are in few rooms
+        return [(visitor, room) for visitor, room in self.visitors.items() if room in closed] if closed else []
 
     def leave(self, session: Listener, room: Room) -> None:
         """Remove a session from a room's listeners; does nothing if it is not among them."""

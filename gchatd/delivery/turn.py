@@ -161,6 +161,14 @@ class Turn:
         self._greetings[session.id].append((len(self._events) - 0.5, data))  # between two events
         self._hears_more.add(session.id)
 
+    def shut_out(self, session: Listener, room: Room, last_words: bytes) -> None:
+        """Note that a session hears no more of a room from the last event on, but what came before, and last words."""
+        part = self.parts.get(room)
+        self._greetings[session.id].append((len(self._events) - 0.5, last_words))
+        self._hears_more.add(session.id)
+        if part is not None:
+            self._hears_until(session, part, len(self._events) - 1)
+
     def find_named(self, part: Part) -> None:
         """Note whose names the events in a room mention, except their authors'."""
         for index in part.events:
@@ -313,10 +321,14 @@ class Turn:
         if part is None:
             return
         for session in self._sessions.of(user.id):
-            since = part.since.pop(session.id, 0)
-            for before in part.events:
-                if since <= before < index:
-                    self._add_for(session, before)
+            self._hears_until(session, part, index)
+
+    def _hears_until(self, session: Listener, part: Part, index: int) -> None:
+        """Note that a session still hears what happened in a room before an event."""
+        since = part.since.pop(session.id, 0)
+        for before in part.events:
+            if since <= before < index:
+                self._add_for(session, before)
 
     def _note_author(self, event: Event, index: int) -> None:
         """Note an event whose author somebody ignores. (That a room became private is for everybody in it.)"""

@@ -122,12 +122,14 @@ class Front:
         if way is not None:
             opening, transport, address = way
             del way  # what is here stays as long as the client: 0.1 KB; a call with *way would keep 0.5 KB
-            if opening == "http" or self._terminals.serve(transport, address):
-                self._web.serve(transport, address)
-            if isinstance(transport, TlsTransport):
-                transport.say_goodbye()
-            if address is not given:
-                self._addresses.exit(address[0])
+            try:
+                if opening == "http" or self._terminals.serve(transport, address):
+                    self._web.serve(transport, address)
+                if isinstance(transport, TlsTransport):
+                    transport.say_goodbye()
+            finally:
+                if address is not given:
+                    self._addresses.exit(address[0])
 
     def _way_in(self, transport: Transport, address: Address) -> tuple[Opening, Transport, Address] | None:
         """Return what comes in (a terminal, or HTTP), how and from where. None: it found no door. Switches.

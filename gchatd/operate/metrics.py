@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .deadlines import Deadlines
     from .keeping import Keeping
 
-DOORS: Final = ("terminal",)
+DOORS: Final = ("terminal", "web", "http")
 REASONS: Final = (
     "address",
     "address_lately",
@@ -94,14 +94,14 @@ class Metrics:
 
     def _delivery(self) -> Iterator[Metric]:
         meters, readers = self._from.meters, self._from.slow_readers
-        about = "What has happened in the chat and was delivered, by its kind."
+        about = "What came out of the journal, by its kind: also what the rules refused then, which nobody hears of."
         yield _counters("gchat_events", about, "kind", meters.events, ("Said",))
         about = "Pieces given to clients: what a turn brings a client is one, however many lines that are."
         yield CounterMetricFamily("gchat_deliveries", about, meters.deliveries)
         about = "What these pieces held, before encryption."
         yield CounterMetricFamily("gchat_delivered_bytes", about, meters.delivered_bytes)
         yield _histogram("gchat_turn_events", "How many events fan-out delivered together.", meters.turn_events)
-        about = "How long a turn of fan-out took, from the first listener to the last, with what others did meanwhile."
+        about = "How long a turn of fan-out took, with the folding of its events and what others did meanwhile."
         yield _histogram("gchat_turn_seconds", about, meters.turn_seconds)
         behind = list(readers.behind)
         about = "Clients that have not taken all that they were sent."

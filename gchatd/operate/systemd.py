@@ -88,8 +88,12 @@ class ServiceManager:
         status = self.status()
         if status != self._told:
             news.append(f"STATUS={status}")
-        if news and self._takes("\n".join(news)):
+        if not news:
+            return
+        if self._takes("\n".join(news)):
             self._told = status
+        else:
+            self.due = now + AGAIN_SECONDS
 
     def _tell(self, *news: str) -> None:
         """Tell it something, after what it has not taken before; soon again, if it takes nothing. Never waits."""

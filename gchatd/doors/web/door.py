@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from ...delivery.outbox import Outbox
 from ...session import Session
@@ -59,6 +58,8 @@ class WebDoor:
     def configure(self, config: Settings) -> None:
         """Go by these settings from now on."""
         self._patience = Patience(config.limits.login_seconds or _FOR_EVER)
+        self._links.limits = config.limits
+        self._rooms.limits = config.limits
         self._compresses = config.web.compression
         self._origins = frozenset(origin.text for origin in config.web.origins)
 
@@ -115,7 +116,7 @@ class WebDoor:
         if origin in self._origins:
             return False
         host = request.headers.get("host", "").lower()
-        return not host or urlsplit(origin).netloc.lower() != host
+        return not host or origin.lower().partition("://")[2] != host
 
     def _respond(self, request: Request, client: Client) -> Response | None:
         """Return the response to a request; None if it was one without an end. Switches."""

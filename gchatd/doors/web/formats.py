@@ -145,6 +145,12 @@ class EventStream(Followed, frozen=True, gc=False):
         number = b"id: %d\n" % event.id if event.id else b""
         return number + b"data: " + event_json(event) + b"\n\n"
 
+    def farewell(self, lost: bool = False) -> bytes:
+        return b"data: " + encode({"answer": "farewell", "lost": lost}) + b"\n\n"
+
+    def ended(self, room: str) -> bytes:
+        return b"data: " + encode({"answer": "ended", "room": room}) + b"\n\n"
+
 
 class Receipts(Followed, frozen=True, gc=False):
     """For somebody who says a line in passing: nothing, unless it was not said; then a status and a sentence."""

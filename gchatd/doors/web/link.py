@@ -12,7 +12,7 @@ import gevent
 import msgspec
 
 from ... import __version__
-from ...chat.answers import Answer
+from ...chat.answers import AlreadyHere, Answer
 from ...errors import Refused
 from ...link import Request
 from ..sentences import Sorry
@@ -165,6 +165,8 @@ class WebLink:
 
     def come(self, name: Name, instead: str) -> None:
         """Come into the chat, in the place of a connection that is lost. May switch. Raises Refused."""
+        if self.session.claimed:
+            raise Refused(AlreadyHere())
         by_id, number = self._shared.sessions.by_id, _number(instead)
         lost = by_id.get(number)
         if lost is not None and lost is not self.session:

@@ -60,7 +60,7 @@ class Rooms:
     def __init__(self, hub: Hub, sessions: Sessions, limits: Limits) -> None:
         self._hub = hub
         self._sessions = sessions
-        self._limits = limits
+        self.limits = limits
         self._passing = Passing()
         self._streams: dict[Visitor, float] = {}  # event streams, and when each has its next comment
 
@@ -79,6 +79,9 @@ class Rooms:
                 return self._say(visitor, request, client)
             return self._follow(visitor, request, client)
         except Refused as refused:
+            if visitor.hears:  # the response has begun; all that can be done is to end it
+                client.outbox.fail(f"the past cannot be read: {sentence(refused.refusal)}")
+                return None
             status = _STATUS.get(type(refused.refusal), 400)
             return Response(status, f"{clean(sentence(refused.refusal))}\n".encode())
         finally:
@@ -93,8 +96,8 @@ class Rooms:
         except UnicodeDecodeError as error:
             return Response(400, f"The body is not UTF-8 at byte {error.start}.\n".encode())
         text = "\n".join(map(clean, lines))
-        if len(lines) > self._limits.paste_lines:
-            return Response(413, f"A message can have at most {self._limits.paste_lines} lines.\n".encode())
+        if len(lines) > self.limits.paste_lines:
+            return Response(413, f"A message can have at most {self.limits.paste_lines} lines.\n".encode())
         if not text or text.isspace():
             return Response(400, b"There is nothing to send: the body has no words.\n")
         flood = self._sessions.flood
@@ -115,9 +118,11 @@ class Rooms:
         if since and not (since.isascii() and since.isdigit() and len(since) < 17):
             return Response(400, f"since={clean(since)[:50]}: expected the id of a line, a number.\n".encode())
         flood = self._sessions.flood
-        asks = since and flood is not None and request.method != "HEAD"
-        if flood is not None and asks and (late := self._wait(flood.questions, "past", client.host)):
-            return late
+        if flood is not None and request.method != "HEAD":
+            late = self._wait(flood.questions, "past", client.host) if since else None
+            late = late or self._wait(flood.requests, "follow", client.host)
+            if late is not None:
+                return late
         room = visitor.find_room(_room(request), request.query.get("key", ""))
         type = kind if kind == "application/x-ndjson" else f"{kind}; charset=utf-8"
         headers = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
@@ -126,7 +131,7 @@ class Rooms:
         visitor.format = _STREAMS[kind]
         logger.info("[%s] follows %s", client.where, room.name)
         begin = partial(client.connection.begin, type, headers)
-        visitor.follow(room, int(since) if since else None, self._limits.sendq, begin)
+        visitor.follow(room, int(since) if since else None, self.limits.sendq, begin)
         if kind == "text/event-stream":
             self._streams[visitor] = time.monotonic() + ALIVE_SECONDS
         _wait_until_gone(client.outbox)

@@ -10,7 +10,7 @@ import gevent
 import gevent.event
 import msgspec
 
-from ...chat.answers import NoHistory, NoSuchRoom, RoomIsPrivate, ShuttingDown
+from ...chat.answers import NoHistory, NoSuchRoom, RoomIsPrivate
 from ...chat.events import Origin, Said
 from ...errors import Refused
 from ...text.names import parse_room
@@ -49,7 +49,10 @@ class Visitor:
         self._sessions = sessions
         self._heard = gevent.event.Event()
         self._key = ""  # that it gave
+        self.hears = False
+        """Whether it follows a room, and the response has begun."""
         self._room: Room | None = None  # that it follows
+        self._entered = gevent.event.Event()  # set once it has been sent what it was to hear first
         self._newest = 0  # the id of the newest line when it began to
         self.id = outbox.session = sessions.add(self)
         sessions.has_name(self)  # or never will
@@ -64,14 +67,15 @@ class Visitor:
     def wait_no_more(self) -> None:
         self._heard.set()
 
-    def shut_out(self) -> None:
-        if self._room is not None:
-            self._sessions.leave(self, self._room)
-            self.outbox.display(self.format.ended(self._room.name))
-            self._room = None
-            gevent.spawn_raw(self._end)  # ours; ends when the client has read the rest, or too slowly
+    def last_words(self, room: Room) -> bytes:
+        return self.format.ended(room.name)
 
-    def _end(self) -> None:
+    def go(self) -> None:
+        self._room = None
+        gevent.spawn_raw(self._go)  # ours; ends when the client has read the rest, or too slowly
+
+    def _go(self) -> None:
+        self._entered.wait(LAST_SECONDS)
         self.outbox.flush(LAST_SECONDS)
         with contextlib.suppress(OSError):
             self.outbox.transport.end_sending()
@@ -121,7 +125,7 @@ class Visitor:
         self._broadcast(Said(room=room.name, name=name.shown, text=text))
         self._wait()
         if self.unheard:
-            raise Refused(ShuttingDown())
+            return b"503 The server is shutting down: whether that was kept is not known."
         return b"".join(trouble)
 
     def _broadcast(self, event: Event) -> None:
@@ -129,10 +133,13 @@ class Visitor:
         self._hub.broadcast(msgspec.structs.replace(event, origin=Origin(self._hub.node, self.id)))
 
     def _wait(self) -> None:
-        """Wait until what was broadcast has taken effect, or the server shuts down."""
-        if self.unheard and not self._hub.closed:
+        """Wait until what was broadcast has taken effect; not for ever, once the server is shutting down."""
+        until = float("inf")
+        while self.unheard and time.monotonic() < until:
             self._heard.clear()
-            self._heard.wait()
+            self._heard.wait(LAST_SECONDS if self._hub.closed else None)
+            if self._hub.closed:
+                until = min(until, time.monotonic() + LAST_SECONDS)
 
     # Following a room.
 
@@ -145,17 +152,21 @@ class Visitor:
         if since is not None and self._hub.history is None:
             raise Refused(NoHistory())
         held: list[bytes] = []
+        left = most
 
         def hold(data: bytes) -> bytes:
+            nonlocal left
             held.append(data)
-            if sum(map(len, held)) > most:
-                self.outbox.fail("slow reader: the past is read too slowly (limits.sendq)")
+            left -= len(data)
+            if left < 0:
+                self.outbox.close_slow("the past is read too slowly (limits.sendq)")
             return b""
 
         self.outbox.display_with(hold)
         self._enter(room)
         newest = self._newest
         first = self._past(room, since, newest)
+        self.hears = True
         begin()
         while first is not None:
             data, last, more = first
@@ -165,6 +176,7 @@ class Visitor:
         self.outbox.display_with(None)
         for data in held:
             self.outbox.put(data)
+        self._entered.set()
 
     def _enter(self, room: Room) -> None:
         """Listen to a room that is still open, from between two turns of fan-out on. Switches. Raises Refused.

@@ -8,6 +8,7 @@ import { LOBBY } from "./store.js";
 
 const PATIENCE = 60_000; // ms for which a name is asked for again that one's own old connection may still hold
 const AGAIN = 2000;
+const COMING = "come ";
 const LIST_AGE = 60_000; // ms after which a list of people is asked for again
 
 export class Chat {
@@ -19,6 +20,7 @@ export class Chat {
   /** Sessions that may still hold the name, the latest first. */
   #sessions = [];
   #round = 0; // of connecting: what was begun in an earlier one ends there
+  #turn = 0; // of asking for a name: only the latest goes on
 
   /** `page.askName(why)` asks for a name, `page.came()` hears that it was taken. */
   constructor(address, store, page) {
@@ -65,7 +67,7 @@ export class Chat {
       this.#round++;
       if (!this.choosing && this.wanted) this.#come([...this.#sessions]);
     }
-    if (message.event === "arrived" && message.label && message.label === this.coming) this.#arrive(message);
+    if (message.event === "arrived" && message.label?.startsWith(COMING)) this.#arrive(message);
     if (message.answer === "farewell") this.leaving = true;
     this.store.apply(message);
     if (message.event === "renamed" && message.user === this.store.me) {
@@ -90,18 +92,20 @@ export class Chat {
 
   async #come(olds) {
     const round = this.#round;
+    const turn = ++this.#turn;
     const { session } = this.hello;
     const until = Date.now() + PATIENCE;
-    for (let attempt = 0; round === this.#round; attempt++) {
+    for (let attempt = 0; round === this.#round && turn === this.#turn; attempt++) {
       const instead = olds[attempt % olds.length];
       try {
         this.#sessions = [session, ...this.#sessions.filter((one) => one !== session)].slice(0, 3);
-        this.coming = `come ${round}.${attempt}`;
-        await this.connection.ask({ do: "come", label: this.coming, name: this.wanted, ...(instead && { instead }) });
+        const label = `${COMING}${turn}.${attempt}`;
+        await this.connection.ask({ do: "come", label, name: this.wanted, ...(instead && { instead }) });
         return await this.#settleIn(round);
       } catch (error) {
         if (error instanceof Lost) return;
         if (!(error instanceof Refused)) throw error;
+        if (error.kind === "alreadyhere") return; // by an earlier turn: somebody has pressed Enter twice
         this.#sessions = this.#sessions.filter((one) => one !== session);
         const taken = error.kind === "nametaken";
         if (/^(namenotallowed|toolongforname)$/.test(error.kind)) return this.#askName(error.message);
@@ -133,7 +137,6 @@ export class Chat {
     this.#sessions = [this.hello.session];
     this.trouble = "";
     this.here = true;
-    this.coming = "";
     remember("name", name);
     this.page.came();
   }
