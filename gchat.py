@@ -4,9 +4,10 @@
     python gchat.py
     telnet localhost 1337
 
-This is the program you run, and the best place to start reading. Every client gets a greenlet, which reads its lines in
-blocking style (gchatd/session.py). What somebody says goes through `Hub.broadcast` (gchatd/hub.py) into a journal, and
-from there to everybody in the room (gchatd/delivery/fanout.py).
+This is the program you run, and the best place to start reading. A `gevent.server.StreamServer` spawns a greenlet for
+each client, which does its socket I/O in blocking style (gchatd/session.py). Who is here stands in a shared dict of
+users, `hub.users`; what somebody says goes through `hub.broadcast` (gchatd/hub.py) into a journal, and from there to
+everybody in the room (gchatd/delivery/fanout.py). `serve` below puts that together.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ import gevent.event
 import gevent.socket
 
 from gchatd import __version__, crowd, log, settings
-from gchatd.chat.state import LOBBY, Bounds, State
 from gchatd.delivery.fanout import Fanout
 from gchatd.delivery.outbox import SlowReaders
 from gchatd.delivery.sessions import Sessions
@@ -38,12 +38,11 @@ from gchatd.doors.terminal.connection import Terminals
 from gchatd.doors.terminal.door import TelnetDoor
 from gchatd.doors.web.door import WebDoor
 from gchatd.errors import ConfigError, StoreError
-from gchatd.hub import Hub, restored
-from gchatd.journal import History, MemoryJournal, SqliteJournal
+from gchatd.journal import SqliteJournal
 from gchatd.limits.addresses import Addresses
 from gchatd.limits.flood import Flood
 from gchatd.meters import Meters
-from gchatd.operate import archive, joining, supervisor, sweeper
+from gchatd.operate import archive, founding, supervisor, sweeper
 from gchatd.operate.deadlines import Deadlines
 from gchatd.operate.health import Health
 from gchatd.operate.reloading import Reloading
@@ -51,18 +50,14 @@ from gchatd.operate.systemd import ServiceManager
 from gchatd.operate.watchdog import Watchdog
 from gchatd.operate.worker import Worker
 from gchatd.settings import Address
-from gchatd.text.cleaning import clean
 from gchatd.text.phrases import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from gchatd.journal import Journal
     from gchatd.settings import Settings
 
 logger = logging.getLogger("gchatd")
-
-MOST_MOTD_LINES = 50
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,7 +100,7 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     """
     log.start(config.log.level, f"worker {worker.number}" if worker is not None else "")
     _allow_many_files()
-    hub, journal = _hub_and_journal(config, worker)
+    hub, journal = founding.hub_and_journal(config, worker)
     slow_readers = SlowReaders(config.limits.sendq, config.limits.stalled_seconds)
     sessions = Sessions(hub.node, Flood.of(config.limits))
     meters = Meters() if config.metrics.listen is not None else None
@@ -127,7 +122,7 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
 
     def go_by(config: Settings) -> None:
         """Go by settings that were read again. Raises ConfigError, and then nothing has changed."""
-        motd = _motd(config)
+        motd = founding.read_motd(config)
         front.configure(config)
         web.configure(config)
         hub.motd = motd
@@ -170,18 +165,24 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     logger.info("shutting down; %d slow readers were closed since the start", slow_readers.closed)
     for server in servers:
         server.close()
-    until = time.monotonic() + config.server.drain_seconds
+    _take_leave(hub, sessions, fanout, delivering, config.server.drain_seconds)
+    if journal.fenced:
+        raise StoreError(f"this server is no longer part of the chat: {journal.fenced}")
+
+
+def _take_leave(
+    hub: Hub, sessions: Sessions, fanout: Fanout, delivering: gevent.Greenlet[..., None], drain_seconds: float
+) -> None:
+    """Deliver what has been said, then tell everybody that the server shuts down. Takes `drain_seconds` at most."""
+    until = time.monotonic() + drain_seconds
     if hub.history is not None:
-        hub.history.let_go(config.server.drain_seconds / 5)
+        hub.history.let_go(drain_seconds / 5)
     hub.close()
     sessions.wait_no_more()
-    delivering.join(config.server.drain_seconds)
-    lost: str = getattr(journal, "fenced", "")
-    fanout.take_leave(bool(lost))
+    delivering.join(drain_seconds)
+    fanout.take_leave()
     for session in list(sessions.by_id.values()):
         session.outbox.flush(max(0, until - time.monotonic()))
-    if lost:
-        raise StoreError(f"this server is no longer part of the chat: {lost}")
 
 
 def _serve_metrics(config: Settings, sources: tuple[Any, ...], worker: Worker | None) -> None:
@@ -207,50 +208,10 @@ def _status(hub: Hub) -> str:
     return f"{'1 person' if people == 1 else f'{people:,} people'} in {counted(len(hub.rooms), 'room')}"
 
 
-def _hub_and_journal(config: Settings, worker: Worker | None) -> tuple[Hub, Journal]:
-    """Make a hub and its journal. If history is kept, the hub knows the rooms and what was said in them."""
-    keep, directory, motd = config.history.keep, Path(config.server.data), _motd(config)
-    bounds = Bounds(config.rooms.most, config.rooms.announce_up_to, config.history.replay if keep else 0)
-    if config.cluster.redis:
-        return joining.join(config, bounds, motd, worker)
-    if not keep:
-        memory = MemoryJournal()
-        return Hub(memory, State(bounds), motd=motd), memory
-    history = History(directory)
-    try:
-        journal = SqliteJournal(directory, config.history)
-        rooms, state = history.rooms(bounds.most_rooms, bounds.replay, LOBBY), State(bounds)
-        state.newest = history.newest()
-    except StoreError as error:
-        raise config.complain("server", "data", directory, str(error)) from None
-    journal.on_loss, history.on_search = history.let_go, journal.index_soon
-    hub = Hub(journal, state, config.history.queue, history, motd)
-    for name, events in reversed(rooms):  # the first are the first to make way
-        hub.broadcast(restored(name, events))
-    return hub, journal
-
-
 def _limits_of_addresses(config: Settings) -> tuple[int, list[str], int]:
     """Return what `Addresses` goes by."""
     exempt = [str(network) for network in (*config.limits.exempt, *config.server.proxies)]
     return config.limits.per_address, exempt, config.server.clients
-
-
-def _motd(config: Settings) -> list[str]:
-    """Read the message of the day. Raises ConfigError."""
-    if not config.server.motd:
-        return []
-    try:
-        lines = Path(config.server.motd).read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        trouble = (error.strerror or str(error)).lower()
-        raise config.complain("server", "motd", config.server.motd, f"cannot be read: {trouble}") from None
-    except UnicodeDecodeError as error:
-        raise config.complain("server", "motd", config.server.motd, f"is not UTF-8 at byte {error.start}") from None
-    if len(lines) > MOST_MOTD_LINES:
-        trouble = f"has {len(lines)} lines, expected at most {MOST_MOTD_LINES}"
-        raise config.complain("server", "motd", config.server.motd, trouble)
-    return [clean(line) for line in lines]
 
 
 def _listeners(config: Settings, worker: Worker | None) -> Iterator[gevent.socket.socket]:

@@ -38,6 +38,7 @@ from gchatd.doors.web.visitor import Visitor
 from gchatd.hub import Hub
 from gchatd.journal import reader, sqlite
 from gchatd.journal.store import Writer
+from gchatd.operate import founding
 from gchatd.session import Session
 from gchatd.wire.telnet import TelnetWire
 
@@ -112,7 +113,7 @@ Look.render = render
 commands.COMMANDS["boom"] = commands.Command(
     "boom", "/boom KIND", "", "", lambda session, words: boom(words), unnamed=True
 )
-gchat.Hub = CountedHub
+founding.Hub = CountedHub
 gchat.Sessions = CountedSessions
 hub.QUEUE_SECONDS = 0.5
 connection.NOP_SECONDS = 0.5

@@ -259,8 +259,9 @@ class Fanout:
                     session.wait_no_more()
         self._hub.delivered(own)
 
-    def take_leave(self, lost: bool = False) -> None:
-        """Tell everybody that the server is shutting down, or that it is `lost`. Switches now and then."""
+    def take_leave(self) -> None:
+        """Tell everybody that the server is shutting down, or that it is lost to the others. Switches now and then."""
+        lost = bool(self._journal.fenced)
         for format, listeners in _by_format(self._sessions.by_id.values()).items():
             self._send_to_listeners(listeners, format.farewell(lost))
 

@@ -47,6 +47,10 @@ class Journal(Protocol):
         """How many events that were committed are not in the history yet."""
 
     @property
+    def fenced(self) -> str:
+        """Why the other nodes have given this one up, in a few words; nothing, as long as they have not."""
+
+    @property
     def trouble(self) -> str:
         """Why what is appended cannot be committed just now, in a few words; nothing, if it can, or was not tried."""
 

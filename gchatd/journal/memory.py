@@ -17,6 +17,7 @@ class MemoryJournal:
     """See the contract in `gchatd.journal`. An event is committed the moment it is appended."""
 
     shared = False
+    fenced = ""
     unstored = 0
     trouble = ""
 

@@ -64,6 +64,7 @@ class SqliteJournal:
     """See the contract in `gchatd.journal`."""
 
     shared = False
+    fenced = ""
     unstored = 0
 
     incarnation: int

@@ -18,9 +18,8 @@ class Health:
 
     def trouble(self) -> str:
         """Say in a sentence why people should not be sent here just now; nothing, if they can. Never waits."""
-        lost = getattr(self._journal, "fenced", "")
-        if lost:
-            return f"This server is no longer part of the chat: {lost}."
+        if self._journal.fenced:
+            return f"This server is no longer part of the chat: {self._journal.fenced}."
         if self._hub.closed:
             return "This server is shutting down."
         why = self._journal.trouble
