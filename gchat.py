@@ -55,6 +55,7 @@ from gchatd.text.phrases import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from gchatd.hub import Hub
     from gchatd.settings import Settings
 
 logger = logging.getLogger("gchatd")
