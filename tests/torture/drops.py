@@ -141,11 +141,11 @@ def run(port: int, count: int, seed: int) -> None:
     Client(port, seed).drops(count)
 
 
-def drop(port: int, count: int, seed: int) -> None:
+def drop(port: int, count: int, seed: int, among: int = PROCESSES) -> None:
     """Make and drop so many, in several processes."""
     processes = [
-        multiprocessing.Process(target=run, args=(port, count // PROCESSES, seed + number), daemon=True)
-        for number in range(PROCESSES)
+        multiprocessing.Process(target=run, args=(port, count // among, seed + number), daemon=True)
+        for number in range(among)
     ]
     for process in processes:
         process.start()
@@ -189,11 +189,11 @@ def main() -> int:
             del alive["nops"]
             return {**alive, "descriptors": server.descriptors()}
 
-        drop(server.port, warming, seed)
+        drop(server.port, warming, seed, among=2 * PROCESSES)  # so that no later moment needs more at once
         before, memory = settled(look), memory_kb(server)
         print(f"    before: {before}, {memory / 1024:.1f} MB", flush=True)
         begun = time.monotonic()
-        drop(server.port, most, seed + PROCESSES)
+        drop(server.port, most, seed + 2 * PROCESSES)
         took = time.monotonic() - begun
         after, grown = settled(look), memory_kb(server) - memory
         print(f"    after:  {after}, {took:.0f} s later: {most / took:,.0f} a second", flush=True)
