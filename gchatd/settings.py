@@ -24,7 +24,7 @@ Replay = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=1e5)]
 FileOrNone = Annotated[str, msgspec.Meta(max_length=4096)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
-Rate = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+Rate = Annotated[float, msgspec.Meta(ge=0.001, le=1e6)]
 Lease = Annotated[float, msgspec.Meta(ge=1, le=3600)]
 RedisOrNone = Annotated[str, msgspec.Meta(pattern=r"^(?:(?:rediss?|unix)://\S+)?$", max_length=4096)]
 Prefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -288,7 +288,7 @@ _EXPECTED: dict[Any, str] = {
     Replay: "expected a whole number from 0 to 1000",
     Days: "expected a number of days, more than 0 and at most 100000",
     Seconds: "expected a number of seconds from 0 to 1000000000",
-    Rate: "expected a number, more than 0 and at most 1000000",
+    Rate: "expected a number from 0.001 to 1000000",
     Lease: "expected a number of seconds from 1 to 3600",
     RedisOrNone: "expected redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH, or nothing",
     Prefix: "expected 1 to 64 letters of English, digits, dots, hyphens and underscores",

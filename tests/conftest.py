@@ -17,6 +17,7 @@ from gchatd.journal import replica
 from gchatd.journal.reader import Reader
 from gchatd.journal.store import Writer
 from gchatd.limits.addresses import Addresses
+from gchatd.limits.repeats import Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,7 +134,7 @@ def house():
 
     def build(settings: Settings) -> tuple[int, Doors]:
         doors = Doors()
-        front = Front(doors, doors.web, Addresses(64), settings)
+        front = Front(doors, doors.web, Addresses(64), Repeats(), settings)
         servers.append(StreamServer(("127.0.0.1", 0), front, spawn=gevent.spawn_raw))
         servers[-1].start()
         return servers[-1].server_port, doors

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FLOORS = [
-    ["gchatd", "gchatd.errors"],
+    ["gchatd", "gchatd.errors", "gchatd.files"],
     ["gchatd.text"],
     ["gchatd.wire", "gchatd.chat", "gchatd.settings", "gchatd.log", "gchatd.meters"],
     ["gchatd.cluster", "gchatd.limits"],

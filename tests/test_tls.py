@@ -23,6 +23,7 @@ from terminal import Terminal
 from gchatd.doors.front import Front
 from gchatd.errors import ConfigError
 from gchatd.limits.addresses import Addresses
+from gchatd.limits.repeats import Repeats
 from gchatd.settings import load
 from gchatd.wire import irc
 
@@ -329,7 +330,7 @@ def front(tmp_path):
 
     put("one")
     settings = load(None, [("tls", "certificate", str(cert)), ("tls", "key", str(key)), ("server", "greet_after", "0")])
-    front = Front(Door(), Door(), Addresses(64), settings)
+    front = Front(Door(), Door(), Addresses(64), Repeats(), settings)
     server = StreamServer(("127.0.0.1", 0), front)
     server.start()
     with gevent.Timeout(PATIENCE):

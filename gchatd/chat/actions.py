@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from .. import __version__
 from ..errors import Refused
 from ..text import times
+from ..text.cleaning import is_blank
 from ..text.names import LONGEST_ROOM, compared
 from .answers import (
     CannotChange,
@@ -151,8 +152,8 @@ def delete(asker: Asker, line: Said) -> None:
 
 
 def _check_says(text: str) -> None:
-    """Raise Refused if a text is empty or blank."""
-    if not text or text.isspace():
+    """Raise Refused if there is nothing in a text that can be seen."""
+    if is_blank(text):
         raise Refused(NothingSaid())
 
 

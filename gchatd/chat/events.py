@@ -66,7 +66,8 @@ class Departed(Event, frozen=True, kw_only=True, gc=False):
 class Said(Event, frozen=True, kw_only=True, gc=False):
     """`name` said `text`; with `action`, did it (`/me waves`). In history, `edited` says that it was changed.
 
-    Without a `user` somebody said it in passing, who is not here: over HTTP, under a name that nobody here has.
+    Without a `user` somebody said it in passing, who is not here: over HTTP, under a name that nobody here has, and, in
+    a private room, `with_key`.
     """
 
     kept: ClassVar[bool] = True
@@ -74,6 +75,7 @@ class Said(Event, frozen=True, kw_only=True, gc=False):
     text: str
     action: bool = False
     edited: bool = False
+    with_key: bool = False
 
 
 class Edited(Event, frozen=True, kw_only=True, gc=False):

@@ -86,7 +86,7 @@ def check(state: State, event: Event) -> Refusal | None:
     kind = type(event)
     if kind is Arrived or kind is Claimed:
         return _may_be_called(state, event.name, event.user)
-    if kind is Said and not event.user:
+    if isinstance(event, Said) and not event.user:
         return _may_say_in_passing(state, event)
     rule = RULES.get(kind)
     if rule is None:  # nobody's act: a room was restored or vanished, a line was not sent, a node came or went
@@ -104,9 +104,12 @@ def _may_be_called(state: State, name: str, user: int) -> Refusal | None:
     return None
 
 
-def _may_say_in_passing(state: State, event: Event) -> Refusal | None:
-    """Somebody who is not here may not pass for somebody who is. (Their door has seen to the key of a private room.)"""
-    return NoSuchRoom(event.room) if state.room(event.room) is None else _may_be_called(state, event.name, 0)
+def _may_say_in_passing(state: State, event: Said) -> Refusal | None:
+    """Somebody who is not here may not pass for somebody who is, nor speak in a private room without its key."""
+    room = state.room(event.room)
+    if room is None or (room.private and not event.with_key):
+        return NoSuchRoom(event.room)
+    return _may_be_called(state, event.name, 0)
 
 
 def _is_in(state: State, user: User, event: Event) -> Refusal | None:

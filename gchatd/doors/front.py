@@ -11,11 +11,11 @@ import contextlib
 import functools
 import logging
 from ipaddress import ip_address, ip_network
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ..delivery.tls import Certificate, TlsTransport
 from ..delivery.transport import PlainTransport
+from ..files import read_file
 from ..settings import Address as Written
 from ..wire import irc, proxy
 from ..wire.opening import LONGEST, opening_of
@@ -25,6 +25,7 @@ from .turning_away import hang_up
 if TYPE_CHECKING:
     from ..delivery.transport import Socket, Transport
     from ..limits.addresses import Addresses
+    from ..limits.repeats import Repeats
     from ..settings import Settings
     from ..wire.opening import Opening
 
@@ -82,10 +83,13 @@ class _TurnedAwayError(Exception):
 class Front:
     """Serves whoever comes: `StreamServer(listener, Front(...))`."""
 
-    def __init__(self, terminals: TerminalDoor, web: Door, addresses: Addresses, config: Settings) -> None:
+    def __init__(
+        self, terminals: TerminalDoor, web: Door, addresses: Addresses, repeats: Repeats, config: Settings
+    ) -> None:
         """Raises ConfigError as `configure` does."""
         self._terminals = terminals
         self._web = web
+        self._repeats = repeats
         self._addresses = addresses
         self.configure(config)
 
@@ -114,7 +118,7 @@ class Front:
         try:
             way = self._way_in(PlainTransport(sock), address)
         except OSError as error:
-            _log("client", address, f"connection lost: {error.strerror or error}")
+            self._log(address, f"connection lost: {error.strerror or error}")
             return
         except BaseException:  # SystemExit and KeyboardInterrupt too: gevent would take them to the main greenlet
             logger.exception("[client %s:%s] failed", *address[:2])
@@ -130,6 +134,9 @@ class Front:
             finally:
                 if address is not given:
                     self._addresses.exit(address[0])
+
+    def _log(self, address: Address, why: str) -> None:
+        self._repeats.log(address[0], why, f"[client {Written(*address[:2])}] left: {why}")
 
     def _way_in(self, transport: Transport, address: Address) -> tuple[Opening, Transport, Address] | None:
         """Return what comes in (a terminal, or HTTP), how and from where. None: it found no door. Switches.
@@ -150,7 +157,7 @@ class Front:
                 raise _TurnedAwayError(*_NO_DOOR[opening])
             way = opening, transport, address
         except _TurnedAwayError as turned:
-            _log("client", address, str(turned))
+            self._log(address, str(turned))
             if turned.reason:
                 self._addresses.turned_away[turned.reason] += 1
             with contextlib.suppress(OSError):
@@ -229,10 +236,6 @@ class Front:
         return inside
 
 
-def _log(kind: str, address: Address, why: str) -> None:
-    logger.info("[%s %s] left: %s", kind, Written(*address[:2]), why)
-
-
 def _certificate(config: Settings) -> Certificate | None:
     """Read the certificate, if there is to be one. Raises ConfigError."""
     files = config.tls
@@ -244,7 +247,7 @@ def _certificate(config: Settings) -> Certificate | None:
         name = getattr(files, option)
         try:
             if name:
-                Path(name).read_bytes()
+                read_file(name)
         except OSError as error:
             trouble = (error.strerror or str(error)).lower()
             raise config.complain("tls", option, name, f"cannot be read: {trouble}") from None

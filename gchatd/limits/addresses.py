@@ -32,7 +32,7 @@ class Addresses:
         """How many were, by the reason in a word."""
         self._here: Counter[str] = Counter()  # those that are exempt, too: they may not be for ever
         self._lately: dict[str, deque[float]] = {}  # when each came, within LATELY_SECONDS; who came last is last
-        self._key = lru_cache(maxsize=1024)(_find_key)
+        self._key = lru_cache(maxsize=1024)(network_of)
         self.configure(per_address, exempt, most)
 
     def configure(self, per_address: int, exempt: Iterable[str] = (), most: int = 0) -> None:
@@ -111,7 +111,7 @@ def _address(host: str) -> IPv4Address | IPv6Address:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def _find_key(host: str) -> str:
+def network_of(host: str) -> str:
     """Return what connections from this host are counted under; nothing for one that is nowhere on the internet."""
     try:
         address = _address(host)

@@ -9,6 +9,8 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
+from .addresses import network_of
+
 if TYPE_CHECKING:
     from .flood import Bucket
 
@@ -27,7 +29,7 @@ class Passing:
 
     def delay(self, bucket: Bucket, kind: str, host: str, tokens: float = 1.0) -> float:
         """Return how many seconds a request has to wait; if more than MOST_DELAY, it is not to be done at all."""
-        now, key = time.monotonic(), (kind, host)
+        now, key = time.monotonic(), (kind, network_of(host) or host)
         full_at = self._full_at.pop(key, 0.0)
         delay = bucket.delay(full_at, now)
         self._full_at[key] = full_at if delay > MOST_DELAY else bucket.take(full_at, now, tokens)

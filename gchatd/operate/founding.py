@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..chat.state import LOBBY, Bounds, State
 from ..errors import StoreError
+from ..files import read_file
 from ..hub import Hub, restored
 from ..journal import History, MemoryJournal, SqliteJournal
 from ..text.cleaning import clean
@@ -51,7 +52,7 @@ def read_motd(config: Settings) -> list[str]:
     if not config.server.motd:
         return []
     try:
-        lines = Path(config.server.motd).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_file(config.server.motd).decode("utf-8-sig").splitlines()
     except OSError as error:
         trouble = (error.strerror or str(error)).lower()
         raise config.complain("server", "motd", config.server.motd, f"cannot be read: {trouble}") from None

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 import gevent
 import gevent.socket
-from gevent.server import StreamServer
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from ..delivery.outbox import Outbox
 from ..delivery.transport import PlainTransport
+from ..doors.accepting import PatientServer
 from ..doors.patience import Patience
 from ..doors.turning_away import hang_up
 from ..doors.web.http import BadRequestError, HttpConnection, Response
+from ..limits.addresses import Addresses
 from .metrics import Metrics
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ if TYPE_CHECKING:
     from .metrics import Sources
 
 MOST_CONNECTIONS: Final = 16
+MOST_WAITING: Final = 1_000_000
 MOST_BODY: Final = 1024
-REQUEST_SECONDS: Final = 10.0
+REQUEST_SECONDS: Final = 2.0
 DELAY_SECONDS: Final = 0.1
 """How far apart the looks at the event loop's delay are."""
 
 
-def bind(config: Settings, sources: Sources, number: int = 1) -> StreamServer:
+def bind(config: Settings, sources: Sources, number: int = 1) -> PatientServer:
     """Listen where `metrics.listen` says, the worker with this number on a port of its own; return what to `start`.
 
     Raises ConfigError.
@@ -62,7 +64,8 @@ def bind(config: Settings, sources: Sources, number: int = 1) -> StreamServer:
         more = f" (port {port}, for worker {number})" if number > 1 else ""
         raise config.complain("metrics", "listen", address, trouble + more) from None
     accepting = gevent.socket.socket(fileno=listener.detach())
-    return StreamServer(accepting, door, spawn=MOST_CONNECTIONS)  # type: ignore[arg-type]  # it wants no more of a socket
+    anybody = Addresses(MOST_WAITING)
+    return PatientServer(accepting, door, anybody, sources.sessions, spawn=MOST_CONNECTIONS)  # all others wait
 
 
 def measure_delay(meters: Meters) -> None:

@@ -51,6 +51,13 @@ def clean(text: str) -> str:
     return _unstack(_UNSAFE.sub("", text))
 
 
+def is_blank(text: str) -> bool:
+    """Return whether a text shows nothing: it is empty, or made of spaces and invisible characters."""
+    if text.isascii():
+        return not text or text.isspace()
+    return all(unicodedata.category(char)[0] in "ZC" or char in _FILLERS for char in text)
+
+
 def _unstack(text: str) -> str:
     """Cut stacks of combining marks to the first few. Invisible characters neither count nor end a stack."""
     kept = []

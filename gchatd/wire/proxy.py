@@ -75,6 +75,8 @@ def _read_line(data: bytes) -> Header | None:
         kind = IPv4Address if match[1] == b"4" else IPv6Address
         source = kind(match[2].decode("ascii"))
         kind(match[3].decode("ascii"))
+        if b"%" in line:  # a scope, which Python would take and no proxy may send
+            raise ValueError
     except ValueError:
         raise BadHeaderError("a PROXY header with a wrong address") from None
     port = int(match[4])

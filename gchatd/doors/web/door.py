@@ -90,7 +90,8 @@ class WebDoor:
         client = Client(connection, outbox, host, where)
         try:
             while (request := connection.read()) is not None and not outbox.failed:
-                if request.path == "/ws" and is_handshake(request):
+                self._sessions.pace.pause()  # somebody may ask without end, and read as fast
+                if request.path == "/ws" and is_handshake(request) and not request.body:
                     elsewhere = self._is_from_elsewhere(request)
                     accepted = _ELSEWHERE if elsewhere else shake_hands(request, self._compresses)
                     if isinstance(accepted, Response):

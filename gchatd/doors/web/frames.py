@@ -85,7 +85,9 @@ def shake_hands(request: Request, compresses: bool = False) -> tuple[list[tuple[
     offered = (_DEFLATE,) if compresses else None
     protocol = ServerProtocol(logger=_silent, extensions=offered)
     try:
-        handshake = Handshake(request.target, Headers(request.headers.items()), request.method)
+        handshake = Handshake(
+            request.target, Headers(request.headers.items()), request.method, f"HTTP/{request.version}"
+        )
     except InvalidHeader:  # of control characters it lets fewer through than h11 does
         return Response(400, b"A header of that handshake has characters that no header can have.\n")
     response = protocol.accept(handshake)
@@ -124,7 +126,7 @@ class Messages:
     to say about that is the close frame in `take_reply`.
     """
 
-    __slots__ = ("_decoder", "_most", "_parts", "_protocol", "_reply")
+    __slots__ = ("_decoder", "_most", "_parts", "_protocol", "_reply", "idle")
 
     def __init__(self, most: int, extensions: Extensions = ()) -> None:
         self._most = most
@@ -134,6 +136,8 @@ class Messages:
         self._parts: list[bytes] | list[str] = []  # of a message in fragments
         self._decoder: codecs.IncrementalDecoder | None = None  # while they are text
         self._reply = b""
+        self.idle = 0
+        """How many frames have come that ended no message: pings, fragments. To be set to 0 by who counts them."""
 
     @property
     def is_open(self) -> bool:
@@ -145,7 +149,8 @@ class Messages:
         messages: list[str | bytes] = []
         if not self.is_open:
             return messages
-        if not (self._protocol.begun or self._parts) and (text := _only_message(data, self._most)) is not None:
+        alone = not self._protocol.begun and self._protocol.current_size is None
+        if alone and (text := _only_message(data, self._most)) is not None:
             return [text]
         self._protocol.begun += data
         self._protocol.receive_data(data)
@@ -158,6 +163,8 @@ class Messages:
                 break
             if message is not None:
                 messages.append(message)
+            else:
+                self.idle += 1
         self._collect()
         return messages
 
@@ -208,7 +215,8 @@ class Messages:
         self.feed(state["begun"].encode("latin-1"))
 
     def drop(self) -> None:
-        """Let go of the parser, which knows itself: no reference cycle is left."""
+        """Let go of the parser, which knows itself, and of the error that ended it: no reference cycle is left."""
+        self._protocol.parser_exc = None
         self._protocol.parser.close()
         del self._protocol
 
@@ -221,10 +229,9 @@ class Messages:
             return None
         if opcode is Opcode.TEXT:
             self._decoder = _new_decoder()
-        if self._decoder is None:
-            self._parts.append(data)  # type: ignore[arg-type]  # all its parts are bytes
-            return self._whole() if fin else None
-        self._parts.append(self._decoder.decode(data, fin))  # type: ignore[arg-type]  # all its parts are str
+        part = data if self._decoder is None else self._decoder.decode(data, fin)
+        if part:  # there may be any number of fragments without a byte
+            self._parts.append(part)  # type: ignore[arg-type]  # all its parts are bytes, or all are str
         return self._whole() if fin else None
 
     def _whole(self) -> str | bytes:

@@ -35,6 +35,7 @@ class Request(msgspec.Struct, frozen=True):
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes = b""
+    version: str = "1.1"
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -191,4 +192,4 @@ def _request(head: h11.Request) -> Request:
     except ValueError:  # UnicodeDecodeError is one
         raise BadRequestError(400, "That address is not written in UTF-8, or has too many parts.") from None
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    return Request(head.method.decode("latin-1"), target, path, query, headers)
+    return Request(head.method.decode("latin-1"), target, path, query, headers, version=head.http_version.decode())

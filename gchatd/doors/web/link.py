@@ -14,6 +14,7 @@ import msgspec
 from ... import __version__
 from ...chat.answers import AlreadyHere, Answer
 from ...errors import Refused
+from ...limits.flood import Bucket
 from ...link import Request
 from ..sentences import Sorry
 from ..turning_away import hang_up
@@ -43,6 +44,8 @@ INSTEAD_SECONDS: Final = 5.0
 
 _CHUNK: Final = 4096  # bytes taken from one client before others are served
 _LONGEST_ERROR: Final = 200  # characters
+_IDLE: Final = Bucket(100, 20)  # frames in which there is nothing: nobody needs so many
+_MOST_DELAY: Final = 10.0  # seconds
 _PAGE: Final = 8192  # bytes that may wait for a client before it is asked what else it wants
 _SECRET: Final = secrets.token_bytes(32)  # so that nobody can name a connection that was not theirs
 
@@ -91,7 +94,7 @@ class WebLinks:
 class WebLink:
     """A WebSocket, as a session sees it."""
 
-    __slots__ = ("_messages", "_shared", "_unread", "_where", "format", "outbox", "session")
+    __slots__ = ("_idle_full_at", "_messages", "_shared", "_unread", "_where", "format", "outbox", "session")
 
     session: Session
     refused = ""
@@ -107,6 +110,7 @@ class WebLink:
         self.format: Frames = COMPRESSED if extensions else FRAMES
         self._where = where
         self._unread = unread
+        self._idle_full_at = 0.0
 
     def __str__(self) -> str:
         return self._where
@@ -152,9 +156,19 @@ class WebLink:
         found = [_request(one) for one in messages if isinstance(one, str)]
         if len(found) < len(messages):
             self._messages.close(1003, "this chat takes text only")
+        if self._messages.idle:
+            self._count_idle()
         if self._messages.is_open and (reply := self._messages.take_reply()):
             self.outbox.put(reply)  # a close frame is the last thing that is sent: see `close`
         return found if self._messages.is_open or found else None
+
+    def _count_idle(self) -> None:
+        """Close the connection of a client that sends too many pings, and other frames in which there is nothing."""
+        now = time.monotonic()
+        self._idle_full_at = _IDLE.take(self._idle_full_at, now, self._messages.idle)
+        self._messages.idle = 0
+        if _IDLE.delay(self._idle_full_at, now) > _MOST_DELAY:
+            self._messages.close(1008, "too many frames in which there is nothing")
 
     def perform(self, request: Request) -> Answer | None:
         try:

@@ -14,7 +14,7 @@ import msgspec
 from ...chat.answers import DiskBehind, NameTaken, NoSuchRoom, RoomIsPrivate, ShuttingDown
 from ...errors import Refused
 from ...limits.passing import MOST_DELAY, Passing
-from ...text.cleaning import clean
+from ...text.cleaning import clean, is_blank
 from ...text.names import parse_name
 from ..sentences import sentence
 from .formats import RECEIPTS, EventStream, JsonLines, Lines
@@ -43,6 +43,7 @@ _STREAMS: Final[dict[str, Followed]] = {
     "application/x-ndjson": JsonLines(),
 }
 _CHUNK: Final = 4096
+_MOST_UNREAD: Final = 65_536  # bytes that a follower may send
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -98,7 +99,7 @@ class Rooms:
         text = "\n".join(map(clean, lines))
         if len(lines) > self.limits.paste_lines:
             return Response(413, f"A message can have at most {self.limits.paste_lines} lines.\n".encode())
-        if not text or text.isspace():
+        if is_blank(text):
             return Response(400, b"There is nothing to send: the body has no words.\n")
         flood = self._sessions.flood
         if flood is not None and (late := self._wait(flood.requests, "say", client.host, flood.tokens(text))):
@@ -118,7 +119,7 @@ class Rooms:
         if since and not (since.isascii() and since.isdigit() and len(since) < 17):
             return Response(400, f"since={clean(since)[:50]}: expected the id of a line, a number.\n".encode())
         flood = self._sessions.flood
-        if flood is not None and request.method != "HEAD":
+        if flood is not None:
             late = self._wait(flood.questions, "past", client.host) if since else None
             late = late or self._wait(flood.requests, "follow", client.host)
             if late is not None:
@@ -129,14 +130,17 @@ class Rooms:
         if request.method == "HEAD":
             return Response(200, b"", type, headers)
         visitor.format = _STREAMS[kind]
-        logger.info("[%s] follows %s", client.where, room.name)
+        self._log(client, f"follows {room.name}")
         begin = partial(client.connection.begin, type, headers)
         visitor.follow(room, int(since) if since else None, self.limits.sendq, begin)
         if kind == "text/event-stream":
             self._streams[visitor] = time.monotonic() + ALIVE_SECONDS
         _wait_until_gone(client.outbox)
-        logger.info("[%s] left: %s", client.where, client.outbox.failed or "hung up")
+        self._log(client, f"left: {client.outbox.failed or 'hung up'}")
         return None
+
+    def _log(self, client: Client, what: str) -> None:
+        self._sessions.repeats.log(client.host, what, f"[{client.where}] {what}")
 
     def _wait(self, bucket: Bucket, kind: str, host: str, tokens: float = 1.0) -> Response | None:
         """Wait, if an address has asked for much lately; return a response if that would take too long. Switches."""
@@ -157,11 +161,16 @@ def _room(request: Request) -> str:
 
 
 def _wait_until_gone(outbox: Outbox) -> None:
-    """Drop what comes until the client hangs up, or is given up. Switches."""
+    """Drop what comes until the client hangs up, or is given up: there is nothing for it to say. Switches."""
+    left = _MOST_UNREAD
     with contextlib.suppress(OSError):
         while not outbox.failed:
             try:
-                if not outbox.transport.recv(_CHUNK):
+                data = outbox.transport.recv(_CHUNK)
+                left -= len(data)
+                if left < 0:
+                    outbox.fail("sent much that nobody reads")
+                if not data:
                     return
             except BlockingIOError:
                 outbox.transport.wait_readable()

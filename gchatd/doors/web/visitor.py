@@ -122,7 +122,7 @@ class Visitor:
             raise Refused(NoSuchRoom(room.name))
         trouble: list[bytes] = []
         self.outbox.display_with(lambda data: trouble.append(data) or b"")  # type: ignore[func-returns-value]
-        self._broadcast(Said(room=room.name, name=name.shown, text=text))
+        self._broadcast(Said(room=room.name, name=name.shown, text=text, with_key=room.private))
         self._wait()
         if self.unheard:
             return b"503 The server is shutting down: whether that was kept is not known."
