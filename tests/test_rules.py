@@ -228,3 +228,11 @@ def test_an_empty_room_makes_way_for_a_new_one_but_the_lobby_does_not(chat):
     assert chat.refuses(ANN, Joined(room="new")) == a.TooManyRooms(3)
     chat.does(ANN, Left(room="den"))
     assert chat.refuses(ANN, Joined(room="new")) is None
+
+
+def test_who_is_not_here_says_something_in_passing_where_they_may_and_as_nobody_who_is_here(chat):
+    assert chat.refuses(0, Said(room="dev", name="CI", text="x")) is None
+    assert chat.refuses(0, Said(room="den", name="CI", text="x")) == a.NoSuchRoom("den")
+    assert chat.refuses(0, Said(room="den", name="CI", text="x", with_key=True)) is None
+    assert chat.refuses(0, Said(room="nowhere", name="CI", text="x")) == a.NoSuchRoom("nowhere")
+    assert chat.refuses(0, Said(room="dev", name="ann", text="x")) == a.NameTaken("ann")
