@@ -20,7 +20,7 @@ help:
 	@echo 'make cert     make a certificate to try TLS with, signed by itself: cert.pem, key.pem'
 	@echo 'make docs     rewrite docs/commands.md and docs/protocol.md from the code'
 	@echo 'make figures  put the results of the last full make bench into docs/performance.md'
-	@echo 'make picture  redraw the picture in README.md'
+	@echo 'make picture  redraw the pictures in README.md'
 	@echo 'make clean    remove everything that make creates, but not your data'
 
 run: $(VENV)/run
@@ -86,6 +86,7 @@ figures: $(VENV)/dev
 
 picture: $(VENV)/dev
 	$(BIN)/python docs/session_picture.py
+	$(BIN)/python docs/page_picture.py
 
 # Each of these files marks what is installed, so that make installs again only when a requirements file changes.
 $(VENV)/run: requirements.txt
