@@ -155,7 +155,8 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     if worker is not None:
         worker.says_that_it_serves()
     else:
-        listening.say_what_to_type(servers[0].address)  # type: ignore[arg-type]  # of the internet, so it is a pair
+        first: Any = servers[0].address  # of the internet, so it is a pair
+        listening.say_what_to_type(first, config.tls.required)
         manager.ready()
 
     watchdog.start()
