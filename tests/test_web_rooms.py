@@ -205,7 +205,9 @@ def test_who_posts_too_much_waits_and_is_then_told_when_to_come_back(tmp_path):
 
 def test_a_room_is_followed_as_lines_of_text(house):
     ann, curl = house.enters("Ann"), house.calls()
-    assert curl.follows(LOBBY).headers["content-type"] == "text/plain; charset=utf-8"
+    headers = curl.follows(LOBBY).headers
+    assert headers["content-type"] == "text/plain; charset=utf-8"
+    assert headers["x-content-type-options"] == "nosniff"
     says(ann, "hello", "漢字\nand more")
     assert [curl.reads_line() for _ in range(3)] == ["Ann : hello", "Ann : 漢字", "    and more"]
 
