@@ -72,10 +72,11 @@ autobahn: $(VENV)/dev
 	$(BIN)/python tests/autobahn.py
 
 cert:
-	@test ! -e key.pem || { echo 'there is a key.pem already' >&2; exit 1; }
+	@test ! -e key.pem || { echo 'there is a key.pem already: use it, or move it away' >&2; exit 1; }
 	umask 077; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj /CN=localhost \
 		-addext subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1 -keyout key.pem -out cert.pem
 	@echo 'now: make run ARGS="--set tls.certificate=cert.pem --set tls.key=key.pem"'
+	@echo 'to let others in, add --listen 0.0.0.0:1337 to these ARGS'
 
 docs: $(VENV)/dev
 	$(BIN)/python docs/commands_page.py
@@ -90,21 +91,25 @@ picture: $(VENV)/dev
 
 # Each of these files marks what is installed, so that make installs again only when a requirements file changes.
 $(VENV)/run: requirements.txt
+	@echo 'installing what gchat needs into $(VENV), about a minute'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 $(VENV)/cluster: requirements-cluster.txt requirements.txt
+	@echo 'installing what gchat needs into $(VENV), about a minute'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
 	@touch $@ $(VENV)/run
 
 $(VENV)/crowd: requirements-crowd.txt requirements-cluster.txt requirements.txt
+	@echo 'installing what gchat needs into $(VENV), about a minute'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-crowd.txt
 	@touch $@ $(VENV)/run $(VENV)/cluster
 
 $(VENV)/dev: requirements-dev.txt requirements-cluster.txt requirements-crowd.txt requirements.txt
+	@echo 'installing what gchat needs into $(VENV), about a minute'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/run $(VENV)/cluster $(VENV)/crowd

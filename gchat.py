@@ -141,7 +141,7 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
 
     reloading = Reloading(config, read, go_by)
     manager = ServiceManager.of(os.environ)
-    manager.status = lambda: _status(hub)
+    manager.status = lambda: _status(hub, reloading)
     _reload_on_hangup(stop, reloading, manager, worker)
     if worker is not None:
         gevent.spawn(_stop_without_supervisor, worker, stop)  # ends with the process
@@ -160,7 +160,8 @@ def serve(config: Settings, read: Callable[[], Settings], worker: Worker | None 
     if worker is not None:
         worker.says_that_it_serves()
     else:
-        listening.say_what_to_type(servers[0].address)  # type: ignore[arg-type]  # of the internet, so it is a pair
+        first: Any = servers[0].address  # of the internet, so it is a pair
+        listening.say_what_to_type(first, config.tls.required)
         manager.ready()
 
     watchdog.start()
@@ -206,12 +207,13 @@ def _serve_metrics(config: Settings, sources: tuple[Any, ...], worker: Worker | 
     logger.info("metrics are at http://%s/metrics", Address(*server.address[:2]))
 
 
-def _status(hub: Hub) -> str:
+def _status(hub: Hub, reloading: Reloading) -> str:
     """Say in a line how the chat is, for `systemctl status`."""
     if hub.closed:
         return "shutting down"
     people = len(hub.users)
-    return f"{'1 person' if people == 1 else f'{people:,} people'} in {counted(len(hub.rooms), 'room')}"
+    refused = "settings refused, see the log; " if reloading.refused else ""
+    return f"{refused}{'1 person' if people == 1 else f'{people:,} people'} in {counted(len(hub.rooms), 'room')}"
 
 
 def _limits_of_addresses(config: Settings) -> tuple[int, list[str], int]:

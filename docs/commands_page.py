@@ -19,7 +19,8 @@ _INTRODUCTION = f"""\
 
 What you type goes to everyone in your current room, unless it starts with a slash: then it is a command. To start a
 message with a slash, type two. The five commands to start with are {_FIRST}. `/help COMMAND`
-shows you what this page says. If you have a `>` prompt, the Tab key completes commands, names and rooms.
+shows you what this page says. If you have a `>` prompt, the Tab key completes commands, names and rooms, and
+lines that you paste wait for Enter, which sends them as one message.
 
 In the first column, replace WORDS in capitals with your own, leave out `[what is in brackets]` if you like, and choose
 one of `a|b`. A list that is longer than your window stops when the window is full: `/more` shows the next page.

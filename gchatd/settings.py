@@ -43,9 +43,11 @@ class Address(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Address:
         """Read `ADDRESS:PORT`, an IPv6 address in brackets. Raises ValueError."""
-        match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:\s]+)):([0-9]{1,5})", text)
-        if match is None or int(match[3]) > 65535:
+        match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:\s]+)):([0-9]{1,9})", text)
+        if match is None:
             raise ValueError("expected ADDRESS:PORT, such as 127.0.0.1:1337 or [::1]:1337")
+        if int(match[3]) > 65535:
+            raise ValueError("expected ADDRESS:PORT, with a port from 0 to 65535")
         return cls(match[1] or match[2], int(match[3]))
 
     def __str__(self) -> str:
@@ -208,7 +210,7 @@ def _read(file: Path) -> list[tuple[str, str, str]]:
     try:
         parser.read_string(file.read_text(encoding="utf-8-sig"), str(file))
     except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{file}: cannot be read: {(error.strerror or str(error)).lower()}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: is not UTF-8 at byte {error.start}") from None
     except configparser.DuplicateOptionError as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import types
+from pathlib import Path
 
 import gevent
 import gevent.socket
@@ -103,7 +105,7 @@ def test_what_happens_in_the_chat_is_counted(start, enter):
     assert after["gchat_nameless_sessions"] == 1
     assert after["gchat_rooms"] == after["gchat_healthy"] == 1
     eventually(lambda: scraped(port)["gchat_hub_delay_seconds_count"] > 0)
-    assert after["process_resident_memory_bytes"] > 1e7
+    assert 1e7 < after["gchat_resident_memory_bytes"] < after["gchat_virtual_memory_bytes"]
 
 
 def test_clients_that_do_not_read_are_counted_with_what_waits_for_them(start, enter):
@@ -166,12 +168,41 @@ def test_buckets_are_told_as_prometheus_wants_them():
     assert (value("gchat_turn_events_count"), value("gchat_turn_events_sum")) == (4, 5007)
 
 
+def test_descriptors_and_memory_are_told_without_what_a_sandbox_hides(monkeypatch):
+    """With ProcSubset=pid, as in deploy/gchat.service, /proc has processes only."""
+    asked, really = [], open
+    monkeypatch.setattr("builtins.open", lambda name, *rest, **more: asked.append(name) or really(name, *rest, **more))
+    before = of_this_process()
+    with socket.socket(), socket.socket():
+        assert of_this_process()["gchat_open_fds"] == before["gchat_open_fds"] + 2
+    assert set(asked) == {"/proc/self/statm"}
+    real = Path("/proc/self/status").read_text()
+    assert before["gchat_resident_memory_bytes"] == pytest.approx(kilobytes("VmRSS", real) * 1024, rel=0.1)
+    assert before["gchat_virtual_memory_bytes"] == pytest.approx(kilobytes("VmSize", real) * 1024, rel=0.1)
+    assert before["gchat_max_fds"] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert before["gchat_cpu_seconds_total"] > 0
+
+
+def of_this_process() -> dict[str, float]:
+    return {one.name: one.value for family in Metrics(sources()).collect() for one in family.samples}
+
+
+def kilobytes(what: str, status: str) -> int:
+    return int(re.search(rf"^{what}:\s+(\d+) kB", status, re.MULTILINE)[1])
+
+
+def test_the_alarms_in_the_documentation_are_about_what_there_is():
+    named = set(re.findall(r"\bgchat_[a-z_]+", (ROOT / "docs/running.md").read_text()))
+    assert named
+    assert named <= set().union(*exported().values())
+
+
 # The dashboard.
 
 
 def named_in_the_dashboard() -> set[str]:
     expressions = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", ())]
-    return {name for one in expressions for name in re.findall(r"\b(?:gchat|process)_\w+(?=\{)", one)}
+    return {name for one in expressions for name in re.findall(r"\bgchat_\w+(?=\{)", one)}
 
 
 def exported() -> dict[str, set[str]]:
@@ -179,7 +210,6 @@ def exported() -> dict[str, set[str]]:
     registry = CollectorRegistry()
     everything = sources(figures=Figures())
     registry.register(Metrics(everything))
-    monitoring.ProcessCollector(registry=registry)
     return {family.name: {sample.name for sample in family.samples} for family in registry.collect()}
 
 
@@ -290,6 +320,15 @@ def test_a_port_that_is_taken_is_named():
             monitoring.bind(config, sources(), 2)
     with pytest.raises(ConfigError, match="no port 65536 "):
         monitoring.bind(load(None, [("metrics", "listen", "127.0.0.1:65535")]), sources(), 2)
+
+
+def test_the_chats_own_port_is_no_place_for_it():
+    config = load(None, [("server", "listen", "127.0.0.1:1339"), ("metrics", "listen", "127.0.0.1:1339")])
+    with pytest.raises(ConfigError, match=r"\[metrics\] listen = 127.0.0.1:1339: the chat is there \(server.listen\)$"):
+        monitoring.bind(config, sources())
+    config = load(None, [("server", "listen", "127.0.0.1:1339"), ("metrics", "listen", "127.0.0.1:1338")])
+    with pytest.raises(ConfigError, match=r"the chat is there \(server.listen\): worker 2 has port 1339$"):
+        monitoring.bind(config, sources(), 2)
 
 
 def two_ports() -> int:

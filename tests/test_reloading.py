@@ -173,6 +173,7 @@ def test_a_server_whose_terminal_is_closed_ends(tmp_path):
         os.close(theirs)
         assert server.stderr is not None
         assert b"In another terminal" in server.stderr.readline()
+        assert b"Or in a browser" in server.stderr.readline()
         server.send_signal(signal.SIGHUP)
         assert b"settings read again" in server.stderr.readline()
         os.close(ours)

@@ -209,8 +209,18 @@ WRONG = [
     ("cluster", "lease_seconds", ["0", "0.9", "3601", "nan", "soon"], "a number of seconds from 1 to 3600"),
     ("log", "level", ["loud", "INFO", "info debug", ""], "one of debug, info, warning, error"),
     ("server", "data", [""], "one line of text"),
-    ("server", "listen", ["127.0.0.1", "localhost", "1337", ":1337", "127.0.0.1:", "127.0.0.1:port"], "ADDRESS:PORT"),
-    ("server", "listen", ["127.0.0.1:70000", "127.0.0.1:65536", "127.0.0.1:-1", "a:123456"], "ADDRESS:PORT"),
+    (
+        "server",
+        "listen",
+        ["127.0.0.1", "localhost", "1337", ":1337", "127.0.0.1:", "127.0.0.1:port", "127.0.0.1:-1"],
+        "ADDRESS:PORT",
+    ),
+    (
+        "server",
+        "listen",
+        ["127.0.0.1:70000", "127.0.0.1:65536", "a:123456"],
+        "ADDRESS:PORT, with a port from 0 to 65535",
+    ),
     ("server", "listen", ["::1", "::1:1337", "[::1]", "[::1]1337", "[]:1337"], "ADDRESS:PORT"),
     ("server", "listen", ["a:1:2", "a: 1", "a:1 b", "a:1;b:2"], "ADDRESS:PORT"),
     ("server", "listen", ["", ","], "at least one ADDRESS:PORT"),
@@ -281,9 +291,9 @@ def test_a_file_that_is_not_a_configuration_is_told_with_the_place(write, text, 
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
-    assert trouble(tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
-    assert trouble(tmp_path / "no.ini") == f"{tmp_path}/no.ini: cannot be read: No such file or directory"
-    assert trouble(tmp_path / "no" / "no.ini") == f"{tmp_path}/no/no.ini: cannot be read: No such file or directory"
+    assert trouble(tmp_path) == f"{tmp_path}: cannot be read: is a directory"
+    assert trouble(tmp_path / "no.ini") == f"{tmp_path}/no.ini: cannot be read: no such file or directory"
+    assert trouble(tmp_path / "no" / "no.ini") == f"{tmp_path}/no/no.ini: cannot be read: no such file or directory"
 
 
 def test_the_first_trouble_of_several_is_told(write):
@@ -343,8 +353,8 @@ def test_a_wrong_command_line_is_told_in_one_line_with_exit_status_2(tmp_path):
     for args, told in [
         (["--set", "limits=5"], "command line: --set limits=5: expected SECTION.OPTION=VALUE"),
         (["--set", "limits.line"], "command line: --set limits.line: expected SECTION.OPTION=VALUE"),
-        (["--config", "no.ini"], "no.ini: cannot be read: No such file or directory"),
-        (["serve", "--config", "no.ini"], "no.ini: cannot be read: No such file or directory"),
+        (["--config", "no.ini"], "no.ini: cannot be read: no such file or directory"),
+        (["serve", "--config", "no.ini"], "no.ini: cannot be read: no such file or directory"),
         ([], "config.ini: [log] level = loud: expected one of debug, info, warning, error"),
         (["--log-level", "mute"], "command line: [log] level = mute: expected one of debug, info, warning, error"),
     ]:
@@ -397,10 +407,11 @@ def test_serve_is_what_a_command_line_without_a_command_means(tmp_path, command)
         (["localhost:0", "127.0.0.1:0"], "localhost"),
     ],
 )
-def test_once_it_listens_standard_error_says_in_one_line_what_to_type(start, listen, host):
+def test_once_it_listens_standard_error_says_what_to_type(start, listen, host):
     server = start(listen=listen)
     told = server.logs("In another terminal")
     assert told == f"In another terminal: telnet {host} {server.port}"
+    server.logs(f"^Or in a browser: http://{host}:{server.port}/$")
     assert server.stop() == 0
     assert server.log().count("In another terminal") == 1
 

@@ -119,6 +119,20 @@ def test_a_heartbeat_is_only_for_whom_it_is_meant(manager):
         assert ("WATCHDOG" in manager.hears("STATUS")) == beats
 
 
+def test_it_hears_that_settings_were_refused_until_they_are_right_again(manager, start, tmp_path):
+    file = tmp_path / "config.ini"
+    file.write_text("")
+    server = start("--config", str(file))
+    manager.hears("READY")
+    for text, status in (
+        ("[limits]\nburst = many\n", "settings refused, see the log; 0 people in 1 room"),
+        ("[limits]\nburst = 7\n", "0 people in 1 room"),
+    ):
+        file.write_text(text)
+        server.process.send_signal(signal.SIGHUP)
+        assert manager.hears("READY")["STATUS"] == status
+
+
 def test_workers_leave_it_to_their_supervisor_who_waits_for_all_of_them(manager, supervised, monkeypatch):
     monkeypatch.setenv("WATCHDOG_USEC", "400000")
     server = supervised()

@@ -20,7 +20,7 @@ from gevent.server import StreamServer
 from people import GREETING, PATIENCE, ROOT, SECOND, needs
 from terminal import Terminal
 
-from gchatd.doors.front import Front
+from gchatd.doors.front import HELLO_SECONDS, Front
 from gchatd.errors import ConfigError
 from gchatd.limits.addresses import Addresses
 from gchatd.limits.repeats import Repeats
@@ -140,7 +140,9 @@ def test_what_only_begins_like_tls_ends_that_client_only(start, enter, garbage):
 
 
 def test_who_must_encrypt_is_told_so(start, enter, tls):
-    server = start(tls__required="yes", limits__login_seconds=0.5, **with_tls())
+    server = start(tls__required="yes", **with_tls())
+    server.logs(f"^In another terminal: telnet-ssl -z ssl localhost {server.port}$")
+    server.logs(f"^Or in a browser: https://localhost:{server.port}/$")
     told = b"server: This chat is encrypted."
     for said, answer in [
         (b"Ann\n", told),
@@ -150,7 +152,9 @@ def test_who_must_encrypt_is_told_so(start, enter, tls):
     ]:
         ann = enter(server)
         ann.sends(said)
+        since = time.monotonic()
         assert ann.reads_to_the_end().startswith(answer)
+        assert time.monotonic() - since < HELLO_SECONDS + SECOND  # much less than limits.login_seconds
     bob = tls(server, "Bob")
     bob.says("/names")
     bob.sees("server: 1 in lobby: Bob")
@@ -395,9 +399,11 @@ def test_what_is_wrong_with_a_certificate_is_told_in_a_line(tmp_path):
     assert f"[tls] key = {other}: is not the key of tls.certificate" in trouble(certificate=cert, key=other)
     expected = "expected a certificate and its private key, in PEM, without a passphrase"
     assert expected in trouble(certificate=both)
-    assert expected in trouble(certificate=cert)  # which has no key in it
+    assert f"{expected}; if the key is in a file of its own, name that in tls.key" in trouble(certificate=cert)
     assert expected in trouble(certificate=cert, key=locked)
-    assert "[tls] certificate = : is needed" in trouble(required="yes")
+    needs = "needs tls.certificate and tls.key (make cert makes both to try)"
+    assert f"command line: [tls] required = yes: {needs}" in trouble(required="yes")
+    assert f"command line: [tls] key = {key}: {needs}" in trouble(key=key)
 
 
 def test_a_key_may_be_in_the_certificates_file(start, tls, tmp_path):

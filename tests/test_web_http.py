@@ -147,6 +147,19 @@ def test_what_cannot_be_done_somewhere_is_told_with_what_can(house, method, path
     assert answer.sentence == f"Here you can use {allowed}."
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "get"])
+def test_where_there_is_nothing_nothing_can_be_done_either(house, method):
+    assert house.calls().gets("/nowhere", method).status == 404
+
+
+@pytest.mark.parametrize(("method", "path"), [("HEAD", "/rooms/lobby"), ("GET", "/rooms/nowhere"), ("GET", "/")])
+def test_no_header_comes_twice(house, method, path):
+    head = sends(house.port, request(method, path, Connection="close")).partition(b"\r\n\r\n")[0]
+    names = [line.partition(b":")[0].lower() for line in head.splitlines()[1:]]
+    assert b"x-content-type-options" in names
+    assert len(names) == len(set(names))
+
+
 CL_TE = b"POST /rooms/lobby?name=CI HTTP/1.1\r\nHost: x\r\n%b\r\n%b"
 
 

@@ -92,7 +92,7 @@ def test_what_is_posted_is_cleaned_as_everything_is_and_may_have_lines(house):
 @pytest.mark.parametrize(
     ("target", "body", "status", "told"),
     [
-        (LOBBY, b"x", 400, "username cannot be empty"),
+        (LOBBY, b"x", 400, "Add ?name=NAME to the address: A username cannot be empty."),
         (f"{LOBBY}?name=", b"x", 400, "username cannot be empty"),
         (f"{LOBBY}?name=a%20b", b"x", 400, "a space"),
         (f"{LOBBY}?name=server", b"x", 400, "reserved"),
@@ -106,8 +106,10 @@ def test_what_is_posted_is_cleaned_as_everything_is_and_may_have_lines(house):
         (f"{LOBBY}?name=CI", b" \n", 400, "nothing to send"),
         (f"{LOBBY}?name=CI", b"ok \xff", 400, "not UTF-8 at byte 3"),
         (f"{LOBBY}?name=CI", b"x\n" * 101, 413, "lines"),
-        (f"{LOBBY}?name=CI", b"x" * 8195, 413, "too much"),
-        ("/rooms/nowhere?name=CI", b"x", 404, "no room called nowhere"),
+        (f"{LOBBY}?name=CI", b"x" * 8195, 413, "8192 bytes"),
+        (f"{LOBBY}?name=CI", b"x" * 8193, 413, "8192 bytes"),
+        (f"{LOBBY}?name=CI", "ä".encode() * 4096 + b"x\n", 413, "8192 bytes"),
+        ("/rooms/nowhere?name=CI", b"x", 404, "There is no room called nowhere. Somebody has to join it first."),
         ("/rooms/?name=CI", b"x", 400, "room name cannot be empty"),
         ("/rooms/a%0d%0ab?name=CI", b"x", 400, r"U+000D"),
         ("/rooms/%E2%80%AEx?name=CI", b"x", 400, r"U+202E"),
@@ -121,6 +123,13 @@ def test_what_cannot_be_said_is_told_in_one_sentence_and_nobody_hears_it(house, 
     assert answer.sentence.isprintable()
     assert not answer.headers.keys() & {"set-cookie", "location"}
     ann.has_heard_all()
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_the_longest_message_may_have_a_line_end_besides(house, end):
+    ann, ci = house.enters("Ann"), house.calls()
+    assert ci.posts(f"{LOBBY}?name=CI", b"x" * 8192 + end).status == 200
+    assert ann.hears(event="said")["text"] == "x" * 8192
 
 
 @pytest.mark.parametrize(
@@ -196,7 +205,9 @@ def test_who_posts_too_much_waits_and_is_then_told_when_to_come_back(tmp_path):
 
 def test_a_room_is_followed_as_lines_of_text(house):
     ann, curl = house.enters("Ann"), house.calls()
-    assert curl.follows(LOBBY).headers["content-type"] == "text/plain; charset=utf-8"
+    headers = curl.follows(LOBBY).headers
+    assert headers["content-type"] == "text/plain; charset=utf-8"
+    assert headers["x-content-type-options"] == "nosniff"
     says(ann, "hello", "漢字\nand more")
     assert [curl.reads_line() for _ in range(3)] == ["Ann : hello", "Ann : 漢字", "    and more"]
 

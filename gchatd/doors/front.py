@@ -41,6 +41,9 @@ _TLS_ONLY: Final = {
         b"This chat is encrypted: begin its address with https.\n"
     ),
 }
+HELLO_SECONDS: Final = 2.0
+"""How long at least a client may take to begin with TLS where it must. A person's terminal waits for so long, too."""
+
 FOR_EVER: Final = 1e6
 """Seconds that a client may take to come in where limits.login_seconds is 0."""
 
@@ -102,6 +105,7 @@ class Front:
         self._certificate = certificate
         self._must_encrypt = config.tls.required
         self._greeting = Patience(config.server.greet_after)
+        self._beginning = Patience(max(config.server.greet_after, HELLO_SECONDS if config.tls.required else 0.0))
         self._arriving = Patience(config.limits.login_seconds or FOR_EVER)
         networks = [ip_network(network.text) for network in config.server.proxies]
 
@@ -147,7 +151,7 @@ class Front:
         try:
             if self._is_proxy is not None and self._is_proxy(address[0]):
                 address = self._enter(self._take_header(transport)) or address
-            opening = self._look(transport, self._arriving if self._must_encrypt else self._greeting)
+            opening = self._look(transport, self._beginning)
             if opening == "tls":
                 transport = self._secure(transport)
                 opening = self._look(transport, self._greeting)
@@ -240,8 +244,11 @@ def _certificate(config: Settings) -> Certificate | None:
     """Read the certificate, if there is to be one. Raises ConfigError."""
     files = config.tls
     if not files.certificate:
-        if files.key or files.required:
-            raise config.complain("tls", "certificate", "", "is needed for the rest of [tls]")
+        needs = "needs tls.certificate and tls.key (make cert makes both to try)"
+        if files.key:
+            raise config.complain("tls", "key", files.key, needs)
+        if files.required:
+            raise config.complain("tls", "required", "yes", needs)
         return None
     for option in ("certificate", "key"):
         name = getattr(files, option)
@@ -257,4 +264,6 @@ def _certificate(config: Settings) -> Certificate | None:
         if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
             raise config.complain("tls", "key", files.key, "is not the key of tls.certificate") from None
         trouble = "expected a certificate and its private key, in PEM, without a passphrase"
+        if not files.key:
+            trouble += "; if the key is in a file of its own, name that in tls.key"
         raise config.complain("tls", "certificate", files.certificate, trouble) from None

@@ -116,10 +116,15 @@ def _socket(family: int, *, shared: bool) -> socket.socket:
     return sock
 
 
-def say_what_to_type(address: tuple[str, int]) -> None:
-    """Print, on standard error, how a person on this machine gets to an address that we listen on."""
+def say_what_to_type(address: tuple[str, int], encrypted: bool) -> None:
+    """Print, on standard error, how a person on this machine gets to an address that we listen on.
+
+    `encrypted`: only with TLS.
+    """
     host, port, *_ = address
     if host in ("127.0.0.1", "0.0.0.0", "::1", "::"):  # noqa: S104 - only looked at
         host = "localhost"
     with contextlib.suppress(OSError):  # whoever read it has gone (`| head -3`): no reason not to serve
-        print(f"In another terminal: telnet {host} {port}", file=sys.stderr, flush=True)
+        telnet, scheme = ("telnet-ssl -z ssl", "https") if encrypted else ("telnet", "http")
+        print(f"In another terminal: {telnet} {host} {port}", file=sys.stderr)
+        print(f"Or in a browser: {scheme}://{Address(host, port)}/", file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import gevent
 import gevent.socket
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from ..delivery.outbox import Outbox
@@ -51,9 +51,11 @@ def bind(config: Settings, sources: Sources, number: int = 1) -> PatientServer:
     assert address is not None
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Metrics(sources))
-    ProcessCollector(registry=registry)
     door = MonitoringDoor(sources.trouble, lambda: generate_latest(registry), sources.slow_readers)
     port = address.port + number - 1 if address.port else 0
+    if port and any((one.host, one.port) == (address.host, port) for one in config.server.listen):
+        more = f": worker {number} has port {port}" if number > 1 else ""
+        raise config.complain("metrics", "listen", address, f"the chat is there (server.listen){more}")
     try:
         if port > 65535:
             raise OSError(f"there is no port {port}")

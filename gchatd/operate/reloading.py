@@ -47,6 +47,8 @@ class Reloading:
         self._settings = settings
         self._read = read
         self._configure = configure
+        self.refused = False
+        """Whether the settings that were read last are wrong."""
 
     def reload(self) -> None:
         """Read the settings again. If anything is wrong with them, the log says so, and nothing changes."""
@@ -58,7 +60,9 @@ class Reloading:
                 configure(settings)
         except ConfigError as error:
             logger.error("the settings stay as they are: %s", error)
+            self.refused = True
             return
+        self.refused = False
         self._settings = settings
         now = [name for name in changed if name in AT_ONCE]
         logger.info("settings read again; changed: %s", ", ".join(now) or "nothing")

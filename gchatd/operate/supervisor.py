@@ -271,7 +271,7 @@ class Supervisor:
             logger.info("%s serves: process %d", worker.name, worker.process.pid)
         if worker.serves and not self._told:
             self._told = True
-            listening.say_what_to_type(self._listeners[0][0].getsockname())
+            listening.say_what_to_type(self._listeners[0][0].getsockname(), self._config.tls.required)
 
     def _bury(self, child: Child, status: int) -> None:
         """A child has ended: start it again. Raises ConfigError if there is no point in it."""

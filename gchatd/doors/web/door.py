@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FOR_EVER: Final = 1e6  # seconds
-_LINE_ENDS: Final = 2  # bytes that a message's body may have beside its text
+_PLACES: Final = ("/healthz", "/ws")
 _ELSEWHERE: Final = Response(403, b"Pages of other sites cannot use this chat (web.origins).\n")
 
 
@@ -48,7 +48,7 @@ class WebDoor:
         self._hub = hub
         self._sessions = sessions
         self._slow_readers = slow_readers
-        self._most_body = config.limits.message + _LINE_ENDS
+        self._most_body = config.limits.message
         self._links = WebLinks(sessions, config.limits)
         self._rooms = Rooms(hub, sessions, config.limits)
         self._files = Files()
@@ -122,6 +122,8 @@ class WebDoor:
     def _respond(self, request: Request, client: Client) -> Response | None:
         """Return the response to a request; None if it was one without an end. Switches."""
         is_room = request.path.startswith(PREFIX)
+        if not is_room and request.path not in _PLACES and request.path not in self._files:
+            return Response(404, b"There is nothing here.\n")
         allowed = ("GET", "HEAD", "POST") if is_room else ("GET", "HEAD")
         if request.method not in allowed:
             words = ", ".join(allowed)
@@ -135,4 +137,4 @@ class WebDoor:
             return Response(503, f"{trouble}\n".encode()) if trouble else Response(200, b"ok\n")
         if request.path == "/ws":
             return Response(426, b"This is a WebSocket: see docs/protocol.md.\n", headers=(("Upgrade", "websocket"),))
-        return self._files.find(request) or Response(404, b"There is nothing here.\n")
+        return self._files.find(request)

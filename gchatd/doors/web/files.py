@@ -62,12 +62,12 @@ class Files:
                 self._found[path] = _responses(file.read_bytes(), _TYPES[file.suffix])
         self._found["/commands.json"] = _responses(_commands(), _TYPES[".json"])
 
-    def find(self, request: Request) -> Response | None:
-        """Return the response for a GET or HEAD; None if there is no such file."""
-        found = self._found.get(request.path)
-        if found is None:
-            return None
-        plain, small = found
+    def __contains__(self, path: str) -> bool:
+        return path in self._found
+
+    def find(self, request: Request) -> Response:
+        """Return the response for a GET or HEAD of a file that there is."""
+        plain, small = self._found[request.path]
         response = small if re.search(_TAKES_GZIP, request.headers.get("accept-encoding", "").lower()) else plain
         tag = response.headers[0][1]
         known = request.headers.get("if-none-match", "")

@@ -23,7 +23,9 @@ MOST_HEAD: Final = 16_384
 """The most bytes that a request may have before its body."""
 
 _CHUNK: Final = 4096
+_LINE_END: Final = 2  # bytes that a body may have beside its text: \r\n
 _SERVER: Final = ("Server", "gchat")
+_NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -59,7 +61,7 @@ class HttpConnection:
     """One client's connection. The outbox sends what it is answered, and bounds how long that may take."""
 
     def __init__(self, outbox: Outbox, patience: Patience, most_body: int) -> None:
-        """`patience` is how long a client may take to ask for something; `most_body` is in bytes."""
+        """`patience` is how long a client may take to ask for something; `most_body` is in bytes, beside a line end."""
         self._outbox = outbox
         self._patience = patience
         self._most_body = most_body
@@ -98,17 +100,17 @@ class HttpConnection:
             # A proxy on the way may have gone by the other one, and taken something else for the body (section 6.3).
             raise BadRequestError(400, "A request cannot have both a Content-Length and a Transfer-Encoding.")
         size = request.headers.get("content-length", "0")  # h11 takes digits only
-        if len(size) > 15 or int(size) > self._most_body:
+        if len(size) > 15 or int(size) > self._most_body + _LINE_END:
             raise self._too_much()
         body = b""
         while isinstance(event := self._next_event(time_left), h11.Data):
             body += event.data
-            if len(body) > self._most_body:
+            if len(body) > self._most_body + _LINE_END:
                 raise self._too_much()
         return msgspec.structs.replace(request, body=body)
 
     def _too_much(self) -> BadRequestError:
-        return BadRequestError(413, f"That is too much: the body of a request may have {self._most_body} bytes.")
+        return BadRequestError(413, f"That is too much: a request may have {self._most_body} bytes in its body.")
 
     def _next_event(self, time_left: TimeLeft) -> object:
         """Return what h11 makes of what comes. Switches."""
@@ -144,7 +146,7 @@ class HttpConnection:
             *dated,
             ("Content-Type", response.type),
             ("Content-Length", str(len(response.body))),
-            ("X-Content-Type-Options", "nosniff"),
+            _NO_SNIFFING,
             *response.headers,
         ]
         if response.status in (204, 304):
@@ -159,7 +161,7 @@ class HttpConnection:
 
         It ends with the connection (RFC 9112 section 6.3): so the same bytes go to everybody, without any chunks.
         """
-        all_of_them = _SERVER, ("Content-Type", type), *headers, ("Connection", "close")
+        all_of_them = _SERVER, ("Content-Type", type), _NO_SNIFFING, *headers, ("Connection", "close")
         head = [
             "HTTP/1.1 200 OK",
             *(f"{name}: {value}" for name, value in all_of_them),

@@ -15,7 +15,7 @@ from ...chat.answers import DiskBehind, NameTaken, NoSuchRoom, RoomIsPrivate, Sh
 from ...errors import Refused
 from ...limits.passing import MOST_DELAY, Passing
 from ...text.cleaning import clean, is_blank
-from ...text.names import parse_name
+from ...text.names import NameNotAllowed, parse_name
 from ..sentences import sentence
 from .formats import RECEIPTS, EventStream, JsonLines, Lines
 from .http import Response
@@ -24,6 +24,7 @@ from .visitor import Visitor
 if TYPE_CHECKING:
     from ...delivery.outbox import Outbox
     from ...delivery.sessions import Sessions
+    from ...errors import Refusal
     from ...hub import Hub
     from ...limits.flood import Bucket
     from ...settings import Limits
@@ -84,7 +85,7 @@ class Rooms:
                 client.outbox.fail(f"the past cannot be read: {sentence(refused.refusal)}")
                 return None
             status = _STATUS.get(type(refused.refusal), 400)
-            return Response(status, f"{clean(sentence(refused.refusal))}\n".encode())
+            return Response(status, f"{clean(_sentence(refused.refusal))}\n".encode())
         finally:
             self._streams.pop(visitor, None)
             visitor.leave()
@@ -93,12 +94,14 @@ class Rooms:
         """Say what is in the body. Raises Refused. Switches."""
         name = parse_name(request.query.get("name", ""))
         try:
-            lines = request.body.decode().removesuffix("\n").replace("\r\n", "\n").split("\n")
+            body = request.body.decode().replace("\r\n", "\n").removesuffix("\n")
         except UnicodeDecodeError as error:
             return Response(400, f"The body is not UTF-8 at byte {error.start}.\n".encode())
+        lines, limits = body.split("\n"), self.limits
+        if len(lines) > limits.paste_lines or len(body.encode()) > limits.message:
+            most = f"at most {limits.message} bytes and {limits.paste_lines} lines"
+            return Response(413, f"That is too much: a message can have {most}.\n".encode())
         text = "\n".join(map(clean, lines))
-        if len(lines) > self.limits.paste_lines:
-            return Response(413, f"A message can have at most {self.limits.paste_lines} lines.\n".encode())
         if is_blank(text):
             return Response(400, b"There is nothing to send: the body has no words.\n")
         flood = self._sessions.flood
@@ -126,7 +129,7 @@ class Rooms:
                 return late
         room = visitor.find_room(_room(request), request.query.get("key", ""))
         type = kind if kind == "application/x-ndjson" else f"{kind}; charset=utf-8"
-        headers = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+        headers = (("Cache-Control", "no-store"),)
         if request.method == "HEAD":
             return Response(200, b"", type, headers)
         visitor.format = _STREAMS[kind]
@@ -154,6 +157,16 @@ class Rooms:
 
 
 _STATUS: Final = {NoSuchRoom: 404, RoomIsPrivate: 403, NameTaken: 409, ShuttingDown: 503, DiskBehind: 503}
+
+
+def _sentence(refusal: Refusal) -> str:
+    """Return what a script is told: it has no commands."""
+    match refusal:
+        case NoSuchRoom(room):
+            return f"There is no room called {room}. Somebody has to join it first."
+        case NameNotAllowed(of="user", why="empty"):
+            return f"Add ?name=NAME to the address: {sentence(refusal)}"
+    return sentence(refusal)
 
 
 def _room(request: Request) -> str:
