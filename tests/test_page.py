@@ -184,10 +184,10 @@ def test_every_command_works_or_says_that_it_is_for_terminals(server, browse):
         "/bell mentions": "You are notified of mentions",
         "/reply hm": "You have no private message to reply to.",
         "/edit hm": "You have no message here that you can change",
-        "/history": "There are no earlier lines.",
+        "/history": "There are no earlier lines: all of lobby is loaded.",
         "/join": "Say more: /join ROOM [KEY]",
         "/help join": "For example: /join dev",
-        "/jion": "There is no command /jion.",
+        "/jion": "Did you mean /join?",
     }.items():
         ann.says(line)
         ann.is_told(told)
