@@ -56,6 +56,12 @@ def comes_back(guest: Guest) -> None:
     eventually(is_back)
 
 
+def has_come_in(guest: Guest) -> None:
+    """All that a page asks for on the way in has been answered: requests are done in order."""
+    guest.says("/topic")
+    guest.is_told(" has no topic.")
+
+
 def chats(person: Person, texts: Iterable[str]) -> None:
     """Somebody at a terminal says all that; when this returns, it has been said."""
     for text in texts:

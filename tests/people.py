@@ -131,8 +131,8 @@ class Person:
         self._unread = b""
         self.name = name
         if name:
+            self.says(name)  # before the greeting: a server that waits for what comes first need not wait
             self.sees(GREETING)
-            self.says(name)
             self.sees(f"server: Your username is {name}.")
 
     def connected(self) -> None:

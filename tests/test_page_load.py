@@ -56,7 +56,7 @@ def test_hundreds_of_lines_a_second_leave_the_page_usable_and_nothing_is_missing
     """How long the page is busy at a time is counted in frames of its own, so that a slow machine does not matter."""
     with contextlib.closing(Bot(server, "Carl")) as carl:
         ann = browse(server, "Ann")
-        seconds = 3
+        seconds = 2
         over = threading.Event()
 
         def talks() -> None:

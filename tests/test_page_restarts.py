@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 
 import pytest
@@ -236,3 +237,38 @@ def test_a_phone_that_was_locked_has_everything_when_it_wakes(restart, lay, brow
     ann.says("after")
     ann.sees("after")
     assert ann.texts() == ["before", *(f"line {number}" for number in range(60)), "after"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_private_room_that_has_ended_is_not_made_again_as_a_public_one(restart, browse, enter, tmp_path, kept):
+    server = restart()
+    ann = browse(server, "Ann", clock=True)
+    ann.says("/join den")
+    ann.is_in("den")
+    ann.says("/private")
+    ann.is_told("To come back: /join den ")
+    ann.says("what a room is remembered by")
+    ann.sees("what a room is remembered by")
+    server.stop()
+    is_offline(ann, "The server is restarting")
+    ann.says("for few")
+    if not kept:
+        shutil.rmtree(tmp_path / "data")
+    server = restart()
+    comes_back(ann)
+    if kept:
+        ann.sees("for few")
+        assert ann.place("den").locator(".icon").count() == 1
+    else:
+        ann.is_told("You are no longer in den. There is no private room called den.")
+        ann.says("for them")
+        shows(ann.log.locator(".pending .state"), [re.compile(r"^Not sent: you are not in den\.")] * 2)
+        ann.says("/leave")
+    ann.page.reload()
+    ann.is_in("den" if kept else "lobby")
+    shows(ann.page.locator("#rooms .place-name"), ["lobby", "den"] if kept else ["lobby"])
+    carl = enter(server, "Carl")
+    carl.says("/names den")
+    while "den" not in (answer := carl.reads_line()):
+        pass
+    assert "There is no room called den" in answer

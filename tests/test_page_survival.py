@@ -6,7 +6,7 @@ import contextlib
 import threading
 
 import pytest
-from absence import chats, comes_back, finds_out, is_offline, passes, pending, reads_all
+from absence import chats, comes_back, finds_out, has_come_in, is_offline, passes, pending, reads_all
 from bot import Bot
 from browser import GREET_AFTER, shows
 from people import SECOND, eventually
@@ -173,6 +173,7 @@ def test_whoever_reads_what_was_said_before_stays_there(server, cable, browse, e
     chats(carl, (f"line {number}" for number in range(300)))
     ann = browse(cable, "Ann", clock=True)
     ann.sees("line 299")
+    has_come_in(ann)
     ann.log.evaluate("log => { log.scrollTop = log.scrollHeight / 3; }")
     ann.log.locator(".line").nth(120).wait_for(state="attached")
     ann.log.evaluate("log => { log.scrollTop = log.scrollHeight / 2; }")

@@ -22,7 +22,7 @@ export class Chat {
   #round = 0; // of connecting: what was begun in an earlier one ends there
   #turn = 0; // of asking for a name: only the latest goes on
 
-  /** `page.askName(why)` asks for a name, `page.came()` hears that it was taken. */
+  /** `page.askName({ wrong, note })` asks for a name, saying what is wrong or to note; `page.came()`: it was taken. */
   constructor(address, store, page) {
     this.store = store;
     this.page = page;
@@ -37,7 +37,7 @@ export class Chat {
 
   start() {
     this.connection.start();
-    if (!this.wanted) this.#askName("");
+    if (!this.wanted) this.#askName();
   }
 
   /** Take a name, now or as soon as there is a connection. */
@@ -108,8 +108,8 @@ export class Chat {
         if (error.kind === "alreadyhere") return; // by an earlier turn: somebody has pressed Enter twice
         this.#sessions = this.#sessions.filter((one) => one !== session);
         const taken = error.kind === "nametaken";
-        if (/^(namenotallowed|toolongforname)$/.test(error.kind)) return this.#askName(error.message);
-        if (taken && (!olds.length || Date.now() > until)) return this.#askName(this.#taken());
+        if (/^(namenotallowed|toolongforname)$/.test(error.kind)) return this.#askName({ wrong: error.message });
+        if (taken && (!olds.length || Date.now() > until)) return this.#askName({ wrong: this.#taken() });
         if (taken && attempt < olds.length - 1) continue;
         const why = taken ? `Your earlier connection still holds the name ${this.wanted}.` : error.message;
         this.trouble = `${why} Trying again…`;
@@ -123,7 +123,7 @@ export class Chat {
     return `The name ${this.wanted} is in use, perhaps by you in another tab. Choose another one for here.`;
   }
 
-  #askName(why) {
+  #askName(why = {}) {
     this.choosing = true;
     this.trouble = "";
     this.page.askName(why);
@@ -168,7 +168,9 @@ export class Chat {
       if (error instanceof Lost) throw error;
       if (error.kind !== "alreadyinroom") {
         place.joined = false;
+        place.isShut = true;
         place.outbox.doubt();
+        this.flush(place);
         return this.store.note(`You are no longer in ${place.name}. ${error.message}`, place);
       }
     }
@@ -196,7 +198,7 @@ export class Chat {
   #left() {
     this.connection.stop();
     this.#sessions = [];
-    this.#askName("You have left. Come back whenever you like.");
+    this.#askName({ note: "You have left. Come back whenever you like." });
   }
 
   // What people do.
@@ -210,6 +212,7 @@ export class Chat {
   }
 
   flush(place) {
+    if (place.isShut) place.outbox.giveUp(`Not sent: you are not in ${place.name}.`);
     if (!place.live || !this.here) return;
     for (const line of place.outbox.take(Date.now())) {
       const { text, action } = line;
@@ -254,6 +257,14 @@ export class Chat {
     place.live = this.here;
     this.store.show(place);
     return place;
+  }
+
+  /** Tell somebody something, and look at the conversation once that has arrived. Raises Refused or Lost. */
+  async tell(name, text) {
+    const known = this.store.conversation(name);
+    if (known) return this.say(this.talkTo(known.name), text);
+    const { to } = await this.connection.ask({ do: "tell", name, text: clean(text) });
+    this.store.show(this.store.place(to, false));
   }
 
   /** Leave a room, or close a conversation. Raises Refused or Lost. */

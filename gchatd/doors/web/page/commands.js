@@ -1,11 +1,13 @@
 /** Slash commands: what each of the terminals' table does on a page. */
 
+import { nearest } from "./completion.js";
 import { key } from "./names.js";
 import { duration, inFull, parse, people, plural } from "./times.js";
 
 const THEMES = ["light", "dark", "contrast", "system"];
 const NEEDS_WORDS = /^\/\w+ [A-Z]/;
 const MOST_NAMES = 500;
+const ROOM_KEY = /^[0-9a-f]{12}$/;
 const CHANGEABLE = 10 * 60_000; // ms
 
 /** Something that a command cannot do; the message is a sentence to show. */
@@ -17,7 +19,7 @@ export class Commands {
   /** The line that the next /edit changes, if it is not the last one. */
   editing = null;
 
-  /** `page` has show(place), search(words), goTo(place, id), toPresent(), openJoin(), openPeople(), saved(). */
+  /** `page` has show(place), search(words), goTo(place, id), toPresent(), openJoin(), openPeople(), typeAgain(text), saved(). */
   constructor(chat, settings, page) {
     Object.assign(this, { chat, settings, page, store: chat.store });
   }
@@ -51,7 +53,7 @@ export class Commands {
     try {
       const row = this.find(name);
       const handler = this[`_${row?.name}`];
-      if (!row) throw new Sorry(`There is no command /${name}. /help all lists all commands.`);
+      if (!row) throw this.#unknown(name);
       if (!handler) throw new Sorry(`/${row.name} is for terminals: on this page it has nothing to do.`);
       if (!words.trim() && NEEDS_WORDS.test(row.usage)) throw new Sorry(`Say more: ${row.usage}`);
       const said = await handler.call(this, words.trim(), row, editing);
@@ -98,6 +100,11 @@ export class Commands {
     return this.store.current;
   }
 
+  #unknown(name) {
+    const meant = nearest(key(name), this.table.flatMap((row) => [row.name, ...row.aliases]));
+    return new Sorry(`There is no command /${name}. ${meant ? `Did you mean /${meant}? ` : ""}/help all lists all commands.`);
+  }
+
   #ask(message) {
     return this.chat.connection.ask(message);
   }
@@ -108,16 +115,22 @@ export class Commands {
     this.chat.say(this.#room(), words, true);
   }
 
-  _msg(words) {
+  async _msg(words) {
     const [name, text] = words.split(/\s+(.*)/s);
     if (this.store.isMe(name)) throw new Sorry("That is you.");
-    const place = this.chat.talkTo(name);
-    if (text) this.chat.say(place, text);
+    try {
+      if (text) await this.chat.tell(name, text);
+      else this.chat.talkTo((this.store.conversation(name) ?? (await this.#ask({ do: "whois", name }))).name);
+    } catch (error) {
+      this.page.typeAgain(`/msg ${words}`);
+      throw error;
+    }
+    this.page.show(this.store.current);
   }
 
   _reply(words) {
     if (!this.store.answerTo) throw new Sorry("You have no private message to reply to. To send one: /msg NAME WORDS");
-    this.chat.say(this.chat.talkTo(this.store.answerTo), words);
+    return this._msg(`${this.store.answerTo} ${words}`);
   }
 
   async _edit(words, row, line) {
@@ -131,7 +144,13 @@ export class Commands {
   // Rooms.
 
   async _join(words) {
-    const [room, secret] = words.split(/\s+/);
+    const [room, ...rest] = words.split(/\s+/);
+    const secret = rest.join(" ");
+    if (room.startsWith("#")) throw new Sorry(`Room names have no # here. Try /join ${room.replace(/^#+/, "")}`);
+    if (secret && !ROOM_KEY.test(secret) && !this.store.room(room)?.secret) {
+      const better = `Try /join ${[room, ...rest].join("-")} (only a room’s key goes after its name).`;
+      throw new Sorry(`A room name cannot contain spaces. ${better}`);
+    }
     await this.chat.join(room, secret);
     this.page.show(this.store.current);
   }
@@ -227,7 +246,7 @@ export class Commands {
       this.page.goTo(place, line);
     } else {
       const { span } = place;
-      if (!span.more) return "There are no earlier lines.";
+      if (!span.more) return `There are no earlier lines: all of ${place.name} is loaded.`;
       await this.chat.past.earlier(place, Math.min(Number(match[1] || 50), 200));
       this.page.goTo(place, span.items[0]);
     }
@@ -287,9 +306,10 @@ export class Commands {
     if (topic === "keys") return KEYS;
     if (topic && topic !== "all") {
       const row = this.find(topic);
-      if (!row) throw new Sorry(`There is no command /${topic}. /help all lists all commands.`);
+      if (!row) throw this.#unknown(topic);
       const also = row.aliases.length ? ` (also ${row.aliases.map((name) => `/${name}`).join(", ")})` : "";
-      const details = this[`_${row.name}`] ? row.details : "It is for terminals: on this page it has nothing to do.";
+      const forTerminals = "It is for terminals: on this page it has nothing to do.";
+      const details = this[`_${row.name}`] ? (DETAILS[row.name] ?? row.details) : forTerminals;
       return `\`${row.usage}\`${also}: ${row.help}.\n${details}\nFor example: ${row.example}`;
     }
     const lines = [];
@@ -301,7 +321,7 @@ export class Commands {
       lines.push(`\`${row.usage}\`: ${row.help}${this[`_${row.name}`] ? "" : " (for terminals)"}`);
     }
     if (topic) return lines.join("\n");
-    const more = "/help all lists all commands, /help COMMAND explains one, and /help keys lists the keys.";
+    const more = "`/help all` lists all commands, `/help COMMAND` explains one, and `/help keys` lists the keys.";
     return ["What you type goes to everyone in this room. Start with these:", ...lines, more].join("\n");
   }
 
@@ -333,6 +353,15 @@ export class Commands {
     await this.#ask({ do: "quit", text: words });
   }
 }
+
+/** What is another thing on a page than in a terminal. */
+const DETAILS = {
+  history:
+    "You see N lines (50, at most 200) before those that are loaded; scrolling up does that, too. TIME is a time such " +
+    "as 18:30, a date such as 2026-01-31, or both, and shows the last line before it. #LINE is the number of a line, " +
+    "and shows that one.",
+  clear: "Only your own page is cleared. /history shows the last lines again.",
+};
 
 const KEYS = `Keys:
 Enter: send. Shift+Enter: a new line.

@@ -80,8 +80,8 @@ export class Connection {
     }
     if (message.refusal === "flooding") this.mutedUntil = this.heardAt + message.seconds * 1000;
     this.#watch();
+    this.#settle(message); // first: whoever hears the goodbye stops the connection, with all that still waits
     this.on.message(message);
-    this.#settle(message);
   }
 
   #settle(message) {

@@ -14,13 +14,14 @@ export class NameDialog {
       event.preventDefault();
       const name = byId("name").value.trim();
       if (!name) return;
-      byId("name-why").textContent = "";
+      this.#say({});
       enter(name);
     });
   }
 
+  /** `why`: what is `wrong` with the last name, or something to `note`. */
   ask(why, name) {
-    byId("name-why").textContent = why;
+    this.#say(why);
     byId("name").value = name;
     this.asks = true;
     if (!this.dialog.open) this.dialog.showModal();
@@ -31,6 +32,11 @@ export class NameDialog {
   close() {
     this.asks = false;
     this.dialog.close();
+  }
+
+  #say({ wrong = "", note = "" }) {
+    byId("name-why").textContent = wrong || note;
+    byId("name-why").classList.toggle("faint", !wrong);
   }
 }
 

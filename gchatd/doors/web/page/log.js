@@ -141,7 +141,7 @@ export class Log {
     return Math.min(at, items.length - 1);
   }
 
-  /** Bring a line into view, mark it for a moment, and go on reading from there. */
+  /** Bring a line into view, and mark it for a moment. */
   goTo(item) {
     if (!item) return;
     this.render();
@@ -154,8 +154,8 @@ export class Log {
     const row = this.row(item);
     row?.scrollIntoView({ block: "center" });
     row?.classList.add("shown");
-    row?.focus({ preventScroll: true });
     setTimeout(() => row?.classList.remove("shown"), 2500);
+    return row;
   }
 
   toPresent() {

@@ -49,7 +49,7 @@ const log = new Log(store, settings, {
 const search = new Search(chat, async (place, id) => {
   drawers.closeNarrow();
   show(place);
-  goTo(place, await chat.past.around(place, id).catch((error) => store.note(error.message)));
+  readFrom(place, await chat.past.around(place, id).catch((error) => store.note(error.message)));
 });
 const joining = new JoinDialog(chat, async (room, key) => {
   await chat.join(room, key);
@@ -61,6 +61,9 @@ const commands = new Commands(chat, settings, {
   toPresent,
   openJoin: () => joining.open(),
   openPeople: () => drawers.open("people"),
+  typeAgain(text) {
+    if (!composer.text) composer.text = text;
+  },
   search(words) {
     drawers.open("search");
     byId("search-words").value = words;
@@ -192,8 +195,14 @@ function talkTo(name) {
   show(chat.talkTo(name));
 }
 
+/** Bring a line into view. */
 function goTo(place, item) {
-  if (place === store.current) log.goTo(item);
+  return place === store.current ? log.goTo(item) : undefined;
+}
+
+/** Bring a line into view, and go on reading there: the keys go to the lines. */
+function readFrom(place, item) {
+  goTo(place, item)?.focus({ preventScroll: true });
 }
 
 function toPresent() {
@@ -204,7 +213,7 @@ function toPresent() {
 
 async function toNew() {
   const place = store.current;
-  goTo(place, await chat.past.around(place, place.newFrom).catch(() => null));
+  readFrom(place, await chat.past.around(place, place.newFrom).catch(() => null));
 }
 
 /** The people whose names somebody may want to type: those here, and those who spoke lately. */
@@ -230,6 +239,7 @@ byId("settings-button").addEventListener("click", () => settings.open(store.name
 
 document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return;
+  if (isText(event) && document.activeElement.closest("#log")) return composer.box.focus(); // which gets the key
   const chosen = event.altKey && /^Digit[1-9]$/.test(event.code) ? event.code.at(-1) - 1 : -1;
   const place = [...store.rooms, ...store.conversations][chosen];
   if (place) show(place);
@@ -240,6 +250,11 @@ document.addEventListener("keydown", (event) => {
   } else return;
   event.preventDefault();
 });
+
+/** Whether a key is a character to type; a space scrolls, or presses a button. */
+function isText({ key, altKey, ctrlKey, metaKey }) {
+  return key.length === 1 && key !== " " && !altKey && !ctrlKey && !metaKey;
+}
 
 // What is kept.
 

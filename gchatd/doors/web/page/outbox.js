@@ -68,6 +68,11 @@ export class Outbox {
     }
   }
 
+  /** Nothing of this can be sent. */
+  giveUp(why) {
+    for (const line of this.lines) if (line.state !== "unsent") this.#fail(line, why);
+  }
+
   /** Send a line after all. */
   retry(line, now) {
     Object.assign(line, { state: "waiting", typedAt: now, why: undefined });

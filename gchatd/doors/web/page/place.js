@@ -27,6 +27,9 @@ export class Place {
   upTo = 0;
   lostAt = 0;
 
+  /** Whether the server did not let us in again. */
+  isShut = false;
+
   outbox = new Outbox();
   draft = "";
   unread = 0;

@@ -41,6 +41,10 @@ export class Store {
     return this.places.get(placeId(name, true));
   }
 
+  conversation(name) {
+    return this.places.get(placeId(name, false));
+  }
+
   /** Find a room or a conversation, or begin it. */
   place(name, isRoom) {
     const id = placeId(name, isRoom);
@@ -227,7 +231,7 @@ export class Store {
   _joined({ room, user, name, at }) {
     const place = user === this.me ? this.place(room || LOBBY, true) : this.room(room);
     if (!place) return;
-    if (user === this.me) place.joined = true;
+    if (user === this.me) Object.assign(place, { joined: true, isShut: false });
     this.#comes(place, name);
     if (this.notices && user !== this.me) this.note(`${name} joined.`, place, { at });
     this.touch(place);
