@@ -235,7 +235,8 @@ def test_the_dashboard_lets_its_reader_choose_where_the_data_are():
 
 
 def test_a_server_that_works_is_healthy_and_one_that_shuts_down_says_so(start, enter):
-    server = start(metrics__listen="127.0.0.1:0")
+    patient = {"server__drain_seconds": 10 * PATIENCE, "limits__stalled_seconds": 10 * PATIENCE}
+    server = start(metrics__listen="127.0.0.1:0", **patient)
     port = port_of(server)
     assert asks(port, "/healthz") == (200, "ok\n")
     lazy, ann = enter(server, "Lazy", buffer=4096), enter(server, "Ann")
