@@ -88,7 +88,7 @@ def test_a_command_that_is_nearly_right_is_answered_with_the_right_one(server, b
 
 
 def test_private_words_lead_to_a_conversation_only_once_they_have_arrived(server, browse, enter):
-    carl, ann = enter(server, "Carl"), browse(server, "Ann")
+    ann, carl = browse(server, "Ann"), enter(server, "Carl")
     for line in ("/msg Nobody hi there", "/msg Nobody"):
         ann.says(line)
         ann.is_told("Nobody")
@@ -98,6 +98,7 @@ def test_private_words_lead_to_a_conversation_only_once_they_have_arrived(server
     ann.says("/msg carl hi there")
     ann.is_in("Carl")
     ann.sees("hi there", by="Ann")
+    carl.sees("Ann -> you : hi there")
     assert ann.box.input_value() == ""
     ann.says("and more")
     ann.sees("and more", by="Ann")
