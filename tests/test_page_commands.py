@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from absence import passes
+from absence import has_come_in, passes
 from browser import GREET_AFTER, shows
 from people import eventually
 from playwright.sync_api import expect
@@ -47,14 +47,17 @@ def test_what_is_typed_after_the_past_was_asked_for_goes_to_the_box(server, brow
     assert "has been up" in carl.reads_line()
     ann = browse(server, "Ann")
     ann.sees("line 59")
-    line = ann.line("line 40").get_attribute("data-id")
-    for command, shown in {f"/history before #{line}": "line 40", "/history 5": "line 5"}.items():
-        ann.says(command)
-        ann.line(shown).and_(ann.page.locator(".shown")).wait_for()
-        ann.page.keyboard.type("next")
-        assert ann.box.input_value() == "next"
+    has_come_in(ann)
+    ann.says(f"/history before #{ann.line('line 40').get_attribute('data-id')}")
+    ann.line("line 40").and_(ann.page.locator(".shown")).wait_for()
+    ann.page.keyboard.type("next")
+    assert ann.box.input_value() == "next"
+    ann.says("/history 5")
+    ann.sees("line 5")
+    ann.page.keyboard.type("next")
+    assert ann.box.input_value() == "next"
     ann.types("")
-    ann.line("line 5").click()
+    ann.line("line 40").click()
     ann.page.keyboard.type("to the box")
     assert ann.box.input_value() == "to the box"
     ann.says("/history 200")
@@ -88,7 +91,7 @@ def test_a_command_that_is_nearly_right_is_answered_with_the_right_one(server, b
 
 
 def test_private_words_lead_to_a_conversation_only_once_they_have_arrived(server, browse, enter):
-    carl, ann = enter(server, "Carl"), browse(server, "Ann")
+    ann, carl = browse(server, "Ann"), enter(server, "Carl")
     for line in ("/msg Nobody hi there", "/msg Nobody"):
         ann.says(line)
         ann.is_told("Nobody")
@@ -98,6 +101,7 @@ def test_private_words_lead_to_a_conversation_only_once_they_have_arrived(server
     ann.says("/msg carl hi there")
     ann.is_in("Carl")
     ann.sees("hi there", by="Ann")
+    carl.sees("Ann -> you : hi there")
     assert ann.box.input_value() == ""
     ann.says("and more")
     ann.sees("and more", by="Ann")

@@ -174,7 +174,7 @@ def test_whoever_reads_what_was_said_before_stays_there(server, cable, browse, e
     ann = browse(cable, "Ann", clock=True)
     ann.sees("line 299")
     has_come_in(ann)
-    ann.log.evaluate("log => { log.scrollTop = log.scrollHeight / 3; }")
+    ann.log.evaluate("log => { log.scrollTop = 200; }")
     ann.log.locator(".line").nth(120).wait_for(state="attached")
     ann.log.evaluate("log => { log.scrollTop = log.scrollHeight / 2; }")
     for missed in (1, 250, 1100):
