@@ -50,10 +50,12 @@ def test_what_is_typed_after_the_past_was_asked_for_goes_to_the_box(server, brow
     has_come_in(ann)
     ann.says(f"/history before #{ann.line('line 40').get_attribute('data-id')}")
     ann.line("line 40").and_(ann.page.locator(".shown")).wait_for()
+    expect(ann.box).to_be_focused()
     ann.page.keyboard.type("next")
     assert ann.box.input_value() == "next"
     ann.says("/history 5")
     ann.sees("line 5")
+    expect(ann.box).to_be_focused()
     ann.page.keyboard.type("next")
     assert ann.box.input_value() == "next"
     ann.types("")
