@@ -28,7 +28,8 @@ def test_after_a_minute_without_a_connection_all_that_happened_is_there_once(ser
     bob.says("two")
     ann.says("three")
     bob.sees("three")
-    ann.sees("three")
+    for text in ("one", "two", "three"):
+        ann.sees(text)
     cable.cut()
     is_offline(ann)
     bob.says("/delete")

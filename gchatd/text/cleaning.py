@@ -11,6 +11,7 @@ import unicodedata
 MARKS_IN_A_ROW = 5
 """How many combining marks a letter may have. Burmese needs 4, pointed Hebrew 5; "zalgo" text has dozens."""
 
+_INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters that show nothing
 
 # Escape sequences go whole, parameters and all: ECMA-48 sections 5.4 and 5.6, in their 7-bit and 8-bit forms.
@@ -55,7 +56,7 @@ def is_blank(text: str) -> bool:
     """Return whether a text shows nothing: it is empty, or made of spaces and invisible characters."""
     if text.isascii():
         return not text or text.isspace()
-    return all(unicodedata.category(char)[0] in "ZC" or char in _FILLERS for char in text)
+    return all(unicodedata.category(char) in _INVISIBLE or char in _FILLERS for char in text)
 
 
 def _unstack(text: str) -> str:
