@@ -150,7 +150,7 @@ def test_a_laptop_that_slept_for_hours_goes_on_where_it_was(server, cable, brows
     finds_out(ann)
     comes_back(ann)
     ann.sees("in the night 29")
-    assert ann.texts() == ["good night", *(f"in the night {number}" for number in range(30))]
+    eventually(lambda: ann.texts() == ["good night", *(f"in the night {number}" for number in range(30))])
 
 
 def test_more_than_a_page_of_missed_lines_is_all_there(server, cable, browse, enter):
