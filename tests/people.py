@@ -49,7 +49,7 @@ class Server:
         **settings: object,
     ) -> None:
         self.program = program
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("a+")  # the server shares the offset, and must not write where we read
         self._home = tempfile.TemporaryDirectory()
         self.data = data or Path(self._home.name) / "data"
         settings = {
