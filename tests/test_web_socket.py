@@ -15,6 +15,7 @@ from web import frame
 from webhouse import House, opened
 
 from gchatd import __version__
+from gchatd.doors import due
 from gchatd.doors.web import asking, link
 from gchatd.doors.web.link import WebLink, WebLinks
 from gchatd.journal import History, MemoryJournal, SqliteJournal
@@ -228,7 +229,7 @@ def test_a_ping_is_answered_and_one_is_sent_now_and_then(house, monkeypatch):
     house.door.keep_alive()
     ann.has_heard_all()  # no ping yet
     clock = time.monotonic() + link.PING_SECONDS
-    monkeypatch.setattr(link, "time", types.SimpleNamespace(monotonic=lambda: clock))
+    monkeypatch.setattr(due, "time", types.SimpleNamespace(monotonic=lambda: clock))
     house.door.keep_alive()
     house.door.keep_alive()  # once is enough
     assert ann.reads_frame() == (0x89, b"")

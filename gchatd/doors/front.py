@@ -19,7 +19,7 @@ from ..files import read_file
 from ..settings import Address as Written
 from ..wire import irc, proxy
 from ..wire.opening import LONGEST, opening_of
-from .patience import Patience
+from .patience import FOR_EVER, Patience
 from .turning_away import hang_up
 
 if TYPE_CHECKING:
@@ -43,9 +43,6 @@ _TLS_ONLY: Final = {
 }
 HELLO_SECONDS: Final = 2.0
 """How long at least a client may take to begin with TLS where it must. A person's terminal waits for so long, too."""
-
-FOR_EVER: Final = 1e6
-"""Seconds that a client may take to come in where limits.login_seconds is 0."""
 
 _HEADER_MISSING: Final = b"server: This address has to send a PROXY header first (server.proxies).\r\n"
 _HEADER_REFUSED: Final = b"server: PROXY headers are taken only from server.proxies.\r\n"

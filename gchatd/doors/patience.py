@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 from greenlet import getcurrent
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from greenlet import greenlet
 
 _AT_LEAST = 0.005  # seconds from one ring to the next: those who come close together are told together
+
+
+FOR_EVER: Final = 1e6
+"""Seconds that a client may take where a setting of 0 says that it may take for ever."""
 
 
 class Patience:

@@ -231,7 +231,7 @@ def transaction(db: apsw.Connection) -> Iterator[None]:
     try:
         yield
         db.execute("commit")
-    except BaseException:
+    except BaseException:  # whatever it was, nothing of it is kept; and it is raised again
         if db.in_transaction:  # SQLite ends it by itself after most failures of a disk
             db.execute("rollback")
         raise

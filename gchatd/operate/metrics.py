@@ -85,7 +85,8 @@ class Metrics:
     def _people(self) -> Iterator[Metric]:
         one = self._from
         doors = Counter(session.door for session in one.sessions.by_id.values())
-        yield _gauges("gchat_sessions", "Connections to this process, by the door they came through.", "door", doors)
+        about = "Connections to this process, by the door they came through."
+        yield _gauges("gchat_sessions", about, "door", doors, DOORS)
         nameless = len(one.sessions.nameless)
         yield GaugeMetricFamily("gchat_nameless_sessions", "Connections that have given no name yet.", nameless)
         yield GaugeMetricFamily("gchat_users", "People in the whole chat.", len(one.hub.users))
@@ -163,9 +164,9 @@ class Metrics:
         yield GaugeMetricFamily("gchat_start_time_seconds", about, self._started)
 
 
-def _gauges(name: str, about: str, label: str, values: Mapping[str, int]) -> Metric:
+def _gauges(name: str, about: str, label: str, values: Mapping[str, int], always: tuple[str, ...]) -> Metric:
     family = GaugeMetricFamily(name, about, labels=[label])
-    for value in sorted({*DOORS, *values}):
+    for value in sorted({*always, *values}):
         family.add_metric([value], values.get(value, 0))
     return family
 

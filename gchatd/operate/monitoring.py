@@ -20,7 +20,7 @@ from ..delivery.transport import PlainTransport
 from ..doors.accepting import PatientServer
 from ..doors.patience import Patience
 from ..doors.turning_away import hang_up
-from ..doors.web.http import BadRequestError, HttpConnection, Response
+from ..doors.web.http import BadRequestError, HttpConnection, Response, health
 from ..limits.addresses import Addresses
 from .metrics import Metrics
 
@@ -108,5 +108,4 @@ class MonitoringDoor:
             return Response(405, b"Ask with GET.\n", headers=(("Allow", "GET, HEAD"),))
         if request.path == "/metrics":
             return Response(200, self._metrics(), CONTENT_TYPE_PLAIN_0_0_4)
-        trouble = self._trouble()
-        return Response(503, f"{trouble}\n".encode()) if trouble else Response(200, b"ok\n")
+        return health(self._trouble())

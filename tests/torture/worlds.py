@@ -26,7 +26,7 @@ def play(seed: int) -> str:
     """Play one world; return what is wrong with it."""
     try:
         World(seed).play()
-    except Exception:
+    except Exception:  # whatever goes wrong in a world is what is looked for
         return traceback.format_exc()
     return ""
 

@@ -21,6 +21,7 @@ from ...wire.lineedit import Ask, Candidates, Interrupt, LineEditor, Quit, TooMu
 from ...wire.negotiation import IAC, NOP
 from ...wire.telnet import TelnetWire  # msgspec reads the types of a struct
 from ...wire.typed import TOO_LONG
+from ..due import take_due
 from ..turning_away import hang_up
 from .look import Look, same_look, wrapped_at
 
@@ -67,15 +68,7 @@ class Terminals:
 
     def keep_alive(self) -> None:
         """Send a NOP to every terminal whose last one is NOP_SECONDS old. Never switches."""
-        now = time.monotonic()
-        due = []
-        for connection, at in self.rich.items():
-            if at > now:
-                break
-            due.append(connection)
-        for connection in due:
-            del self.rich[connection]
-            self.rich[connection] = now + NOP_SECONDS
+        for connection in take_due(self.rich, NOP_SECONDS):
             connection.outbox.put(bytes((IAC, NOP)))
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 from ...delivery.outbox import Outbox
 from ...session import Session
 from ...settings import Address
-from ..patience import Patience
+from ..patience import FOR_EVER, Patience
 from ..turning_away import hang_up
 from .files import Files
 from .frames import is_handshake, shake_hands
-from .http import BadRequestError, HttpConnection, Response
+from .http import BadRequestError, HttpConnection, Response, health
 from .link import WebLink, WebLinks
 from .rooms import PREFIX, Client, Rooms
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FOR_EVER: Final = 1e6  # seconds
 _PLACES: Final = ("/healthz", "/ws")
 _ELSEWHERE: Final = Response(403, b"Pages of other sites cannot use this chat (web.origins).\n")
 
@@ -57,7 +56,7 @@ class WebDoor:
 
     def configure(self, config: Settings) -> None:
         """Go by these settings from now on."""
-        self._patience = Patience(config.limits.login_seconds or _FOR_EVER)
+        self._patience = Patience(config.limits.login_seconds or FOR_EVER)
         self._links.limits = config.limits
         self._rooms.limits = config.limits
         self._compresses = config.web.compression
@@ -133,8 +132,7 @@ class WebDoor:
                 return _ELSEWHERE
             return self._rooms.respond(request, client)
         if request.path == "/healthz":
-            trouble = self._trouble()
-            return Response(503, f"{trouble}\n".encode()) if trouble else Response(200, b"ok\n")
+            return health(self._trouble())
         if request.path == "/ws":
             return Response(426, b"This is a WebSocket: see docs/protocol.md.\n", headers=(("Upgrade", "websocket"),))
         return self._files.find(request)

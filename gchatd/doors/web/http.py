@@ -49,6 +49,11 @@ class Response(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+def health(trouble: str) -> Response:
+    """Return what `/healthz` says: all is well, or in a sentence what is not."""
+    return Response(503, f"{trouble}\n".encode()) if trouble else Response(200, b"ok\n")
+
+
 class BadRequestError(Exception):
     """What came is no request that can be answered: the response says why, and is the last one."""
 
@@ -159,16 +164,11 @@ class HttpConnection:
     def begin(self, type: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Begin a response whose body has no end: what is put into the outbox from now on is the body, as it stands.
 
-        It ends with the connection (RFC 9112 section 6.3): so the same bytes go to everybody, without any chunks.
+        It ends with the connection (RFC 9112 section 6.3): so the same bytes go to everybody. (h11 would send chunks.)
         """
         all_of_them = _SERVER, ("Content-Type", type), _NO_SNIFFING, *headers, ("Connection", "close")
-        head = [
-            "HTTP/1.1 200 OK",
-            *(f"{name}: {value}" for name, value in all_of_them),
-            "",
-            "",
-        ]  # h11 would want chunks
-        self._outbox.put("\r\n".join(head).encode())
+        lines = "".join(f"{name}: {value}\r\n" for name, value in all_of_them)
+        self._outbox.put(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode())
 
     def switch(self, headers: list[tuple[str, str]]) -> bytes:
         """Change over to the protocol that the client has asked for. Returns what it sent in that already."""

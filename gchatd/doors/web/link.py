@@ -16,6 +16,7 @@ from ...chat.answers import AlreadyHere, Answer
 from ...errors import Refused
 from ...limits.flood import Bucket
 from ...link import Request
+from ..due import take_due
 from ..sentences import Sorry
 from ..turning_away import hang_up
 from . import requests
@@ -79,15 +80,7 @@ class WebLinks:
 
     def keep_alive(self) -> None:
         """Send a ping to every client whose last one is PING_SECONDS old. Never switches."""
-        now = time.monotonic()
-        late = []
-        for link, at in self.due.items():
-            if at > now:
-                break
-            late.append(link)
-        for link in late:
-            del self.due[link]
-            self.due[link] = now + PING_SECONDS
+        for link in take_due(self.due, PING_SECONDS):
             link.outbox.put(PING)
 
 

@@ -16,6 +16,7 @@ from ...errors import Refused
 from ...limits.passing import MOST_DELAY, Passing
 from ...text.cleaning import clean, is_blank
 from ...text.names import NameNotAllowed, parse_name
+from ..due import take_due
 from ..sentences import sentence
 from .formats import RECEIPTS, EventStream, JsonLines, Lines
 from .http import Response
@@ -64,13 +65,11 @@ class Rooms:
         self._sessions = sessions
         self.limits = limits
         self._passing = Passing()
-        self._streams: dict[Visitor, float] = {}  # event streams, and when each has its next comment
+        self._streams: dict[Visitor, float] = {}  # event streams, and when each has its next comment; soonest first
 
     def keep_alive(self) -> None:
         """Send event streams their comments. Never switches."""
-        now = time.monotonic()
-        for visitor in [visitor for visitor, at in self._streams.items() if at <= now]:
-            self._streams[visitor] = now + ALIVE_SECONDS
+        for visitor in take_due(self._streams, ALIVE_SECONDS):
             visitor.outbox.display(b":\n\n")
 
     def respond(self, request: Request, client: Client) -> Response | None:
