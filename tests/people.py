@@ -49,7 +49,7 @@ class Server:
         **settings: object,
     ) -> None:
         self.program = program
-        self._log = tempfile.TemporaryFile("a+")  # the server shares the offset, and must not write where we read
+        self._log = tempfile.TemporaryFile()
         self._home = tempfile.TemporaryDirectory()
         self.data = data or Path(self._home.name) / "data"
         settings = {
@@ -81,8 +81,9 @@ class Server:
     def log(self) -> str:
         """What it has logged so far."""
         if not self._log.closed:
-            self._log.seek(0)
-            self._logged = self._log.read()
+            log = self._log.fileno()
+            # Without an offset of our own: we share it with the server, which writes where it is.
+            self._logged = os.pread(log, os.fstat(log).st_size, 0).decode()
         return self._logged
 
     def logs(self, what: str) -> str:
