@@ -9,7 +9,7 @@ goes to the people in them (delivery/fanout.py). Knows no sockets, no bytes and 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,18 @@ QUEUE_SECONDS = 10.0
 _NAMING = frozenset({Arrived, Renamed, Departed})
 
 
+class _Naming(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """An event that gives or takes a name, as long as it is on its way: names as `compared` makes them, or none."""
+
+    user: int
+    before: str
+    after: str
+
+    def owner(self, name: str) -> int:
+        """Return whose one of these names is after this event; 0: nobody's."""
+        return self.user if name == self.after else 0
+
+
 class Hub:
     """The users and rooms of the chat, and the way for events to reach them."""
 
@@ -94,11 +106,9 @@ class Hub:
         self.history = history
         self.motd = motd
         self.started_at = time.monotonic()
-        # Events on their way that give or take a name: of each the user, and their compared names before and after.
-        self._naming: deque[tuple[int, str, str]] = deque()
-        self._mentioned: Counter[int | str] = Counter()  # in how many of these a user or a name occurs
-        self._owners: dict[str, int] = {}  # by compared name, which user will have it after these; 0: nobody
-        self._names: dict[int, str] = {}  # and by user, the compared name that they will have
+        self._namings: deque[_Naming] = deque()  # on their way, in order
+        self._by_name: dict[str, _Naming] = {}  # the last one of each name,
+        self._by_user: dict[int, _Naming] = {}  # and of each user who will have a name after it
         self._came = 0  # how many people have come in here
         self._claims: dict[
             int, gevent.event.AsyncResult[Refusal | None]
@@ -163,8 +173,10 @@ class Hub:
 
         One that is being given up is free.
         """
-        owner = self._owners.get(name.compared)
-        if owner is None:
+        naming = self._by_name.get(name.compared)
+        if naming is not None:
+            owner = naming.owner(name.compared)
+        else:
             other = self.users.get(name.compared)
             owner = other.id if other is not None else 0
         if owner not in (0, user):
@@ -203,29 +215,32 @@ class Hub:
         """Note who will have which name once this event has been folded."""
         before = after = ""
         if not isinstance(event, Arrived):  # they had a name before
+            last = self._by_user.pop(event.user, None)
             user = self.state.users.get(event.user)
-            before = self._names.pop(event.user, "") or (user.name.compared if user is not None else "")
-            if self._owners.get(before, event.user) == event.user:
-                self._owners[before] = 0
+            before = last.after if last is not None else user.name.compared if user is not None else ""
         if not isinstance(event, Departed):
             after = compared(event.to if isinstance(event, Renamed) else event.name)
-            self._owners[after] = event.user
-            self._names[event.user] = after
-        self._mentioned.update((event.user, before, after))
-        self._naming.append((event.user, before, after))
+        naming = _Naming(event.user, before, after)
+        self._namings.append(naming)
+        other = self._by_name.get(before)
+        if before and (other is None or other.owner(before) == event.user):  # else somebody else has it by now
+            self._by_name[before] = naming
+        if after:
+            self._by_name[after] = self._by_user[event.user] = naming
 
     def _forget_names(self, user: int) -> None:
         """Forget what only the first event of a user on its way says: it has been folded, or could not be."""
-        noted = next(noted for noted in self._naming if noted[0] == user)  # mostly the first
-        self._naming.remove(noted)
-        for user_or_name in noted:
-            self._mentioned[user_or_name] -= 1
-            if not self._mentioned[user_or_name]:
-                del self._mentioned[user_or_name]
-                if isinstance(user_or_name, str):
-                    self._owners.pop(user_or_name, None)
-                else:
-                    self._names.pop(user_or_name, None)
+        naming = self._namings[0]
+        if naming.user == user:  # mostly
+            self._namings.popleft()
+        else:
+            naming = next(one for one in self._namings if one.user == user)
+            self._namings.remove(naming)
+        for name in (naming.before, naming.after):
+            if self._by_name.get(name) is naming:
+                del self._by_name[name]
+        if self._by_user.get(user) is naming:
+            del self._by_user[user]
 
     # Rooms that are not in memory.
 
@@ -291,7 +306,7 @@ class Hub:
 
     def many_come_and_go(self) -> bool:
         """Whether so many do that others should wait who want to."""
-        return len(self._naming) > MANY_COME_AND_GO
+        return len(self._namings) > MANY_COME_AND_GO
 
     def wait_for_history(self) -> None:
         """Wait up to COMMIT_SECONDS until what was said so far is in the history, so that it can be found. Switches."""
@@ -312,7 +327,7 @@ class Hub:
         """Note that events which this hub broadcast have been delivered."""
         for _ in events:  # what was broadcast first is delivered first, or stands for that
             self._held -= self._sizes.popleft()
-        if self._naming:
+        if self._namings:
             for event in events:
                 if type(event) in _NAMING or (isinstance(event, NotSent) and event.of == "arrived"):
                     self._forget_names(event.user)

@@ -223,11 +223,11 @@ def test_names_of_people_who_came_and_went_are_forgotten_while_others_come_and_g
         committed = stage.journal.take()
         one.leaves()
         stage.fanout.take_turn(committed)
-    assert stage.hub._owners == {"m19": 0}
+    assert {name: naming.owner(name) for name, naming in stage.hub._by_name.items()} == {"m19": 0}
     with is_told("taken"):
         stage.enters("first")
     stage.turn()
-    assert (stage.hub._owners, stage.hub._names, stage.hub._mentioned) == ({}, {}, {})
+    assert ([*stage.hub._namings], stage.hub._by_name, stage.hub._by_user) == ([], {}, {})
 
 
 def test_who_takes_the_name_they_have_is_not_announced(stage):

@@ -64,7 +64,7 @@ def check_leaving(nodes: list[Node]) -> None:
     catch_up(nodes)
     for node in nodes:
         assert node.sessions.by_id == node.sessions.audiences == node.state.users == node.state.ignorers == {}
-        assert (node.hub.undelivered, [*node.hub._naming], node.hub._owners) == (0, [], {})
+        assert (node.hub.undelivered, [*node.hub._namings], node.hub._by_name) == (0, [], {})
 
 
 @pytest.mark.parametrize("seed", range(STREAMS))
