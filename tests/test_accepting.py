@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import resource
+import socket
 
 import gevent
 import gevent.event
@@ -12,8 +13,9 @@ import pytest
 from people import GREETING, PATIENCE, eventually
 
 from gchatd.delivery.sessions import Sessions
+from gchatd.delivery.transport import PlainTransport
 from gchatd.doors import accepting as doors
-from gchatd.doors.accepting import PatientServer
+from gchatd.doors.accepting import ClientSocket, PatientServer
 from gchatd.limits.addresses import Addresses
 
 
@@ -164,3 +166,51 @@ def test_many_who_are_turned_away_at_once_are_one_line_of_the_log(start, enter):
         enter(server).reads_to_the_end()
     server.logs(r"\[127.0.0.1\] \d+ more within a second: turned away: There are too many")
     assert server.log().count("turned away") < 30
+
+
+@pytest.fixture
+def connection():
+    """A client's socket, and the other end of it."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        sock = ClientSocket(ours.family, ours.detach())
+        yield sock, theirs
+        sock.close()
+
+
+@pytest.mark.parametrize("wait", ["wait_readable", "wait_writable"])
+def test_who_waits_for_a_connection_that_is_closed_is_told_so(connection, wait):
+    sock, theirs = connection
+    transport = PlainTransport(sock)
+    with pytest.raises(BlockingIOError):
+        while True:
+            transport.send(bytes(65536))
+    told = gevent.spawn(lambda: pytest.raises(OSError, getattr(transport, wait)))
+    gevent.sleep(0)
+    sock.close()
+    sock.close()
+    assert sock._sock.fileno() >= 0  # the event loop still looks at it
+    assert told.get(timeout=PATIENCE).value.errno == errno.EBADF
+    assert sock._sock.fileno() == -1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        getattr(transport, wait)()
+
+
+def test_a_connection_is_watched_for_writing_only_once_it_is_full(connection):
+    sock, theirs = connection
+    transport = PlainTransport(sock)
+    theirs.sendall(b"ann")
+    transport.wait_readable()
+    assert transport.recv(100) == b"ann"
+    assert sock._writing is None
+    unread = 0
+    with pytest.raises(BlockingIOError):
+        while True:
+            unread += transport.send(bytes(65536))
+    waiting = gevent.spawn(transport.wait_writable)
+    gevent.sleep(0)
+    assert not waiting.dead
+    while unread:
+        unread -= len(theirs.recv(65536))
+    waiting.get(timeout=PATIENCE)
+    assert transport.send(b"bob") == 3

@@ -95,10 +95,10 @@ class Transport(Protocol):
 
 
 class Socket(Protocol):
-    """What is used of a `gevent.socket.socket`, under the names it has there.
+    """What is used of a `gevent.socket.socket`, or of a `doors.accepting.ClientSocket`, under the names of the former.
 
     `_sock` is the non-blocking socket inside: its `send` takes 1.2 us, where gevent's takes 2 and `sendall` 4. The two
-    events are the watchers that every gevent socket has already: waiting for them is what its own methods do.
+    events are watchers of the event loop's: waiting for them is what the methods of a gevent socket do.
     """
 
     hub: EventLoop
@@ -123,10 +123,10 @@ class PlainTransport:
         return self._sock._sock.send
 
     def recv(self, size: int) -> bytes:
-        if self._unread:
-            data, self._unread = self._unread[:size], self._unread[size:]
-            return data
-        return self._sock._sock.recv(size)
+        if not self._unread:
+            return self._sock._sock.recv(size)
+        data, self._unread = self._unread[:size], self._unread[size:]
+        return data
 
     def unread(self, data: bytes) -> None:
         self._unread = data + self._unread

