@@ -197,37 +197,24 @@ def test_who_is_in_a_room_changes_when_the_journal_says_so_and_not_before(stage)
     assert not room.members
 
 
-def test_a_name_is_taken_and_freed_at_once(stage):
-    ann = stage.enters("Ann")
-    with is_told("taken: aNN"):
-        stage.enters("aNN")
-    ann.becomes("Anna")
-    stage.enters("ANN")
-    ann.leaves()
-    with is_told("taken: ann"):
-        stage.enters("ann")
-    stage.enters("Anna")
+def test_what_fails_after_a_turn_keeps_nothing_from_anybody_else(stage, caplog):
+    ann, called = stage.enters("Ann"), []
     stage.turn()
-    with is_told("taken: ANNA"):
-        stage.enters("ANNA")
-    assert {user.name.shown for user in stage.hub.users.values()} == {"ANN", "Anna"}
 
+    def fails() -> None:
+        called.append(ann.unheard)
+        raise SystemExit
 
-def test_names_of_people_who_came_and_went_are_forgotten_while_others_come_and_go(stage):
-    stage.enters("first")
-    for number in range(20):  # somebody is always on the way
-        committed = stage.journal.take()
-        one = stage.enters(f"n{number}")
-        stage.fanout.take_turn(committed)
-        one.becomes(f"m{number}")
-        committed = stage.journal.take()
-        one.leaves()
-        stage.fanout.take_turn(committed)
-    assert {name: naming.owner(name) for name, naming in stage.hub._by_name.items()} == {"m19": 0}
-    with is_told("taken"):
-        stage.enters("first")
+    ann.says("hello")
+    stage.sessions.begin_turn()
+    stage.sessions.between_turns(fails)
+    stage.sessions.between_turns(fails)
     stage.turn()
-    assert ([*stage.hub._namings], stage.hub._by_name, stage.hub._by_user) == ([], {}, {})
+    assert called == [1, 1]
+    assert ann.unheard == 0
+    assert caplog.messages == ["cannot let a visitor come or go"] * 2
+    stage.sessions.between_turns(lambda: called.append("now"))
+    assert called[2:] == ["now"]
 
 
 def test_who_takes_the_name_they_have_is_not_announced(stage):

@@ -5,13 +5,17 @@ from __future__ import annotations
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+import gevent.socket
 import pytest
 from certificates import client_context, with_tls
-from front import sends, with_server
+from front import Asked, sends, with_server
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from people import GREETING, PATIENCE
 
+from gchatd.doors.front import Front
+from gchatd.limits.addresses import Addresses
+from gchatd.limits.repeats import Repeats
 from gchatd.settings import load
 from gchatd.wire.opening import opening_of
 from gchatd.wire.proxy import LONGEST, SIGNATURE, BadHeaderError, Header, begins, read
@@ -193,6 +197,21 @@ def test_a_proxy_has_to_send_a_header(house, data):
 def test_a_browser_behind_a_proxy_is_a_browser(house):
     port, _ = house(with_server(greet_after=1, proxies=load_networks("127.0.0.1")))
     assert sends(port, LINE + b"GET / HTTP/1.1\r\n\r\n") == b"web"
+
+
+def test_a_client_behind_a_proxy_is_no_longer_counted_however_its_door_ends():
+    class Failing(Asked):
+        def serve(self, transport, address) -> bool:
+            raise SystemExit
+
+    config = with_server(greet_after=1, proxies=load_networks("127.0.0.1"))
+    front = Front(Failing(), Asked(), Addresses(1), Repeats(), config)
+    for _ in range(2):  # one at a time may come from there
+        ours, theirs = gevent.socket.socketpair()
+        with ours, theirs:
+            theirs.sendall(LINE + b"Ann\r\n")
+            with pytest.raises(SystemExit):
+                front(ours, ("127.0.0.1", 5))
 
 
 def test_a_proxy_that_sends_no_header_in_time_is_let_go(start, enter):

@@ -118,10 +118,11 @@ class Fanout:
             self.deliver(events)
         except BaseException:  # a bug of ours, but the others' lines still go out
             logger.exception("cannot deliver %d events up to %d", len(events), events[-1].place if events else 0)
-        try:
-            self._sessions.end_turn()
-        except BaseException:  # as above
-            logger.exception("cannot let visitors come and go")
+        for call in self._sessions.end_turn():
+            try:
+                call()
+            except BaseException:  # as above
+                logger.exception("cannot let a visitor come or go")
         self._note_delivered(events)
 
     def _new(self, events: list[Event]) -> list[Event]:

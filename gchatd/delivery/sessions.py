@@ -111,12 +111,11 @@ class Sessions:
         """Note that fan-out begins to fold what it will send."""
         self._delivering = True
 
-    def end_turn(self) -> None:
-        """Note that fan-out has sent all of what it folded. Calls those who waited for that; never switches."""
+    def end_turn(self) -> list[Callable[[], None]]:
+        """Note that fan-out has sent all of what it folded. Returns what waited for that: call each, without a switch."""
         self._delivering = False
         waiting, self._after_turn = self._after_turn, []
-        for call in waiting:
-            call()
+        return waiting
 
     def between_turns(self, call: Callable[[], None]) -> None:
         """Call a function, which does not switch, while all that was folded has been sent: now, or after this turn.
