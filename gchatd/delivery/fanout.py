@@ -118,9 +118,9 @@ class Fanout:
             self.deliver(events)
         except BaseException:  # a bug of ours, but the others' lines still go out
             logger.exception("cannot deliver %d events up to %d", len(events), events[-1].place if events else 0)
-        for call in self._sessions.end_turn():
+        for waiting in self._sessions.end_turn():
             try:
-                call()
+                waiting()
             except BaseException:  # as above
                 logger.exception("cannot let a visitor come or go")
         self._note_delivered(events)
