@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import PATIENCE
-from room import FakeSession, Stage, is_told
+from room import FakeSession, Stage
 
 from gchatd.chat.events import Joined
 from gchatd.chat.state import LOBBY
