@@ -112,7 +112,7 @@ class Sessions:
         self._delivering = True
 
     def end_turn(self) -> list[Callable[[], None]]:
-        """Note that fan-out has sent all of what it folded. Returns what waits for that: call each, and do not switch."""
+        """Note that fan-out has sent all of what it folded. Returns what waits for that, to be called."""
         self._delivering = False
         waiting, self._after_turn = self._after_turn, []
         return waiting
