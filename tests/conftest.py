@@ -10,6 +10,7 @@ from gevent.server import StreamServer
 from people import GREETING, PATIENCE, Person, Server, needs
 from redisserver import RedisServer
 from replicas import Node, StoringDisk, Stream
+from supervised import Supervised
 from terminal import Terminal
 
 from gchatd.doors.front import Front
@@ -143,6 +144,23 @@ def house():
         yield build
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def supervised(tmp_path):
+    """Start several processes; they are gone when the test is over."""
+    needs("redis-server")
+    servers: list[Supervised] = []
+
+    def supervised(*args: str, **settings: object) -> Supervised:
+        servers.append(Supervised(*args, **{"data": tmp_path / "data", **settings}))
+        return servers[-1]
+
+    yield supervised
+    for server in servers:
+        server.close()
+    for server in servers:
+        assert "Traceback" not in server.log(), server.log()
 
 
 @pytest.fixture

@@ -219,3 +219,11 @@ def needs(program: str) -> str:
             pytest.fail(message)
         pytest.skip(message)
     return path
+
+
+def gchat(*args: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
+    """Run gchat.py to its end; give its exit status and what it wrote to standard output and error."""
+    words = [sys.executable, str(ROOT / "gchat.py"), *args]
+    env = {**os.environ, **environment}
+    ended = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE, check=False, env=env)
+    return ended.returncode, ended.stdout, ended.stderr
