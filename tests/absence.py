@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 OFFLINE = "You are offline"
 
+NOTE_TROUBLE = """words => {
+    const text = document.querySelector("#trouble-text");
+    globalThis.wasOffline = text.textContent.includes(words);
+    new MutationObserver((changes) => {
+        for (const { addedNodes } of changes)
+            for (const { data } of addedNodes) globalThis.wasOffline ||= data.includes(words);
+    }).observe(text, { childList: true });
+}"""
+"""Remembers whether the page has said that."""
+
 ADDED = ".edited, time, .action > .text > .name:first-child"
 """What stands in a line beside what was said."""
 
@@ -33,13 +43,17 @@ def is_offline(guest: Guest, words: str = OFFLINE) -> None:
     expect(guest.page.locator("#trouble-text")).to_contain_text(words, timeout=1000 * PATIENCE)
 
 
-def finds_out(guest: Guest, words: str = OFFLINE) -> None:
-    """A page of which nobody is told that its connection is dead finds that out, in a minute at most."""
-    for seconds in (*[10] * 6, *[0.1] * 20):  # what it draws waits for its clock, too
-        passes(guest, seconds)
-        if words in guest.page.locator("#trouble-text").inner_text():
+def finds_out(guest: Guest) -> None:
+    """A page of which nobody is told that its connection is dead finds that out, in a minute at most.
+
+    It may be connected again by the time that we look.
+    """
+    guest.page.evaluate(NOTE_TROUBLE, OFFLINE)
+    for _ in range(6):
+        passes(guest, 10)
+        if guest.page.evaluate("globalThis.wasOffline"):
             return
-    is_offline(guest, words)
+    eventually(lambda: guest.page.evaluate("globalThis.wasOffline"))  # what it draws waits for its clock, too
 
 
 def comes_back(guest: Guest) -> None:

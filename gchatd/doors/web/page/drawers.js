@@ -22,7 +22,11 @@ export class Drawers {
       });
     }
     byId("shade").addEventListener("click", () => this.closeNarrow());
-    NARROW.addEventListener("change", () => this.closeNarrow());
+    NARROW.addEventListener("change", () => {
+      this.closeNarrow();
+      this.#lock();
+    });
+    this.#lock();
   }
 
   isOpen(id) {
@@ -60,7 +64,13 @@ export class Drawers {
     const covered = NARROW.matches && ["places", ...SIDES].some((one) => this.isOpen(one));
     document.body.classList.toggle("shaded", covered);
     byId("main").inert = covered;
+    this.#lock();
     this.changed(id, isOpen);
+  }
+
+  /** Let no key into a drawer that is shut: it can be seen for a moment, while it slides away. */
+  #lock() {
+    byId("places").inert = NARROW.matches && !this.isOpen("places");
   }
 }
 
