@@ -17,7 +17,7 @@ import pytest
 from people import GREETING, PATIENCE, ROOT, Person, Server, eventually, needs
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
-from test_supervisor import Supervised
+from supervised import Supervised
 
 from gchatd.chat import events
 from gchatd.chat.answers import Figures

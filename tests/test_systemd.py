@@ -11,7 +11,7 @@ import time
 
 import pytest
 from people import PATIENCE, SECOND, Person, needs
-from test_supervisor import Supervised
+from supervised import Supervised
 
 from gchatd.operate.systemd import ServiceManager
 
