@@ -18,6 +18,7 @@ import statistics
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import gevent
@@ -215,7 +216,11 @@ def main() -> int:
     table = Table()
     for name in names:
         print(f"measuring {name}...", file=sys.stderr, flush=True)
-        MEASUREMENTS[name](table, options.rounds, options.seconds)
+        try:
+            MEASUREMENTS[name](table, options.rounds, options.seconds)
+        except Exception as error:  # the others took half an hour
+            traceback.print_exc()
+            table.failures.append(f"{name}: {error!r}")
     cpu = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
     machine = {
         "cpu": cpu.partition(": ")[2],

@@ -28,7 +28,8 @@ class Browsers(Gchat):
 def browsers(table: Table, rounds: int, seconds: float) -> None:
     """Fan-out to 1,000 browsers, and what an idle one takes; then 10,000 of them in one room."""
     peers: list[type[Server]] = []
-    for peer in (NodeWs, PythonWebsockets):
+    candidates: tuple[type[Server], ...] = NodeWs, PythonWebsockets
+    for peer in candidates:
         if why := peer.absent():
             table.notes.append(f"{peer.name}: {why}")
         else:

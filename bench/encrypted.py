@@ -13,6 +13,7 @@ from .table import attempt
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .servers import Server
     from .table import Table
 
 TALKERS = (1, 16, 200)
@@ -60,7 +61,8 @@ def tls(table: Table, rounds: int, seconds: float) -> None:
         return
     rates: dict[int, dict[str, list[float]]] = {w: {"reference": [], "gchat": []} for w in TALKERS}
     for _ in range(rounds):
-        for kind in (ReferenceTls, GchatTls):
+        both: tuple[type[Server], ...] = ReferenceTls, GchatTls
+        for kind in both:
             with attempt(table, kind), kind() as server, Load(server) as load:
                 load.connect(1000)
                 for w in TALKERS:

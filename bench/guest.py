@@ -60,7 +60,7 @@ class Guest:
     def _append(self, events: Sequence[Event]) -> None:
         self.renew_when_due()
         self._batch += 1
-        self._store.append(self._node, self._batch, 0, len(events), msgspec.json.encode(events), ())
+        self._store.append(self._node, self._batch, 0, 0, len(events), msgspec.json.encode(events), ())
 
     def people(self, count: int) -> None:
         for start in range(1, count + 1, PEOPLE_IN_BATCH):

@@ -36,7 +36,7 @@ HARD_SEARCH = "rare1* kola*"  # 11,000 different words begin so, and few of thei
 
 
 class Keeps(Gchat):
-    settings = ("history.keep=yes", "history.sync=normal")
+    settings: tuple[str, ...] = ("history.keep=yes", "history.sync=normal")
 
 
 class Syncs(Gchat):
@@ -193,7 +193,7 @@ def wal(table: Table, rounds: int, seconds: float) -> None:
             time.sleep(0.01)
         foreign.close()
         now = apsw.Connection(str(data / FILE), flags=apsw.SQLITE_OPEN_READONLY)
-        kept = now.execute("select count(*) from events").fetchall()[0][0]
+        kept = int(str(now.execute("select count(*) from events").get))
         now.close()
         if kept < 500 * 58:
             raise RunFailedError(f"only {kept} lines were kept in a minute")

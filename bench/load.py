@@ -66,4 +66,5 @@ class Load:
         line = self._process.stdout.readline()
         if not line:
             raise RunFailedError(f"the load generator ended at {order!r}")
-        return json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
+        return answer

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from .load import RunFailedError
 from .servers import HERE, LOAD_CORE, PATIENCE, SERVER_CORE, Gchat, Watched, pinned
@@ -34,7 +34,7 @@ class Workers(Gchat):
     def command(self) -> list[str]:
         return [*super().command(), "--workers", str(self.count)]
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         super().__enter__()
         until = time.monotonic() + PATIENCE
         while self.log.read_text().count(" serves: process ") < self.count:  # it listens before they serve
@@ -59,7 +59,7 @@ class Redis:
         self.url = f"unix://{self.socket}"
         self._cores = cores or BOTH_CORES
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         settings = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.home), "--save", ""]
         settings += ["--appendonly", "yes", "--appendfsync", "everysec"]
         self._process = subprocess.Popen(

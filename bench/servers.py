@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 HERE = Path(__file__).parent
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -20,7 +21,7 @@ _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 def pinned(*cores: int) -> list[str]:
@@ -51,7 +52,7 @@ class Server:
         """Why this server cannot be measured here, or nothing."""
         return ""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 pinned(*self.cores) + self.command(), stdout=self.stdout or log, stderr=log, stdin=subprocess.PIPE
@@ -113,7 +114,8 @@ class Watched(Gchat):
         assert self.process.stdout is not None
         while not (line := self.process.stdout.readline()).startswith(b"{"):
             pass
-        return json.loads(line)
+        seen: dict[str, float] = json.loads(line)
+        return seen
 
 
 class Ngircd(Server):

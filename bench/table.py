@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from .load import RunFailedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .servers import Server
 
 
@@ -73,7 +75,7 @@ def number(value: float) -> str:
 
 
 @contextlib.contextmanager
-def attempt(table: Table, kind: type[Server]):
+def attempt(table: Table, kind: type[Server]) -> Iterator[None]:
     """A run that fails is told, and is no number. That of a peer is no failure of ours."""
     try:
         yield

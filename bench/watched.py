@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import gevent
 
@@ -28,7 +29,7 @@ class Instruments:
     def __init__(self) -> None:
         self.kept = self.waited = 0.0
         self._polled_at = math.inf  # what comes before the first poll keeps nobody waiting
-        loop = gevent.get_hub().loop
+        loop: Any = gevent.get_hub().loop
         self._watchers = loop.check(), loop.prepare()
         self._watchers[1].priority = -2  # after gevent's own, in which greenlets that were woken run
         self._watchers[0].start(self._polled)
