@@ -215,15 +215,14 @@ class Hub:
         """Note who will have which name once this event has been folded."""
         before = after = ""
         if not isinstance(event, Arrived):  # they had a name before
-            last = self._by_user.pop(event.user, None)
+            last = self._by_user.get(event.user)
             user = self.state.users.get(event.user)
             before = last.after if last is not None else user.name.compared if user is not None else ""
         if not isinstance(event, Departed):
             after = compared(event.to if isinstance(event, Renamed) else event.name)
         naming = _Naming(event.user, before, after)
         self._namings.append(naming)
-        other = self._by_name.get(before)
-        if before and (other is None or other.owner(before) == event.user):  # else somebody else has it by now
+        if before:
             self._by_name[before] = naming
         if after:
             self._by_name[after] = self._by_user[event.user] = naming

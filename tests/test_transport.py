@@ -43,6 +43,18 @@ def rules():
 # Plain sockets.
 
 
+def test_what_was_unread_is_read_once_more_before_anything_else_in_any_pieces(pair):
+    ours, theirs = pair
+    transport = PlainTransport(ours)
+    theirs.sendall(b"three")
+    transport.unread(b"two ")
+    transport.unread(b"one ")
+    transport.wait_readable()
+    assert [transport.recv(3), transport.recv(100)] == [b"one", b" two "]
+    transport.wait_readable()
+    assert transport.recv(100) == b"three"
+
+
 def test_fan_out_calls_the_socket_itself(pair, rules):
     ours, theirs = pair
     transport = PlainTransport(ours)
