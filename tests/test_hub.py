@@ -59,6 +59,8 @@ def test_whose_a_name_is_does_not_depend_on_the_order_in_which_those_who_take_it
     stage.enters("Ann")
     with is_told("taken: BOB"):
         stage.enters("BOB")
+    stage.hub.delivered(stage.journal.take())
+    assert ([*stage.hub._namings], stage.hub._by_name, stage.hub._by_user) == ([], {}, {})
 
 
 @pytest.mark.parametrize("text", ["hello", "Grüße", "日本語", "👋🏽"])
