@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from people import PATIENCE, SECOND
+from people import PATIENCE, SECOND, eventually
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Guest:
         self.errors: list[str] = []
         self.page.on("console", lambda message: self._notes(message.type, message.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._hears))
+        self._has_come_in = False
         self.page.goto(f"http://127.0.0.1:{server.port}/")
         self.log = self.page.get_by_role("log")
         self.box = self.page.get_by_label("Message", exact=True)
@@ -45,6 +47,11 @@ class Guest:
         if name:
             self.enters(name)
             self.is_in("lobby")
+            # What was said so far is there: a connection that is lost before that finds the page as if it were new.
+            eventually(lambda: self.page.evaluate("true") and self._has_come_in)
+
+    def _hears(self, frame: str | bytes) -> None:
+        self._has_come_in |= '"answer":"past"' in str(frame)
 
     def _notes(self, kind: str, text: str) -> None:
         """A connection that is refused is no error of the page's; what the page's policy refuses is one."""

@@ -10,6 +10,7 @@ from absence import chats, comes_back, finds_out, has_come_in, is_offline, passe
 from bot import Bot
 from browser import GREET_AFTER, shows
 from people import SECOND, eventually
+from playwright.sync_api import expect
 
 
 @pytest.fixture
@@ -167,6 +168,65 @@ def test_more_than_a_page_of_missed_lines_is_all_there(server, cable, browse, en
             ann.page.locator("#to-present").click()
         ann.sees(f"line {first + count - 1}")
     assert reads_all(ann) == ["before", *(f"line {number}" for number in range(1700))]
+
+
+HOLD = """() => {
+    globalThis.held = [];
+    globalThis.release = () => {
+        const questions = held;
+        globalThis.held = null;
+        for (const ask of questions) ask();
+    };
+    const { OPEN, prototype } = WebSocket;
+    const { send } = prototype;
+    prototype.send = function (data) {
+        if (held && JSON.parse(data).do === "history") held.push(() => this.readyState === OPEN && send.call(this, data));
+        else send.call(this, data);
+    };
+}"""
+"""Questions about the past are sent only with `release()`."""
+
+
+def test_a_connection_lost_before_the_past_of_a_room_was_loaded_leaves_no_hole(server, cable, browse, enter):
+    ann, carl = browse(cable, "Ann", clock=True), enter(server, "Carl")
+    ann.page.evaluate(HOLD)
+    carl.says("/join dev")
+    ann.says("/join dev")
+    ann.is_in("dev")
+    carl.says("heard")
+    ann.sees("heard")
+    cable.cut()
+    is_offline(ann)
+    said = ["heard", *(f"line {number}" for number in range(120))]
+    chats(carl, said[1:])
+    cable.mend()
+    ann.page.evaluate("release()")
+    comes_back(ann)
+    ann.sees("line 119")
+    seen = ann.texts()
+    assert seen == said[-len(seen) :]
+    assert reads_all(ann) == said
+
+
+def test_whoever_wants_to_go_to_the_present_while_it_is_loaded_gets_there(server, cable, browse, enter):
+    ann, carl = browse(cable, "Ann", clock=True), enter(server, "Carl")
+    carl.says("before")
+    ann.sees("before")
+    ann.page.evaluate(HOLD)
+    cable.cut()
+    is_offline(ann)
+    said = [f"line {number}" for number in range(1100)]
+    chats(carl, said)
+    cable.mend()
+    comes_back(ann)
+    ann.says("I am back")
+    ann.page.evaluate("release()")
+    ann.sees("I am back")
+    said.append("I am back")
+    seen = ann.texts()
+    assert seen == said[-len(seen) :]
+    expect(ann.page.locator("#to-present")).to_be_hidden()
+    assert reads_all(ann) == ["before", *said]
 
 
 def test_whoever_reads_what_was_said_before_stays_there(server, cable, browse, enter):

@@ -206,7 +206,8 @@ function readFrom(place, item) {
 }
 
 function toPresent() {
-  if (store.current?.visit) chat.past.leave(store.current);
+  const place = store.current;
+  if (place && (place.visit || !place.live)) chat.past.leave(place);
   log.render();
   log.toPresent();
 }

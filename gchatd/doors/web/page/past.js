@@ -26,15 +26,19 @@ export class Past {
       if (place.readId === null) place.readId = place.present.last?.id ?? 0;
     }
     place.upTo = Math.max(place.upTo, ...place.present.items.slice(-1).map(({ id }) => id));
+    place.hurries = false;
     return whole || !place.lostAt;
   }
 
-  /** Begin a new run of lines: there are too many between the old one and now. Whoever looks at it stays there. */
+  /**
+   * Begin a new run of lines: there are too many between the old one and now. Whoever looks at it stays there, unless
+   * they were on their way to the present.
+   */
   #begin(place) {
-    if (place === this.store.current && place.present.length) {
-      place.visit ??= Object.assign(place.present, { to: place.upTo });
-    }
-    place.present = new Span();
+    const old = place.present;
+    place.present = old.cut(place.upTo);
+    const stays = place === this.store.current && old.length && !place.hurries;
+    if (stays) place.visit ??= Object.assign(old, { to: place.upTo });
   }
 
   async #readOn(place) {
@@ -88,6 +92,7 @@ export class Past {
   /** Go back to the present. */
   leave(place) {
     place.visit = null;
+    place.hurries = !place.live;
     this.store.touch(place);
   }
 

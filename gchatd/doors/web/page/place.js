@@ -27,6 +27,9 @@ export class Place {
   upTo = 0;
   lostAt = 0;
 
+  /** Whether somebody wants to be at the present, as soon as there is one again. */
+  hurries = false;
+
   /** Whether the server did not let us in again. */
   isShut = false;
 

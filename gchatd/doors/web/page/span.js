@@ -40,6 +40,13 @@ export class Span {
     return this.#place(id, 0);
   }
 
+  /** Take away what is after an id; give it as a run of its own. */
+  cut(id) {
+    const rest = new Span();
+    rest.items = this.items.splice(this.#place(id + 1, 0));
+    return rest;
+  }
+
   /** Forget the oldest, if there are more than `most`. */
   trim(most) {
     if (this.length <= most) return;

@@ -2,6 +2,7 @@
 
 import { key, mentions } from "./names.js";
 import { Place, placeId } from "./place.js";
+import { Span } from "./span.js";
 
 export const LOBBY = "lobby";
 
@@ -94,6 +95,7 @@ export class Store {
   lose() {
     for (const place of this.places.values()) {
       if (place.live) place.lostAt = place.upTo;
+      else if (place.isRoom && !place.upTo) place.present = new Span(); // else there would be a hole behind it
       place.live = false;
       place.peopleAt = 0;
       place.outbox.lose();
