@@ -180,8 +180,9 @@ HOLD = """() => {
     const { OPEN, prototype } = WebSocket;
     const { send } = prototype;
     prototype.send = function (data) {
-        if (held && JSON.parse(data).do === "history") held.push(() => this.readyState === OPEN && send.call(this, data));
-        else send.call(this, data);
+        const ask = () => this.readyState === OPEN && send.call(this, data);
+        if (held && JSON.parse(data).do === "history") held.push(ask);
+        else ask();
     };
 }"""
 """Questions about the past are sent only with `release()`."""
