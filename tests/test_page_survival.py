@@ -209,6 +209,21 @@ def test_a_connection_lost_before_the_past_of_a_room_was_loaded_leaves_no_hole(s
     assert reads_all(ann) == said
 
 
+def test_what_is_typed_while_the_past_of_a_room_is_loaded_is_said_in_that_room(server, cable, browse, enter):
+    ann, carl = browse(cable, "Ann"), enter(server, "Carl")
+    carl.says("/join dev")
+    ann.page.evaluate(HOLD)
+    ann.says("/join dev")
+    ann.is_in("dev")
+    ann.types("hello, dev")
+    ann.page.evaluate("release()")
+    expect(ann.page.locator("#empty")).to_be_visible()  # it has been loaded
+    ann.presses("Enter")
+    ann.sees("hello, dev", by="Ann")
+    ann.goes_to("lobby")
+    assert ann.box.input_value() == ""
+
+
 def test_whoever_wants_to_go_to_the_present_while_it_is_loaded_gets_there(server, cable, browse, enter):
     ann, carl = browse(cable, "Ann", clock=True), enter(server, "Carl")
     carl.says("before")

@@ -64,7 +64,7 @@ export class Log {
   #draw(quiet) {
     const { span } = this;
     if (this.#wasMoved) this.atEnd = false;
-    const catchesUp = this.place.lostAt && !this.place.live;
+    const catchesUp = this.place.lostAt && !this.place.live && !this.place.hurries;
     const isBack = this.#holds && !catchesUp;
     this.#holds = Boolean(this.atEnd && catchesUp && this.list.firstChild);
     const follows = this.#follows && !isBack;

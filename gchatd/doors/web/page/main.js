@@ -94,7 +94,7 @@ function draw() {
 function drawNow() {
   drawing = 0;
   const place = store.current;
-  shown ??= place;
+  turnTo(place); // together with its title: what is typed from now on is for this place
   log.render();
   if (place && looksAt(place)) store.read(place);
   renderPlaces(store, show);
@@ -164,13 +164,19 @@ function applySettings() {
 
 // What people do.
 
-/** Look at a place. What was being typed in the last one waits there. */
-function show(place) {
-  if (place !== shown) {
-    if (shown) shown.draft = composer.text;
-    composer.text = place?.draft ?? "";
-    shown = place;
+/** Have the box for a place; what was being typed in the last one waits there. */
+function turnTo(place) {
+  if (!place || place === shown) return;
+  if (shown) {
+    shown.draft = composer.text;
+    composer.text = place.draft;
   }
+  shown = place;
+}
+
+/** Look at a place. */
+function show(place) {
+  turnTo(place);
   if (place && store.current !== place) store.show(place);
   drawers.closeNarrow();
   if (!drawers.isOpen("search")) composer.focus();

@@ -52,11 +52,12 @@ export class Past {
     return false;
   }
 
-  /** Load earlier lines, if there are any, into what is shown. */
-  earlier(place, count = PAGE) {
+  /** Load earlier lines, if there are any, into what is shown; so many, if somebody asks for that, and now. */
+  async earlier(place, count = 0) {
+    while (count && place.span.loading) await place.span.loading;
     if (!place.span.more) return undefined;
     return this.#once(place, async (span) => {
-      const past = await this.#ask(place, { before_line: span.from, count });
+      const past = await this.#ask(place, { before_line: span.from, count: count || PAGE });
       this.store.take(place, past, span);
       Object.assign(span, { more: past.more, from: past.first_line || span.from });
       if (!past.lines.length && !past.left_out) span.more = false;
@@ -114,14 +115,16 @@ export class Past {
   async #once(place, load) {
     const { span } = place;
     if (span.loading || !place.live) return;
-    span.loading = true;
+    let loaded;
+    span.loading = new Promise((resolve) => (loaded = resolve));
     this.store.touch(place);
     try {
       await load(span);
     } catch (error) {
       if (error instanceof Refused) span.more = false;
     } finally {
-      span.loading = false;
+      span.loading = null;
+      loaded();
       this.store.touch(place);
     }
   }
