@@ -5,6 +5,7 @@ Their page is opened with `clock=True`.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from people import PATIENCE, eventually
@@ -90,12 +91,28 @@ def pending(guest: Guest) -> list[str]:
     return guest.log.locator(".pending .state").all_inner_texts()
 
 
-def reads_all(guest: Guest) -> list[str]:
+def has_read(guest: Guest, said: list[str]) -> None:
+    """All of that is there when one scrolls up, and nothing else, as soon as what was missed has been loaded."""
+    seen = reads_all(guest)
+
+    def all_of_it() -> bool:
+        nonlocal seen
+        seen = seen if seen == said else reads_all(guest, afresh=False)
+        return seen == said
+
+    with contextlib.suppress(AssertionError):  # the other one says more
+        eventually(all_of_it)
+    assert seen == said
+
+
+def reads_all(guest: Guest, afresh: bool = True) -> list[str]:
     """Scroll up to the beginning; give the texts of all lines there are, oldest first.
 
-    No line may be there twice at a time, and none out of order.
+    No line may be there twice at a time, and none out of order. Some hundreds of lines are shown at a time: what was
+    seen the last time counts, too, if this is not `afresh`.
     """
-    guest.page.evaluate("globalThis.read = new Map()")
+    if afresh:
+        guest.page.evaluate("globalThis.read = new Map()")
 
     def all_read() -> bool:
         return guest.page.evaluate(

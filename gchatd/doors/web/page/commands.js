@@ -246,9 +246,10 @@ export class Commands {
       this.page.goTo(place, line);
     } else {
       const { span } = place;
-      if (!span.more) return `There are no earlier lines: all of ${place.name} is loaded.`;
+      const { more } = span;
       await this.chat.past.earlier(place, Math.min(Number(match[1] || 50), 200));
       this.page.goTo(place, span.items[0]);
+      if (!more) return `There are no earlier lines: all of ${place.name} is loaded.`;
     }
   }
 
