@@ -60,8 +60,8 @@ def tls(table: Table, rounds: int, seconds: float) -> None:
         table.notes.append(f"TLS: {why}")
         return
     rates: dict[int, dict[str, list[float]]] = {w: {"reference": [], "gchat": []} for w in TALKERS}
+    both: tuple[type[Server], ...] = ReferenceTls, GchatTls
     for _ in range(rounds):
-        both: tuple[type[Server], ...] = ReferenceTls, GchatTls
         for kind in both:
             with attempt(table, kind), kind() as server, Load(server) as load:
                 load.connect(1000)

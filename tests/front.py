@@ -40,13 +40,21 @@ def with_server(**settings) -> Settings:
     return msgspec.structs.replace(Settings(), server=Server(**settings))
 
 
+def polls() -> None:
+    """Wait until the event loop has polled: whoever has something to read reads it before that, or in that round."""
+    ours, theirs = gevent.socket.socketpair()
+    with ours, theirs:
+        theirs.send(b"x")
+        gevent.socket.wait_read(ours.fileno())
+
+
 def sends(port: int, *pieces: bytes) -> bytes:
     """Send pieces, each read alone; give all that comes until the server hangs up."""
     with gevent.socket.create_connection(("127.0.0.1", port)) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             sock.sendall(piece)
-            gevent.sleep(0.0005)  # for the order of things only: they may be read together, too
+            polls()
         return reads(sock)
 
 

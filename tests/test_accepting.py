@@ -11,6 +11,7 @@ import gevent
 import gevent.event
 import gevent.socket
 import pytest
+from front import polls
 from people import GREETING, PATIENCE, eventually
 
 from gchatd.delivery.sessions import Sessions
@@ -62,7 +63,7 @@ def test_while_others_have_to_wait_who_leave_newcomers_come_one_at_a_time(accept
 
     monkeypatch.setattr(server._pace, "is_crowded", lambda: True)
     for _ in range(2):
-        gevent.sleep(0.001)  # lets the loop poll
+        polls()
         assert accepts() == [True, False]
     monkeypatch.setattr(server._pace, "is_crowded", lambda: False)
     assert accepts() == [True, True]
@@ -96,7 +97,7 @@ def test_a_server_that_stops_while_newcomers_wait_accepts_nobody_any_more(accept
     server, _ = accepting
     server._wait_after(OSError(errno.EMFILE, "Too many open files"))
     server.stop()
-    gevent.sleep(2 * doors.PAUSE_SECONDS)  # until it would go on
+    gevent.spawn_later(doors.PAUSE_SECONDS, int).join()  # it would have gone on just before
     assert not raised
 
 
@@ -200,7 +201,7 @@ def test_who_waits_for_a_connection_that_is_closed_is_told_so(connection, wait):
         return told.value.errno
 
     waiting = gevent.spawn(waits)
-    gevent.sleep(0)
+    gevent.spawn(int).join()  # that one begins before this one
     sock.close()
     sock.close()
     assert sock._sock.fileno() >= 0  # the event loop still looks at it
@@ -218,7 +219,7 @@ def test_a_connection_is_watched_for_writing_only_once_it_is_full(connection):
     assert sock._writing is None
     unread = fill(transport)
     waiting = gevent.spawn(transport.wait_writable)
-    gevent.sleep(0)
+    gevent.spawn(int).join()  # that one begins before this one
     assert not waiting.dead
     while unread:
         unread -= len(theirs.recv(65536))

@@ -63,7 +63,7 @@ def test_what_is_typed_after_the_past_was_asked_for_goes_to_the_box(server, brow
     ann.page.keyboard.type("to the box")
     assert ann.box.input_value() == "to the box"
     ann.says("/history 200")
-    expect(ann.line("line 0")).to_be_attached()
+    eventually(lambda: ann.log.locator(".line").first.inner_text().endswith("line 0"))
     ann.says("/history")
     ann.is_told("There are no earlier lines: all of lobby is loaded.")
     ann.says("/help history")

@@ -36,7 +36,7 @@ WORD = re.compile(r"[^\s,:;.!?()<>\"'/\\]+")
 _LETTER_DIGITS = frozenset({"Ll", "Lu", "Lo", "Nd", "Lm", "Mn", "Mc"})
 
 _PLAIN = re.compile(rf"(?!\d+\Z)[\w{re.escape(''.join(sorted(SYMBOLS)))}]+", re.ASCII)
-"""A name that PRECIS would not change, as most are: told 13 us faster."""
+"""A name that PRECIS would not change, as most are: so it need not be asked, which takes its time."""
 
 _shown = get_profile("UsernameCasePreserved")
 _compared = get_profile("UsernameCaseMapped")
